@@ -1,0 +1,67 @@
+//! Whether trying the same thing again can help, decided once per error, by type.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// Whether trying the same thing again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// This call may work in a moment, or after the time the service asked for.
+    Transient { after: Option<Duration> },
+    /// The service is away, or refuses us altogether. Not this job's fault: no attempt is counted.
+    Outage,
+    /// The same call will fail in the same way.
+    Permanent,
+}
+
+/// Implemented by every error that can reach the run loop.
+///
+/// Write `class` as a `match` that names every variant. A `_` arm would classify the next variant
+/// someone adds without anyone having decided.
+pub trait Classify {
+    fn class(&self) -> Class;
+}
+
+/// Prints an error and its sources as one line, each cause once.
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = self.0.to_string();
+        f.write_str(&last)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !last.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            last = text;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("could not read the bag")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no answer from receiving.test.edu")]
+    struct Inner;
+
+    #[test]
+    fn a_chain_names_each_cause_once() {
+        let text = Chain(&Outer(Inner)).to_string();
+
+        assert_eq!(
+            text,
+            "could not read the bag: no answer from receiving.test.edu"
+        );
+    }
+}

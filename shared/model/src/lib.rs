@@ -1,0 +1,31 @@
+//! The words of the domain: identifiers, stages, storage options, records, findings, error classes.
+//!
+//! Everything here is a value. Nothing reads a clock, a network or a disk, so every rule in it can
+//! be tested as a table.
+
+mod class;
+mod clock;
+mod digests;
+mod findings;
+mod ids;
+mod names;
+mod pipeline;
+mod records;
+pub mod registry;
+mod storage;
+mod zero_time;
+
+pub use class::{Chain, Class, Classify};
+pub use clock::Clock;
+pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
+pub use findings::{Finding, FindingCode, Findings, Severity};
+pub use ids::{BatchNumber, InstitutionId, Namespace, WorkItemId};
+pub use names::{
+    BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey, TAR_EXTENSION, bag_name_of,
+};
+pub use pipeline::{Action, Queue, Stage, Status, UnknownWord};
+pub use records::{
+    BagMetadata, Checkpoint, Copy, FileRecord, FormatMatch, Manifest, MemberKind, ObjectRecord,
+    Proof, Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Tar,
+};
+pub use storage::{Provider, StorageClass, StorageOption, StorageTarget};

@@ -1,0 +1,247 @@
+//! Names of buckets, keys and objects, as types that cannot be mixed up.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::WorkItemId;
+
+/// What the name of a bag must end in.
+pub const TAR_EXTENSION: &str = ".tar";
+
+/// S3 user guide, "Creating object key names": at most 1,024 bytes.
+const KEY_BYTES_MAX: usize = 1_024;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    #[error("a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, not {0:?}")]
+    Bucket(String),
+    #[error("an object key has 1 to 1,024 bytes, this one has {0}")]
+    KeyLength(usize),
+}
+
+/// The name of an S3 bucket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BucketName(String);
+
+impl BucketName {
+    /// S3 user guide, "General purpose bucket naming rules".
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidName> {
+        let name = name.into();
+        let allowed = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-'
+        };
+        let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = name.as_bytes();
+        let fits = (3..=63).contains(&bytes.len());
+        if fits
+            && bytes.iter().copied().all(allowed)
+            && edge(bytes.first())
+            && edge(bytes.last())
+            && !name.contains("..")
+        {
+            Ok(Self(name))
+        } else {
+            Err(InvalidName::Bucket(name))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for BucketName {
+    type Error = InvalidName;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(name)
+    }
+}
+
+impl std::str::FromStr for BucketName {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::new(name)
+    }
+}
+
+impl From<BucketName> for String {
+    fn from(name: BucketName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The key of an S3 object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    pub fn new(key: impl Into<String>) -> Result<Self, InvalidName> {
+        let key = key.into();
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return Err(InvalidName::KeyLength(key.len()));
+        }
+        Ok(Self(key))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<uuid::Uuid> for ObjectKey {
+    fn from(uuid: uuid::Uuid) -> Self {
+        Self(uuid.to_string())
+    }
+}
+
+impl TryFrom<String> for ObjectKey {
+    type Error = InvalidName;
+
+    fn try_from(key: String) -> Result<Self, Self::Error> {
+        Self::new(key)
+    }
+}
+
+impl From<ObjectKey> for String {
+    fn from(key: ObjectKey) -> Self {
+        key.0
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What to list under. Ends in `/`, so `12/` does not also match `120/` and `1234/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+impl KeyPrefix {
+    /// Everything staged for one work item.
+    pub fn of(item: WorkItemId) -> Self {
+        Self(format!("{item}/"))
+    }
+
+    /// The index of one work item's file records: `<item>/index/`.
+    pub fn index_of(item: WorkItemId) -> Self {
+        Self(format!("{item}/index/"))
+    }
+
+    /// A key under this prefix. `name` is one of ours (a uuid, a number), never the bag's.
+    pub fn key(&self, name: &str) -> ObjectKey {
+        ObjectKey(format!("{}{name}", self.0))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `<institution>/<bag name>`: names an object for good. The institution comes from the bucket
+/// the bag was put in, never from anything inside the bag.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ObjectIdentifier(String);
+
+impl ObjectIdentifier {
+    pub fn new(institution: &str, bag_name: &str) -> Self {
+        Self(format!("{institution}/{bag_name}"))
+    }
+
+    /// The identifier of the object's file at `path` in the bag.
+    pub fn file(&self, path: &str) -> String {
+        format!("{}/{path}", self.0)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ObjectIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The bag's name: the key without `.tar` and without the `.bNN.ofNN` of a multi-part bag.
+/// `None` when the key is not that of a tar file in the top of its bucket.
+pub fn bag_name_of(key: &str) -> Option<&str> {
+    let stem = key.strip_suffix(TAR_EXTENSION)?;
+    let name = without_part_suffix(stem);
+    let plain = !name.is_empty() && name != "." && name != ".." && !name.contains('/');
+    plain.then_some(name)
+}
+
+fn without_part_suffix(stem: &str) -> &str {
+    let numbered = |part: &str, mark: &str| {
+        part.strip_prefix(mark)
+            .is_some_and(|digits| digits.len() >= 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let mut parts = stem.rsplitn(3, '.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(of), Some(b), Some(name)) if numbered(of, "of") && numbered(b, "b") => name,
+        _ => stem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_of_item_12_does_not_match_item_120() {
+        let prefix = KeyPrefix::of(WorkItemId(12));
+
+        assert!(!"120/x".starts_with(prefix.as_str()));
+        assert!("12/x".starts_with(prefix.as_str()));
+    }
+
+    #[test]
+    fn bag_names_come_from_keys() {
+        let rows = [
+            ("photos.tar", Some("photos")),
+            ("example.edu.photos.tar", Some("example.edu.photos")),
+            ("photos.b01.of12.tar", Some("photos")),
+            ("photos.b1.of2.tar", Some("photos.b1.of2")),
+            ("photos.zip", None),
+            ("photos.TAR", None),
+            (".tar", None),
+            ("..tar", None),
+            ("folder/photos.tar", None),
+        ];
+
+        for (key, expected) in rows {
+            assert_eq!(bag_name_of(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn bucket_names_follow_the_s3_rules() {
+        let rows = [
+            ("receiving.test.edu", true),
+            ("ab", false),
+            ("Upper", false),
+            ("a..b", false),
+            ("-ab", false),
+            ("under_score", false),
+        ];
+
+        for (name, expected) in rows {
+            assert_eq!(BucketName::new(name).is_ok(), expected, "{name}");
+        }
+    }
+}
