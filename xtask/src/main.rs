@@ -1,2 +1,78 @@
-//! The `muniment` command.
-fn main() {}
+//! The project's own commands: `cargo xtask check`, `test`, `tidy`, `bench`.
+//!
+//! What CI runs is what a developer runs: `.ci/run` calls `check` and nothing else. Every command may be
+//! repeated at will; none writes outside the target folder.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a person reads what it prints"
+)]
+
+mod check;
+mod command;
+mod tidy;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+The project's own commands.
+
+Usage: cargo xtask COMMAND
+
+  check           Everything CI asks for, cheapest first; stops at the first failure:
+                  formatting, tidy, lints, doc tests, tests, docs, and licences and
+                  dependencies where cargo-deny is installed
+  test [ARGS...]  The tests of the whole workspace, by cargo-nextest where it is
+                  installed, else by cargo test. ARGS narrow them down:
+                      cargo xtask test -p muniment-bagit
+                      cargo xtask test -p workers -E 'test(a_missing_copy)'
+  tidy            The house rules that no lint knows: file lengths, module headers,
+                  who depends on whom, what every worker needs beside its code
+  bench [ARGS...] The bench program of the muniment crate, optimised. It prints wall
+                  time, files/s, MB/s and peak memory
+
+While working, cargo clippy -p CRATE --all-targets and cargo xtask test -p CRATE are
+quicker than check. How the code should read: docs/ARCHITECTURE.md.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("xtask: {cause:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask has no parent folder")?;
+    match arguments {
+        [] => bail!("no command given\n\n{USAGE}"),
+        [word, ..] if ["help", "--help", "-h"].contains(&word.as_str()) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        [word, rest @ ..] => match word.as_str() {
+            "check" => without_arguments(word, rest).and_then(|()| check::check(root)),
+            "test" => check::test(root, rest),
+            "tidy" => without_arguments(word, rest).and_then(|()| tidy::tidy(root)),
+            "bench" => check::bench(root, rest),
+            unknown => bail!("no command {unknown:?}\n\n{USAGE}"),
+        },
+    }
+}
+
+fn without_arguments(word: &str, rest: &[String]) -> Result<()> {
+    match rest {
+        [] => Ok(()),
+        [first, ..] => bail!("{word} takes no arguments, got {first:?}"),
+    }
+}

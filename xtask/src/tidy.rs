@@ -1,0 +1,64 @@
+//! The house rules that no lint knows.
+//!
+//! Every rule is a pure function of the tree's files, so that tests hand it trees that never were on a disk.
+//! Cannot change a file: it says where a rule is broken and leaves the rest to a person.
+
+mod dependencies;
+mod text;
+mod tree;
+mod workers;
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use tree::Tree;
+
+/// A place where a rule is broken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Finding {
+    path: String,
+    line: usize,
+    rule: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, rule: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line,
+            rule: rule.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.rule)
+    }
+}
+
+/// Prints every place where a rule is broken, and fails if there is one.
+pub(crate) fn tidy(root: &Path) -> Result<()> {
+    let tree = Tree::read(root)?;
+    let findings = all_findings(&tree);
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.len() {
+        0 => {
+            println!("tidy: {} files, nothing found", tree.files.len());
+            Ok(())
+        }
+        count => bail!("failed: tidy ({count} found)"),
+    }
+}
+
+fn all_findings(tree: &Tree) -> Vec<Finding> {
+    let mut findings = text::findings(tree);
+    findings.extend(dependencies::findings(tree));
+    findings.extend(workers::findings(tree));
+    findings.sort();
+    findings
+}
