@@ -181,7 +181,7 @@ impl Findings {
             .collect::<Vec<_>>()
             .join("; ");
         if self.more_errors > 0 {
-            note += &format!("; and {} more", self.more_errors);
+            note = format!("{note}; and {} more", self.more_errors);
         }
         note
     }
@@ -191,7 +191,7 @@ impl Findings {
 const TEXT_MAX: usize = 1_500;
 
 /// Control and bidirectional marks as escapes, so that no name can forge a log line or a page.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(TEXT_MAX));
     for character in text.chars().take(TEXT_MAX) {
         let bidi = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -13,12 +13,12 @@ mod pipeline;
 mod records;
 pub mod registry;
 mod storage;
-mod zero_time;
+pub mod zero_time;
 
 pub use class::{Chain, Class, Classify};
 pub use clock::Clock;
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
-pub use findings::{Finding, FindingCode, Findings, Severity};
+pub use findings::{Finding, FindingCode, Findings, Severity, printable};
 pub use ids::{BatchNumber, InstitutionId, Namespace, WorkItemId};
 pub use names::{
     BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey, TAR_EXTENSION, bag_name_of,
@@ -26,6 +26,6 @@ pub use names::{
 pub use pipeline::{Action, Queue, Stage, Status, UnknownWord};
 pub use records::{
     BagMetadata, Checkpoint, Copy, FileRecord, FormatMatch, Manifest, MemberKind, ObjectRecord,
-    Proof, Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Tar,
+    Proof, Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved, StagedTagFile, Tar,
 };
 pub use storage::{Provider, StorageClass, StorageOption, StorageTarget};

@@ -51,12 +51,25 @@ pub struct ObjectRecord {
     /// Check has asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered: Option<RegisteredObject>,
+    /// Set before the first copy is made: from here on the item ends in Success or at an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storing_since: Option<DateTime<Utc>>,
     /// The registry's number for the object, once this item has recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded_id: Option<i64>,
+    /// What Record wrote, counted from the records; Cleanup compares it with the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
     /// Complete readings of the tar, more than one only when a reading was in doubt.
     #[serde(default)]
     pub readings: u32,
+}
+
+/// How many files, and copies of them, an item stores and records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    pub files: u64,
+    pub copies: u64,
 }
 
 /// What pass one knows at the end of the tar.
@@ -79,6 +92,15 @@ pub struct Received {
     pub confirmed: bool,
     /// The bag's payload and tag manifests, at most one of a kind and algorithm.
     pub manifests: Vec<Manifest>,
+    /// The tag files that are read for their tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tag_files: Vec<StagedTagFile>,
+    /// Paths of manifests whose algorithm is not one of ours, the first few of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_manifests: Vec<String>,
+    /// Where the header of fetch.txt stands in the tar, when the bag has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_offset: Option<u64>,
 }
 
 /// A payload or tag manifest, staged under the key of its tar offset.
@@ -89,6 +111,15 @@ pub struct Manifest {
     pub algorithm: Algorithm,
     /// Whether it lists tag files rather than payload files.
     pub of_tags: bool,
+    pub tar_offset: u64,
+    pub size: u64,
+}
+
+/// A tag file that is read for its tags, staged under the key of its tar offset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedTagFile {
+    /// Path in the bag, `bag-info.txt`.
+    pub path: String,
     pub tar_offset: u64,
     pub size: u64,
 }
@@ -242,6 +273,18 @@ pub struct FileRecord {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+impl ObjectRecord {
+    /// Where the copies of this item's files go: what the registry holds the object to, else what
+    /// the depositor chose, else Standard.
+    pub fn storage_option(&self) -> StorageOption {
+        self.registered
+            .as_ref()
+            .map(|object| object.storage_option)
+            .or_else(|| self.metadata.as_ref()?.storage_option)
+            .unwrap_or(StorageOption::Standard)
+    }
 }
 
 impl FileRecord {

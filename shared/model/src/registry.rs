@@ -174,7 +174,11 @@ pub struct IntellectualObject {
     #[serde(default)]
     pub work_item_id: WorkItemId,
     /// Ours: object-level events, written with the object in one transaction. Never read back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub premis_events: Vec<PremisEvent>,
 }
 
@@ -294,6 +298,17 @@ pub struct Turn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installation {
     pub namespace: crate::Namespace,
+}
+
+/// Ours: what one work item has recorded, for the check before its tar is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The object that names the item as the last to record it; 0 when none does.
+    pub intellectual_object_id: i64,
+    /// Active files of that object that the item recorded, new or replaced.
+    pub files: i64,
+    /// Their copies, superseded ones left out.
+    pub storage_records: i64,
 }
 
 /// The body of every error the registry answers with.

@@ -5,20 +5,14 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 const ZERO: &str = "0001-01-01T00:00:00Z";
 
-#[expect(clippy::ref_option, reason = "serde hands a reference to the member")]
-pub(crate) fn serialize<S: Serializer>(
-    time: &Option<DateTime<Utc>>,
-    out: S,
-) -> Result<S::Ok, S::Error> {
+pub fn serialize<S: Serializer>(time: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => out.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
         None => out.serialize_str(ZERO),
     }
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<DateTime<Utc>>, D::Error> {
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else {
         return Ok(None);
     };

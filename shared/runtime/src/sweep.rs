@@ -1,0 +1,44 @@
+//! A sweep takes no input, compares what is with what should be, acts, and ends. Its next run is
+//! its retry, so a failed one is logged and nothing more.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muniment_model::Chain;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+
+use crate::job::JobError;
+use crate::shutdown::{Shutdown, pause};
+
+/// A worker that is driven by time rather than by messages.
+#[async_trait]
+pub trait Sweep: Send + Sync + 'static {
+    /// The worker's one name.
+    const NAME: &'static str;
+
+    async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError>;
+}
+
+/// Sweeps now and then every `period`, until told to stop.
+pub async fn keep_sweeping<S: Sweep>(sweep: S, period: Duration, shutdown: Shutdown) {
+    info!(worker = S::NAME, "sweeping every {period:?}");
+    while !shutdown.soft.is_cancelled() {
+        tokio::select! {
+            result = sweep.sweep(&shutdown.soft) => report::<S>(result),
+            () = shutdown.hard.cancelled() => return,
+        }
+        pause(period, &shutdown.soft).await;
+    }
+}
+
+fn report<S: Sweep>(result: Result<(), JobError>) {
+    match result {
+        Ok(()) => debug!(worker = S::NAME, "swept"),
+        Err(JobError::Stopped | JobError::LeaseLost) => {}
+        Err(JobError::Retry { cause, .. } | JobError::Outage { cause }) => {
+            error!(worker = S::NAME, cause = %Chain(cause.as_ref()), "sweep will be repeated");
+        }
+        Err(other) => error!(worker = S::NAME, cause = ?other, "sweep will be repeated"),
+    }
+}

@@ -1,0 +1,30 @@
+//! Settings and wiring. The work is in `workers::apt_queue`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use muniment_runtime::{RuntimeSettings, run_sweep_process};
+use workers::apt_queue::{AptQueue, PERIOD};
+
+/// Queues open work items again that have no message
+#[derive(clap::Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    runtime: RuntimeSettings,
+}
+
+impl AsRef<RuntimeSettings> for Settings {
+    fn as_ref(&self) -> &RuntimeSettings {
+        &self.runtime
+    }
+}
+
+fn main() -> ExitCode {
+    run_sweep_process(PERIOD, async |_settings: &Settings, services| {
+        Ok(AptQueue {
+            registry: services.registry.clone(),
+            work: Arc::clone(&services.work),
+        })
+    })
+}

@@ -1,0 +1,35 @@
+//! Settings and wiring. The work is in `workers::ingest_preservation_verifier`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use muniment_objects::{Connections, PreservationSettings};
+use muniment_runtime::{Batched, RuntimeSettings, run_worker};
+use workers::ingest_preservation_verifier::IngestPreservationVerifier;
+
+/// Confirms by digest that every copy we stored is there
+#[derive(clap::Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    runtime: RuntimeSettings,
+    #[command(flatten)]
+    preservation: PreservationSettings,
+}
+
+impl AsRef<RuntimeSettings> for Settings {
+    fn as_ref(&self) -> &RuntimeSettings {
+        &self.runtime
+    }
+}
+
+fn main() -> ExitCode {
+    run_worker(async |settings: &Settings, services| {
+        let s3 = Connections::new(services.stop.clone());
+        Ok(Batched(IngestPreservationVerifier {
+            preservation: settings.preservation.connect(&s3)?,
+            namespace: services.registry.installation().await?.namespace,
+            clock: Arc::clone(&services.clock),
+        }))
+    })
+}

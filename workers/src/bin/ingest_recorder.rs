@@ -1,0 +1,39 @@
+//! Settings and wiring. The work is in `workers::ingest_recorder`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use muniment_objects::{Connections, PreservationSettings, RecordsSettings};
+use muniment_runtime::{Batched, RuntimeSettings, run_worker};
+use workers::ingest_recorder::IngestRecorder;
+
+/// Records objects, files, copies and events in the registry
+#[derive(clap::Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    runtime: RuntimeSettings,
+    #[command(flatten)]
+    preservation: PreservationSettings,
+    #[command(flatten)]
+    records: RecordsSettings,
+}
+
+impl AsRef<RuntimeSettings> for Settings {
+    fn as_ref(&self) -> &RuntimeSettings {
+        &self.runtime
+    }
+}
+
+fn main() -> ExitCode {
+    run_worker(async |settings: &Settings, services| {
+        let s3 = Connections::new(services.stop.clone());
+        Ok(Batched(IngestRecorder {
+            registry: services.registry.clone(),
+            preservation: settings.preservation.connect(&s3)?,
+            records: settings.records.connect(&s3),
+            namespace: services.registry.installation().await?.namespace,
+            clock: Arc::clone(&services.clock),
+        }))
+    })
+}

@@ -1,0 +1,38 @@
+//! Settings and wiring. The work is in `workers::ingest_staging_uploader`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use muniment_objects::{Connections, ReceivingSettings, StagingSettings};
+use muniment_runtime::{Batched, RuntimeSettings, run_worker};
+use workers::ingest_staging_uploader::IngestStagingUploader;
+
+/// Stages files that the first reading left out or lost
+#[derive(clap::Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    runtime: RuntimeSettings,
+    #[command(flatten)]
+    receiving: ReceivingSettings,
+    #[command(flatten)]
+    staging: StagingSettings,
+}
+
+impl AsRef<RuntimeSettings> for Settings {
+    fn as_ref(&self) -> &RuntimeSettings {
+        &self.runtime
+    }
+}
+
+fn main() -> ExitCode {
+    run_worker(async |settings: &Settings, services| {
+        let s3 = Connections::new(services.stop.clone());
+        Ok(Batched(IngestStagingUploader {
+            receiving: settings.receiving.connect(&s3),
+            staging: settings.staging.connect(&s3),
+            namespace: services.registry.installation().await?.namespace,
+            clock: Arc::clone(&services.clock),
+        }))
+    })
+}

@@ -1,0 +1,282 @@
+//! Finds uploads in the receiving buckets and makes a work item of each.
+//!
+//! A sweep. An upload is (bucket, key, etag, last-modified); the registry holds at most one work
+//! item of each, so listing the same upload again does nothing, and the same bytes put again are a
+//! new upload. What is no bag becomes an item that has already failed, with the reason, so that its
+//! depositor sees it; so does what was put into a bucket that belongs to no institution, for the
+//! operator.
+//!
+//! Safe to repeat: item first, then its message; a message that was lost between the two is made
+//! again by `apt_queue`. It cannot read, change or delete an upload.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use muniment_model::registry::{Institution, WorkItem};
+use muniment_model::{
+    Action, BucketName, Clock, InstitutionId, Queue, Stage, Status, WorkItemId, bag_name_of,
+};
+use muniment_objects::{Listed, ReceivingBuckets, StorageError};
+use muniment_registry_client::{MadeItem, RegistryClient};
+use muniment_runtime::{JobError, Services, StartError, Sweep};
+use muniment_work::{Message, WorkStore};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Uploads that are remembered as known, so that a sweep asks the registry about new ones only.
+/// About 200 bytes each; when there are more, all are forgotten and asked about once more.
+const KNOWN_MAX: usize = 200_000;
+/// Who uploads are attributed to (worker contract, 1.7).
+const USER: &str = "system@aptrust.org";
+/// A depositor whose institution was deactivated has its uploads left alone.
+const ACTIVE: &str = "A";
+
+/// How often the buckets are looked through.
+pub const PERIOD: Duration = Duration::from_mins(1);
+
+/// Who answers for uploads that belong to nobody
+#[derive(Debug, clap::Args)]
+pub struct OperatorSettings {
+    /// The institution that runs this installation; uploads in stray buckets are shown as its own
+    #[arg(long, env = "MUNIMENT_OPERATOR", default_value = "muniment.org")]
+    pub operator: String,
+}
+
+impl OperatorSettings {
+    pub async fn find(&self, registry: &RegistryClient) -> Result<InstitutionId, StartError> {
+        match registry.institution(&self.operator).await? {
+            Some(institution) => Ok(institution.id),
+            None => Err(StartError::NoInstitution(self.operator.clone())),
+        }
+    }
+}
+
+pub struct IngestBucketReader {
+    registry: RegistryClient,
+    receiving: ReceivingBuckets,
+    work: Arc<dyn WorkStore>,
+    clock: Arc<dyn Clock>,
+    /// Holds the items of uploads that belong to no institution.
+    operator: InstitutionId,
+    known: Known,
+}
+
+/// Uploads that have their work item.
+#[derive(Default)]
+struct Known(Mutex<HashSet<Identity>>);
+
+/// Bucket, key, etag, last-modified.
+type Identity = (BucketName, String, String, DateTime<Utc>);
+
+impl Known {
+    fn holds(&self, bucket: &BucketName, listed: &Listed) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains(&identity(bucket, listed))
+    }
+
+    fn add(&self, bucket: &BucketName, listed: &Listed) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(identity(bucket, listed));
+    }
+}
+
+fn identity(bucket: &BucketName, listed: &Listed) -> Identity {
+    (
+        bucket.clone(),
+        listed.key.clone(),
+        listed.etag.clone(),
+        listed.last_modified,
+    )
+}
+
+/// Whose bucket it is, and why its uploads cannot be ingested, if they cannot.
+struct Owner {
+    institution: InstitutionId,
+    refusal: Option<&'static str>,
+}
+
+#[async_trait]
+impl Sweep for IngestBucketReader {
+    const NAME: &'static str = "ingest_bucket_reader";
+
+    async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError> {
+        let owners: HashMap<String, Institution> = self
+            .registry
+            .institutions()
+            .await?
+            .into_iter()
+            .map(|institution| (institution.receiving_bucket.clone(), institution))
+            .collect();
+        let mut names = self.receiving.names().await?;
+        // Also those that do not carry the common prefix.
+        for name in owners.keys().filter(|name| !name.is_empty()) {
+            if let Ok(name) = BucketName::new(name.as_str())
+                && !names.contains(&name)
+            {
+                names.push(name);
+            }
+        }
+        for name in names {
+            if stop.is_cancelled() {
+                return Err(JobError::Stopped);
+            }
+            if let Some(owner) = self.owner_of(owners.get(name.as_str())) {
+                self.sweep_bucket(&name, &owner, stop).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl IngestBucketReader {
+    pub fn new(services: &Services, receiving: ReceivingBuckets, operator: InstitutionId) -> Self {
+        Self {
+            registry: services.registry.clone(),
+            receiving,
+            work: Arc::clone(&services.work),
+            clock: Arc::clone(&services.clock),
+            operator,
+            known: Known::default(),
+        }
+    }
+
+    /// `None` leaves the bucket alone.
+    fn owner_of(&self, institution: Option<&Institution>) -> Option<Owner> {
+        match institution {
+            Some(institution) if institution.state == ACTIVE => Some(Owner {
+                institution: institution.id,
+                refusal: None,
+            }),
+            Some(_) => None,
+            None => Some(Owner {
+                institution: self.operator,
+                refusal: Some("The bucket belongs to no institution"),
+            }),
+        }
+    }
+
+    async fn sweep_bucket(
+        &self,
+        name: &BucketName,
+        owner: &Owner,
+        stop: &CancellationToken,
+    ) -> Result<(), JobError> {
+        let bucket = self.receiving.bucket(name.clone());
+        let mut pages = bucket.list();
+        loop {
+            let page = match pages.next_page().await {
+                Ok(Some(page)) => page,
+                Ok(None) => return Ok(()),
+                // One bucket that is missing or closed to us must not hold up the others.
+                Err(error @ (StorageError::NoBucket { .. } | StorageError::Denied { .. })) => {
+                    warn!(worker = Self::NAME, bucket = %name, %error, "cannot list");
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            for listed in page.iter().filter(|listed| !self.known.holds(name, listed)) {
+                if stop.is_cancelled() {
+                    return Err(JobError::Stopped);
+                }
+                self.take_up(name, listed, owner).await?;
+            }
+        }
+    }
+
+    async fn take_up(
+        &self,
+        bucket: &BucketName,
+        listed: &Listed,
+        owner: &Owner,
+    ) -> Result<(), JobError> {
+        let refusal = owner.refusal.or_else(|| refusal_of(&listed.key));
+        let wanted = new_item(bucket, listed, owner.institution, refusal, self.clock.now());
+        if let MadeItem::New(item) = self.registry.create_work_item(&wanted).await? {
+            info!(worker = Self::NAME, work_item = %item.id, %bucket, key = listed.key, refusal,
+                "found an upload");
+            if item.status == Status::Pending {
+                let message = Message {
+                    item: item.id,
+                    queue: Queue::IngestPreFetch,
+                    batch: None,
+                    institution: item.institution_id,
+                    size_bytes: item.size,
+                };
+                self.work.publish(&message).await?;
+            }
+        }
+        self.known.add(bucket, listed);
+        Ok(())
+    }
+}
+
+/// Why an upload is no bag, from its key alone.
+fn refusal_of(key: &str) -> Option<&'static str> {
+    if bag_name_of(key).is_some() {
+        return None;
+    }
+    Some(if key.contains('/') {
+        "The upload is in a folder; put bags at the top of the bucket"
+    } else {
+        "The upload is no bag: the name of a bag ends in .tar"
+    })
+}
+
+fn new_item(
+    bucket: &BucketName,
+    listed: &Listed,
+    institution: InstitutionId,
+    refusal: Option<&str>,
+    now: DateTime<Utc>,
+) -> WorkItem {
+    let (status, note, outcome) = match refusal {
+        None => (
+            Status::Pending,
+            "Bag is in receiving bucket",
+            "Item is pending ingest",
+        ),
+        Some(reason) => (Status::Failed, reason, "Ingest failed due to fatal error."),
+    };
+    WorkItem {
+        id: WorkItemId::default(),
+        created_at: None,
+        updated_at: None,
+        name: listed.key.clone(),
+        etag: listed.etag.clone(),
+        institution_id: institution,
+        intellectual_object_id: 0,
+        generic_file_id: 0,
+        bucket: bucket.as_str().to_owned(),
+        user: USER.to_owned(),
+        note: note.to_owned(),
+        action: Action::Ingest,
+        stage: Stage::Receive,
+        status,
+        outcome: outcome.to_owned(),
+        bag_date: Some(listed.last_modified),
+        date_processed: Some(now),
+        retry: refusal.is_none(),
+        node: String::new(),
+        pid: 0,
+        needs_admin_review: false,
+        queued_at: refusal.is_none().then_some(now),
+        size: listed.size,
+        stage_started_at: None,
+        aptrust_approver: String::new(),
+        inst_approver: String::new(),
+        deletion_request_id: 0,
+        version: 0,
+        intended_status: None,
+        institution_identifier: String::new(),
+        object_identifier: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

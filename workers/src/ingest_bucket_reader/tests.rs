@@ -1,0 +1,78 @@
+use super::*;
+
+fn listed(key: &str) -> Listed {
+    Listed {
+        key: key.to_owned(),
+        etag: "0123456789abcdef0123456789abcdef".to_owned(),
+        size: 2_048,
+        last_modified: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn bucket() -> BucketName {
+    BucketName::new("receiving.test.edu").expect("a bucket name")
+}
+
+#[test]
+fn what_is_no_bag_is_refused_with_a_reason() {
+    let rows = [
+        ("photos.tar", None),
+        (
+            "photos.zip",
+            Some("The upload is no bag: the name of a bag ends in .tar"),
+        ),
+        (
+            "2026/photos.tar",
+            Some("The upload is in a folder; put bags at the top of the bucket"),
+        ),
+    ];
+
+    for (key, expected) in rows {
+        assert_eq!(refusal_of(key), expected, "{key}");
+    }
+}
+
+#[test]
+fn a_refused_upload_is_an_item_that_has_failed() {
+    let item = new_item(
+        &bucket(),
+        &listed("photos.zip"),
+        InstitutionId(3),
+        refusal_of("photos.zip"),
+        DateTime::UNIX_EPOCH,
+    );
+
+    assert_eq!(item.status, Status::Failed);
+    assert!(!item.retry);
+    assert_eq!(item.queued_at, None);
+}
+
+#[test]
+fn an_upload_becomes_an_item_in_the_words_of_the_contract() {
+    let item = new_item(
+        &bucket(),
+        &listed("photos.tar"),
+        InstitutionId(3),
+        None,
+        DateTime::UNIX_EPOCH,
+    );
+
+    assert_eq!(item.note, "Bag is in receiving bucket");
+    assert_eq!(item.outcome, "Item is pending ingest");
+    assert_eq!((item.stage, item.status), (Stage::Receive, Status::Pending));
+    assert!(item.retry);
+}
+
+#[test]
+fn the_same_bytes_put_again_are_not_known() {
+    let known = Known::default();
+    let again = Listed {
+        last_modified: DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(1),
+        ..listed("photos.tar")
+    };
+
+    known.add(&bucket(), &listed("photos.tar"));
+
+    assert!(known.holds(&bucket(), &listed("photos.tar")));
+    assert!(!known.holds(&bucket(), &again));
+}

@@ -1,0 +1,131 @@
+//! Obeys the intended ending: cleans up after an item and gives it its last status.
+//!
+//! Stage Cleanup, the last. The intended ending is read from the registry, never from work
+//! records. For Success it first makes sure that the registry holds everything Record wrote;
+//! only then are staging and, last, the tar deleted. A failed or cancelled item's tar stays.
+//!
+//! Order: staging, tar (`If-Match`), final status, work records (by the run loop). Safe to repeat
+//! from any point between them: what is gone stays gone, and a tar that was replaced meanwhile is
+//! another upload, which stays.
+//!
+//! It cannot touch preservation storage.
+
+use async_trait::async_trait;
+use muniment_model::{KeyPrefix, Queue, Status};
+use muniment_objects::{ReceivingBuckets, StagingBucket, StorageError};
+use muniment_registry_client::RegistryClient;
+use muniment_runtime::{Final, Job, JobError, JobSpec, Step, Worker};
+
+use crate::upload::{self, Upload};
+
+pub struct IngestCleanup {
+    pub registry: RegistryClient,
+    pub receiving: ReceivingBuckets,
+    pub staging: StagingBucket,
+}
+
+#[async_trait]
+impl Worker for IngestCleanup {
+    const SPEC: JobSpec = JobSpec {
+        queue: Queue::IngestCleanup,
+        next: None,
+        attempts_max: 5,
+        retry_delay: crate::RETRY_DELAY,
+    };
+
+    async fn run(&self, job: &Job) -> Result<Step, JobError> {
+        match job.item.intended_status {
+            Some(Status::Success) => self.clean_after_success(job).await,
+            Some(Status::Failed) => {
+                self.clean_staging(job).await?;
+                Ok(ended(Status::Failed, "Ingest failed due to fatal error."))
+            }
+            Some(Status::Cancelled) => {
+                self.clean_staging(job).await?;
+                Ok(ended(Status::Cancelled, "Ingest cancelled"))
+            }
+            Some(Status::Pending | Status::Started | Status::Suspended) | None => {
+                Err(JobError::halt(
+                    "the item came to Cleanup without an ending that was decided. Nothing was \
+                     cleaned.",
+                ))
+            }
+        }
+    }
+}
+
+/// The note that came with the intended ending stays: it says why.
+fn ended(status: Status, outcome: &str) -> Step {
+    Step::Ended(Final {
+        status,
+        outcome: outcome.to_owned(),
+        note: None,
+        object_id: 0,
+    })
+}
+
+impl IngestCleanup {
+    async fn clean_after_success(&self, job: &Job) -> Result<Step, JobError> {
+        let object_id = self.require_recorded(job).await?;
+        self.clean_staging(job).await?;
+        self.delete_tar(job).await?;
+        Ok(Step::Ended(Final {
+            status: Status::Success,
+            outcome: "Ingest complete".to_owned(),
+            note: Some("Finished cleanup. Ingest complete.".to_owned()),
+            object_id,
+        }))
+    }
+
+    /// Makes sure that nothing the bag held depends on what is deleted next.
+    async fn require_recorded(&self, job: &Job) -> Result<i64, JobError> {
+        let recorded = self.registry.recorded(job.item_id()).await?;
+        let object_id = recorded.intellectual_object_id;
+        if object_id == 0 {
+            return Err(JobError::halt(
+                "the registry holds no object of this item. Requeue the item at Record.",
+            ));
+        }
+        // Without records there is nothing to compare: Cleanup began before, and they were the
+        // last thing to go.
+        let object = job.work.object(job.item_id()).await?;
+        let Some(saved) = object.and_then(|object| object.saved) else {
+            return Err(JobError::RecordsLost);
+        };
+        let files = u64::try_from(recorded.files).unwrap_or_default();
+        let copies = u64::try_from(recorded.storage_records).unwrap_or_default();
+        if (files, copies) != (saved.files, saved.copies) {
+            return Err(JobError::halt(format!(
+                "the registry holds {files} files and {copies} copies of this item, {} and {} were \
+                 recorded. Nothing was cleaned.",
+                saved.files, saved.copies
+            )));
+        }
+        Ok(object_id)
+    }
+
+    async fn clean_staging(&self, job: &Job) -> Result<(), JobError> {
+        let prefix = KeyPrefix::of(job.item_id());
+        self.staging.abort_uploads(&prefix).await?;
+        self.staging.delete_all(&prefix).await?;
+        Ok(())
+    }
+
+    async fn delete_tar(&self, job: &Job) -> Result<(), JobError> {
+        match upload::look(&self.receiving, &job.item).await? {
+            Upload::Replaced(_) | Upload::Gone => return Ok(()),
+            Upload::Same(_) => {}
+        }
+        let (bucket, key) = upload::place_of(&job.item)?;
+        let deleted = self
+            .receiving
+            .bucket(bucket)
+            .delete(&key, &job.item.etag)
+            .await;
+        match deleted {
+            // Replaced since we looked: the newer upload is an item of its own.
+            Ok(_) | Err(StorageError::Superseded { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

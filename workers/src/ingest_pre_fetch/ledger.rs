@@ -1,0 +1,274 @@
+//! What pass one has learned, in tar order: records, batches, checkpoint.
+//!
+//! Members are staged concurrently and finish in any order. Their results wait here until
+//! everything before them has finished, so the checkpoint always means "all of this, and nothing
+//! after it, is digested, staged and written". The index object of a batch is put before the
+//! checkpoint moves past the batch: a crash between the two writes the same object again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use muniment_bagit::member::{ManifestAlgorithm, manifest_of};
+use muniment_bagit::tag_file::PARSED;
+use muniment_model::{
+    BatchNumber, Checkpoint, Crc64Nvme, FileRecord, Findings, Manifest, MemberKind, Received,
+    SCHEMA_VERSION, StagedTagFile,
+};
+use muniment_objects::StagingBucket;
+use muniment_runtime::{Job, JobError};
+use muniment_work::{BATCH_BYTES_MAX, BATCH_FILES_MAX};
+use tokio::time::Instant;
+
+use crate::index;
+
+/// How much of the tar may have to be read again after a kill (architecture, section 4).
+const SAVE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Manifests of unknown algorithms that are named to the validator. A profile refuses the first.
+const UNKNOWN_MANIFESTS_MAX: usize = 10;
+
+/// A member that has passed: its record, when it has one, and where the tar goes on.
+pub(super) struct Passed {
+    pub(super) record: Option<FileRecord>,
+    pub(super) findings: Findings,
+    /// What the end of this member adds to the whole.
+    pub(super) folder: Option<String>,
+    pub(super) next_offset: u64,
+    /// Over the tar up to `next_offset`.
+    pub(super) crc64nvme: Crc64Nvme,
+}
+
+pub(super) struct Ledger<'a> {
+    job: &'a Job,
+    staging: &'a StagingBucket,
+    /// Members that finished before one that stands earlier in the tar.
+    early: BTreeMap<u64, Passed>,
+    next: u64,
+    batch: BatchNumber,
+    files: Vec<FileRecord>,
+    bytes: u64,
+    /// How many of `files` the work store has.
+    written: usize,
+    so_far: Received,
+    findings: Findings,
+    offset: u64,
+    saved_offset: u64,
+    saved_at: Instant,
+}
+
+impl<'a> Ledger<'a> {
+    /// Continues at `from`, or begins.
+    pub(super) async fn open(
+        job: &'a Job,
+        staging: &'a StagingBucket,
+        from: Option<Checkpoint>,
+    ) -> Result<Self, JobError> {
+        let mut ledger = Self {
+            job,
+            staging,
+            early: BTreeMap::new(),
+            next: 0,
+            batch: BatchNumber(0),
+            files: Vec::new(),
+            bytes: 0,
+            written: 0,
+            so_far: nothing_received(),
+            findings: Findings::default(),
+            offset: 0,
+            saved_offset: 0,
+            saved_at: Instant::now(),
+        };
+        let Some(from) = from else { return Ok(ledger) };
+        if from.in_batch > 0 {
+            ledger.files = job.work.files(job.item_id(), from.batch).await?;
+            ledger.files.truncate(from.in_batch as usize);
+            if ledger.files.len() < from.in_batch as usize {
+                return Err(JobError::RecordsLost);
+            }
+        }
+        ledger.bytes = ledger.files.iter().map(|file| file.size).sum();
+        ledger.written = ledger.files.len();
+        ledger.batch = from.batch;
+        ledger.so_far = from.so_far;
+        ledger.findings = from.findings;
+        ledger.offset = from.tar_offset;
+        ledger.saved_offset = from.tar_offset;
+        Ok(ledger)
+    }
+
+    /// Takes a member that has passed. `sequence` counts the members of this run from 0.
+    pub(super) async fn take(&mut self, sequence: u64, passed: Passed) -> Result<(), JobError> {
+        self.early.insert(sequence, passed);
+        while let Some(due) = self.early.remove(&self.next) {
+            self.next += 1;
+            self.append(due).await?;
+        }
+        self.save_if_due().await
+    }
+
+    async fn append(&mut self, passed: Passed) -> Result<(), JobError> {
+        if let Some(record) = passed.record {
+            if self.is_full_for(&record) {
+                self.seal().await?;
+            }
+            count(&mut self.so_far, &record);
+            self.bytes += record.size;
+            self.files.push(record);
+        }
+        if let Some(folder) = passed.folder
+            && self.so_far.folder.is_empty()
+        {
+            self.so_far.folder = folder;
+        }
+        self.findings.append(passed.findings);
+        self.offset = passed.next_offset;
+        self.so_far.crc64nvme = passed.crc64nvme;
+        Ok(())
+    }
+
+    /// A file larger than a batch is a batch of its own.
+    fn is_full_for(&self, record: &FileRecord) -> bool {
+        !self.files.is_empty()
+            && (self.files.len() >= BATCH_FILES_MAX || self.bytes + record.size > BATCH_BYTES_MAX)
+    }
+
+    /// Closes the current batch.
+    async fn seal(&mut self) -> Result<(), JobError> {
+        index::put_batch(self.staging, self.job.item_id(), self.batch, &self.files).await?;
+        self.save().await?;
+        self.batch = BatchNumber(self.batch.0 + 1);
+        self.so_far.batches = self.batch.0;
+        self.files.clear();
+        self.bytes = 0;
+        self.written = 0;
+        Ok(())
+    }
+
+    async fn save_if_due(&mut self) -> Result<(), JobError> {
+        let ahead = self.offset - self.saved_offset;
+        if ahead >= SAVE_EVERY_BYTES || (ahead > 0 && self.saved_at.elapsed() >= SAVE_EVERY) {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the work store does not have yet, and moves the checkpoint, in one step.
+    pub(super) async fn save(&mut self) -> Result<(), JobError> {
+        let checkpoint = Checkpoint {
+            schema: SCHEMA_VERSION,
+            tar_offset: self.offset,
+            batch: self.batch,
+            in_batch: u32::try_from(self.files.len()).unwrap_or(u32::MAX),
+            crc64nvme: self.so_far.crc64nvme,
+            so_far: self.so_far.clone(),
+            findings: self.findings.clone(),
+        };
+        let new = self.files.get(self.written..).unwrap_or_default();
+        self.job
+            .work
+            .put_files(
+                &self.job.lease,
+                self.batch,
+                self.written,
+                new,
+                Some(&checkpoint),
+            )
+            .await?;
+        self.job.work.progress(&self.job.lease).await?;
+        self.written = self.files.len();
+        self.saved_offset = self.offset;
+        self.saved_at = Instant::now();
+        Ok(())
+    }
+
+    /// The end of the tar: seals the last batch and gives up what was learned.
+    pub(super) async fn close(mut self) -> Result<(Received, Findings), JobError> {
+        if !self.files.is_empty() {
+            self.seal().await?;
+        }
+        Ok((self.so_far, self.findings))
+    }
+
+    pub(super) fn into_findings(self) -> Findings {
+        self.findings
+    }
+}
+
+fn nothing_received() -> Received {
+    Received {
+        folder: String::new(),
+        batches: 0,
+        files: 0,
+        payload_files: 0,
+        payload_bytes: 0,
+        has_payload_folder: false,
+        crc64nvme: muniment_digest::Crc64::new().value(),
+        confirmed: false,
+        manifests: Vec::new(),
+        tag_files: Vec::new(),
+        unknown_manifests: Vec::new(),
+        fetch_offset: None,
+    }
+}
+
+fn count(so_far: &mut Received, record: &FileRecord) {
+    match record.kind {
+        MemberKind::Directory => {
+            so_far.has_payload_folder |= record.path == "data";
+            return;
+        }
+        MemberKind::Payload => {
+            so_far.payload_files += 1;
+            so_far.payload_bytes += record.size;
+            so_far.has_payload_folder = true;
+        }
+        MemberKind::Manifest | MemberKind::TagManifest => count_manifest(so_far, record),
+        MemberKind::Fetch => so_far.fetch_offset = Some(record.tar_offset),
+        MemberKind::Declaration | MemberKind::Tag => {
+            let is_new = so_far
+                .tag_files
+                .iter()
+                .all(|known| known.path != record.path);
+            if PARSED.contains(&record.path.as_str()) && is_new {
+                so_far.tag_files.push(StagedTagFile {
+                    path: record.path.clone(),
+                    tar_offset: record.tar_offset,
+                    size: record.size,
+                });
+            }
+        }
+    }
+    so_far.files += 1;
+}
+
+/// A second manifest of one name is a repeated member, which the validator sees.
+fn count_manifest(so_far: &mut Received, record: &FileRecord) {
+    let Some(name) = manifest_of(&record.path) else {
+        return;
+    };
+    match name.algorithm {
+        ManifestAlgorithm::Known(algorithm) => {
+            if so_far
+                .manifests
+                .iter()
+                .all(|known| known.path != record.path)
+            {
+                so_far.manifests.push(Manifest {
+                    path: record.path.clone(),
+                    algorithm,
+                    of_tags: name.of_tags,
+                    tar_offset: record.tar_offset,
+                    size: record.size,
+                });
+            }
+        }
+        ManifestAlgorithm::Unknown(_) => {
+            if so_far.unknown_manifests.len() < UNKNOWN_MANIFESTS_MAX
+                && !so_far.unknown_manifests.contains(&record.path)
+            {
+                so_far.unknown_manifests.push(record.path.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! From a member's header to its record: digest, identify, stage.
+//!
+//! Small members are held whole and put; large ones are digested as they stream past and then
+//! copied by the store itself, from their range of the tar, so that their bytes leave no worker.
+//! Either way the store confirms our checksum before the record is final.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use muniment_bagit::member::kind_of;
+use muniment_bagit::tar::{EntryKind, Member};
+use muniment_digest::FanOut;
+use muniment_formats::{Window, identify};
+use muniment_model::{
+    Clock, Digests, FileRecord, FindingCode, Findings, MemberKind, Namespace, SCHEMA_VERSION, Tar,
+    WorkItemId,
+};
+use muniment_objects::{ObjectWriter, StagingBucket};
+use muniment_runtime::JobError;
+
+/// Members from this size on are copied by the store; smaller ones are put. Below it, a range copy
+/// costs more requests than it saves bytes (architecture, section 8).
+pub(super) const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
+/// Digesting more than this at once would hold up the async threads: it goes to the blocking ones.
+const DIGEST_INLINE_BYTES: usize = 64 * 1024;
+/// Bytes of a large member that are digested at a time: enough for the digests to share two cores.
+const DIGEST_AT_ONCE_BYTES: usize = 1024 * 1024;
+/// Header blocks of one member, compressed and encoded, that are kept in its record. A usual
+/// header takes some 200; the largest allowed ones would make a batch of records hundreds of MiB.
+const HEADER_KEPT_MAX: usize = 4 * 1024;
+
+/// What a member's job needs; it outlives the reader's borrow of the worker.
+#[derive(Clone)]
+pub(super) struct Stager {
+    pub(super) staging: StagingBucket,
+    pub(super) namespace: Namespace,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) item: WorkItemId,
+    pub(super) tar: Tar,
+    /// Whether the staging store can copy out of the receiving bucket by itself.
+    pub(super) copies_ranges: bool,
+}
+
+impl Stager {
+    /// Digests and stages a member whose bytes are all here.
+    pub(super) async fn stage_small(
+        &self,
+        mut record: FileRecord,
+        bytes: Bytes,
+    ) -> Result<FileRecord, JobError> {
+        let (digests, window) = if bytes.len() <= DIGEST_INLINE_BYTES {
+            (muniment_digest::digest(&bytes), Window::of(&bytes))
+        } else {
+            let bytes = bytes.clone();
+            blocking(move || (muniment_digest::digest(&bytes), Window::of(&bytes))).await?
+        };
+        describe(&mut record, digests, &window);
+        let key = self.namespace.staging_key(self.item, record.tar_offset);
+        self.staging.put(&key, bytes, digests.crc64nvme).await?;
+        record.staged_at = Some(self.clock.now());
+        Ok(record)
+    }
+
+    /// A large member about to stream past. Where the store cannot copy its range of the tar, its
+    /// bytes are written to staging as they come.
+    pub(super) fn begin_large(&self, record: &FileRecord) -> LargeMember {
+        let key = self.namespace.staging_key(self.item, record.tar_offset);
+        LargeMember {
+            progress: Progress {
+                digests: FanOut::new(),
+                window: Window::new(),
+            },
+            waiting: BytesMut::new(),
+            writer: (!self.copies_ranges).then(|| self.staging.writer(&key)),
+        }
+    }
+
+    /// Stages a member whose bytes have been digested on their way past.
+    pub(super) async fn stage_large(
+        &self,
+        mut record: FileRecord,
+        member: LargeMember,
+    ) -> Result<FileRecord, JobError> {
+        let (progress, writer) = member.finish().await?;
+        let digests = progress.digests.finish();
+        describe(&mut record, digests, &progress.window);
+        if let Some(writer) = writer {
+            writer.finish(Some(digests.crc64nvme)).await?;
+        } else {
+            let range = record.data_offset..record.data_offset + record.size;
+            let key = self.namespace.staging_key(self.item, record.tar_offset);
+            self.staging
+                .copy_range(&self.tar, range, &key, digests.crc64nvme)
+                .await?;
+        }
+        record.staged_at = Some(self.clock.now());
+        Ok(record)
+    }
+}
+
+/// What is known of a large member so far.
+struct Progress {
+    digests: FanOut,
+    window: Window,
+}
+
+/// A large member on its way past.
+pub(super) struct LargeMember {
+    progress: Progress,
+    /// Bytes that are too few to be worth a thread of their own.
+    waiting: BytesMut,
+    writer: Option<ObjectWriter>,
+}
+
+impl LargeMember {
+    /// Takes the next bytes; digests them on blocking threads as soon as there are enough.
+    pub(super) async fn take(mut self, bytes: Bytes) -> Result<Self, JobError> {
+        self.waiting.extend_from_slice(&bytes);
+        if let Some(writer) = &mut self.writer {
+            writer.write(bytes).await?;
+        }
+        if self.waiting.len() < DIGEST_AT_ONCE_BYTES {
+            return Ok(self);
+        }
+        self.digest_waiting().await
+    }
+
+    async fn digest_waiting(mut self) -> Result<Self, JobError> {
+        let bytes = self.waiting.split().freeze();
+        let Progress {
+            mut digests,
+            mut window,
+        } = self.progress;
+        self.progress = blocking(move || {
+            digests.update_split(&bytes);
+            window.push(&bytes);
+            Progress { digests, window }
+        })
+        .await?;
+        Ok(self)
+    }
+
+    async fn finish(self) -> Result<(Progress, Option<ObjectWriter>), JobError> {
+        let done = self.digest_waiting().await?;
+        Ok((done.progress, done.writer))
+    }
+}
+
+async fn blocking<T, F>(work: F) -> Result<T, JobError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|cause| JobError::Retry {
+            cause: Box::new(cause),
+            after: None,
+        })
+}
+
+fn describe(record: &mut FileRecord, digests: Digests, window: &Window) {
+    record.format = Some(identify(&record.path, record.size, window).format);
+    record.digests = Some(digests);
+}
+
+/// The record of a member before its bytes are known.
+pub(super) fn begin_record(member: &Member, path: &str, findings: &mut Findings) -> FileRecord {
+    FileRecord {
+        schema: SCHEMA_VERSION,
+        path: path.to_owned(),
+        kind: match member.kind {
+            EntryKind::Directory => MemberKind::Directory,
+            EntryKind::Regular => kind_of(path),
+        },
+        size: member.size,
+        tar_offset: member.tar_offset,
+        data_offset: member.data_offset,
+        header: kept_header(&member.header, path, findings),
+        modified_at: member.modified_at,
+        digests: None,
+        format: None,
+        staged_at: None,
+        repeated: false,
+        registered: None,
+        copies: Vec::new(),
+    }
+}
+
+fn kept_header(header: &[u8], path: &str, findings: &mut Findings) -> String {
+    // Level 1: headers are mostly zeros, and there may be a million of them.
+    let packed = zstd::bulk::compress(header, 1).map(|bytes| STANDARD.encode(bytes));
+    match packed {
+        Ok(text) if text.len() <= HEADER_KEPT_MAX => text,
+        Ok(_) | Err(_) => {
+            findings.warning(
+                FindingCode::TarMetaTooLarge,
+                path,
+                format!(
+                    "File {path} has an unusually large tar header, which is not kept: a restored \
+                     tar will differ from the deposited one there"
+                ),
+            );
+            String::new()
+        }
+    }
+}

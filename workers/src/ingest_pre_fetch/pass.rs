@@ -1,0 +1,355 @@
+//! The reading itself: one ordered stream of the tar's bytes, from the checkpoint to the end.
+//!
+//! Bounds: small members in flight hold at most [`IN_FLIGHT_BYTES_MAX`] together, and at most
+//! [`IN_FLIGHT_MAX`] members are being staged at a time; the reader waits for them. A small
+//! member's bytes are copied out of the stream's block, so that no block is held by them.
+
+use bytes::{Bytes, BytesMut};
+use muniment_bagit::tar::{EntryKind, Event, Member, TarFault, TarReader};
+use muniment_digest::Crc64;
+use muniment_model::{Checkpoint, FileRecord, FindingCode, Findings, ObjectRecord, Received};
+use muniment_objects::{StorageError, TarStream};
+use muniment_runtime::{Job, JobError};
+use tokio::task::JoinSet;
+
+use super::IngestPreFetch;
+use super::ledger::{Ledger, Passed};
+use super::members::{LargeMember, RANGE_COPY_FROM_BYTES, Stager, begin_record};
+use crate::upload;
+
+/// How far the reader runs ahead of what is staged (architecture, section 9).
+const IN_FLIGHT_BYTES_MAX: u64 = 48 * 1024 * 1024;
+/// Enough to keep an S3 endpoint busy with files of 1 KB.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// What came of a reading.
+pub(super) enum Reading {
+    Whole(Received, Findings),
+    /// The tar could not be read to its end.
+    Stumbled(Findings),
+}
+
+impl IngestPreFetch {
+    pub(super) async fn read(&self, job: &Job, object: &ObjectRecord) -> Result<Reading, JobError> {
+        let checkpoint = job.work.checkpoint(job.item_id()).await?;
+        let mut pass = Pass::open(self, job, object, checkpoint).await?;
+        let result = pass.read_to_end().await;
+        match result {
+            Ok(()) => pass.close(object).await,
+            Err(Halted::Fault(fault)) => Ok(Reading::Stumbled(pass.findings_with(&fault))),
+            Err(Halted::Job(error)) => {
+                // What has passed is kept for the next attempt, unless the lease is lost.
+                if matches!(error, JobError::Stopped) {
+                    pass.flush().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Why a pass ended before the tar did.
+enum Halted {
+    Fault(TarFault),
+    Job(JobError),
+}
+
+impl<E: Into<JobError>> From<E> for Halted {
+    fn from(error: E) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+/// The member whose bytes are streaming past.
+enum Open {
+    None,
+    /// Its bytes are passed over; what is wrong with it is in the findings.
+    Skipped,
+    Directory(FileRecord),
+    Small(FileRecord, BytesMut),
+    Large(FileRecord, Box<LargeMember>),
+}
+
+struct Finished {
+    sequence: u64,
+    /// How much of [`IN_FLIGHT_BYTES_MAX`] it held.
+    held: u64,
+    passed: Passed,
+}
+
+struct Pass<'a> {
+    job: &'a Job,
+    item_note: String,
+    stream: TarStream,
+    parser: TarReader,
+    ledger: Ledger<'a>,
+    stager: Stager,
+    jobs: JoinSet<Result<Finished, JobError>>,
+    held: u64,
+    sequence: u64,
+    open: Open,
+    /// Findings about the member that is open.
+    findings: Findings,
+    /// The bag's folder, as the first member named it.
+    folder: Option<String>,
+    /// Over the tar up to the last member boundary, or further at its end.
+    crc: Crc64,
+}
+
+impl<'a> Pass<'a> {
+    async fn open(
+        worker: &'a IngestPreFetch,
+        job: &'a Job,
+        object: &ObjectRecord,
+        from: Option<Checkpoint>,
+    ) -> Result<Self, JobError> {
+        let tar = &object.tar;
+        let offset = from.as_ref().map_or(0, |at| at.tar_offset);
+        let crc = from
+            .as_ref()
+            .map_or_else(Crc64::new, |at| Crc64::resume(at.crc64nvme));
+        let folder = from
+            .as_ref()
+            .map(|at| at.so_far.folder.clone())
+            .filter(|folder| !folder.is_empty());
+        let bucket = worker.receiving.bucket(tar.bucket.clone());
+        let stager = Stager {
+            staging: worker.staging.clone(),
+            namespace: worker.namespace,
+            clock: std::sync::Arc::clone(&worker.clock),
+            item: job.item_id(),
+            tar: tar.clone(),
+            copies_ranges: worker.staging.can_copy_from(&bucket),
+        };
+        Ok(Self {
+            job,
+            item_note: upload::replaced_note(&job.item, None),
+            stream: bucket.read(tar, offset, &job.stop),
+            parser: TarReader::resume(tar.size, offset),
+            ledger: Ledger::open(job, &worker.staging, from).await?,
+            stager,
+            jobs: JoinSet::new(),
+            held: 0,
+            sequence: 0,
+            open: Open::None,
+            findings: Findings::default(),
+            folder,
+            crc,
+        })
+    }
+
+    async fn read_to_end(&mut self) -> Result<(), Halted> {
+        while let Some(block) = self.next_block().await? {
+            self.job.checkpoint()?;
+            self.read_block(&block).await?;
+        }
+        while !self.jobs.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    async fn next_block(&mut self) -> Result<Option<Bytes>, JobError> {
+        match self.stream.next().await {
+            Ok(block) => Ok(block),
+            Err(StorageError::Superseded { .. } | StorageError::NotFound { .. }) => {
+                Err(JobError::Cancel {
+                    note: self.item_note.clone(),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn read_block(&mut self, block: &Bytes) -> Result<(), Halted> {
+        let mut input: &[u8] = block;
+        let mut summed = 0;
+        while let Some(event) = self.parser.next(&mut input).map_err(Halted::Fault)? {
+            match event {
+                Event::Member(member) => self.begin(&member),
+                Event::Data(bytes) => self.take(block.slice_ref(bytes)).await?,
+                Event::Irregular(irregular) => {
+                    irregular.report(&mut self.findings);
+                    self.open = Open::Skipped;
+                }
+                Event::MemberEnd { next_offset } => {
+                    let consumed = block.len() - input.len();
+                    self.crc
+                        .update(block.get(summed..consumed).unwrap_or_default());
+                    summed = consumed;
+                    self.end_member(next_offset).await?;
+                }
+                Event::End => {}
+            }
+        }
+        self.crc.update(block.get(summed..).unwrap_or_default());
+        Ok(())
+    }
+
+    fn begin(&mut self, member: &Member) {
+        let place = match member.place() {
+            Ok(place) => place,
+            Err(fault) => {
+                fault.report(&mut self.findings);
+                self.open = Open::Skipped;
+                return;
+            }
+        };
+        if place.is_root() || (place.path.is_empty() && member.kind == EntryKind::Directory) {
+            self.folder.get_or_insert_with(|| place.folder.to_owned());
+            self.open = Open::Skipped;
+            return;
+        }
+        let folder = self.folder.get_or_insert_with(|| place.folder.to_owned());
+        if *folder != place.folder {
+            self.findings.error(
+                FindingCode::SeveralFolders,
+                place.path,
+                format!(
+                    "The tar holds more than one folder: {folder} and {}",
+                    place.folder
+                ),
+            );
+            self.open = Open::Skipped;
+            return;
+        }
+        let record = begin_record(member, place.path, &mut self.findings);
+        self.open = if member.kind == EntryKind::Directory {
+            Open::Directory(record)
+        } else if member.size >= RANGE_COPY_FROM_BYTES {
+            let large = self.stager.begin_large(&record);
+            Open::Large(record, Box::new(large))
+        } else {
+            Open::Small(record, BytesMut::new())
+        };
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<(), JobError> {
+        match std::mem::replace(&mut self.open, Open::Skipped) {
+            Open::Small(record, mut held) => {
+                held.extend_from_slice(&bytes);
+                self.open = Open::Small(record, held);
+            }
+            Open::Large(record, member) => {
+                self.open = Open::Large(record, Box::new(member.take(bytes).await?));
+            }
+            other @ (Open::None | Open::Skipped | Open::Directory(_)) => self.open = other,
+        }
+        Ok(())
+    }
+
+    async fn end_member(&mut self, next_offset: u64) -> Result<(), JobError> {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        let mut passed = Passed {
+            record: None,
+            findings: std::mem::take(&mut self.findings),
+            folder: self.folder.clone(),
+            next_offset,
+            crc64nvme: self.crc.value(),
+        };
+        match std::mem::replace(&mut self.open, Open::None) {
+            Open::None | Open::Skipped => self.ledger.take(sequence, passed).await,
+            Open::Directory(record) => {
+                passed.record = Some(record);
+                self.ledger.take(sequence, passed).await
+            }
+            Open::Small(record, bytes) => {
+                let held = bytes.len() as u64;
+                self.make_room(held).await?;
+                let stager = self.stager.clone();
+                self.jobs.spawn(async move {
+                    passed.record = Some(stager.stage_small(record, bytes.freeze()).await?);
+                    Ok(Finished {
+                        sequence,
+                        held,
+                        passed,
+                    })
+                });
+                Ok(())
+            }
+            Open::Large(record, member) => {
+                self.make_room(0).await?;
+                let stager = self.stager.clone();
+                self.jobs.spawn(async move {
+                    passed.record = Some(stager.stage_large(record, *member).await?);
+                    Ok(Finished {
+                        sequence,
+                        held: 0,
+                        passed,
+                    })
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until another member may be in flight.
+    async fn make_room(&mut self, bytes: u64) -> Result<(), JobError> {
+        while self.jobs.len() >= IN_FLIGHT_MAX
+            || (!self.jobs.is_empty() && self.held + bytes > IN_FLIGHT_BYTES_MAX)
+        {
+            self.settle_one().await?;
+        }
+        self.held += bytes;
+        Ok(())
+    }
+
+    async fn settle_one(&mut self) -> Result<(), JobError> {
+        let Some(joined) = self.jobs.join_next().await else {
+            return Ok(());
+        };
+        let finished = joined.map_err(|cause| JobError::Retry {
+            cause: Box::new(cause),
+            after: None,
+        })??;
+        self.held -= finished.held;
+        self.ledger.take(finished.sequence, finished.passed).await
+    }
+
+    /// Lets what is in flight finish, and writes it down.
+    async fn flush(&mut self) -> Result<(), JobError> {
+        while !self.jobs.is_empty() {
+            self.settle_one().await?;
+        }
+        self.ledger.save().await
+    }
+
+    fn findings_with(self, fault: &TarFault) -> Findings {
+        let mut findings = self.ledger.into_findings();
+        findings.append(self.findings);
+        findings.error(fault.code(), "", fault);
+        findings
+    }
+
+    async fn close(self, object: &ObjectRecord) -> Result<Reading, JobError> {
+        let end = match self.parser.finish() {
+            Ok(end) => end,
+            Err(fault) => {
+                let mut findings = self.ledger.into_findings();
+                findings.error(fault.code(), "", fault);
+                return Ok(Reading::Stumbled(findings));
+            }
+        };
+        let whole = self.crc.value();
+        if let Some(expected) = object.tar.crc64nvme
+            && expected != whole
+        {
+            self.job.work.clear_records(&self.job.lease).await?;
+            return Err(JobError::Retry {
+                cause: Box::new(ReadingDiffers),
+                after: None,
+            });
+        }
+        let (mut received, mut findings) = self.ledger.close().await?;
+        end.report(&mut findings);
+        received.crc64nvme = whole;
+        received.confirmed = object.tar.crc64nvme.is_some();
+        Ok(Reading::Whole(received, findings))
+    }
+}
+
+/// The bytes changed on their way to us: nobody is to blame, and the records are not to be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the bytes read differ from the checksum that the receiving bucket has of the tar")]
+struct ReadingDiffers;

@@ -1,0 +1,158 @@
+//! Copies every file to each preservation bucket that its storage option names.
+//!
+//! Stage Store: the point of no return. Before the first copy, the upload is looked at once more,
+//! and a replaced one ends here; after it, the item ends in Success or at an operator.
+//!
+//! Safe to repeat. A preservation key is derived from item, path and sha256, and is written only
+//! where nothing stands (`If-None-Match: *`); an object that is already there and has our checksum
+//! is this very copy. The records of a batch are saved with the copies that were made, also after a
+//! fault; a copy that was made and not recorded is found when it is made again.
+//!
+//! It cannot delete or overwrite anything in preservation storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use muniment_model::{
+    Algorithm, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Queue, Stage,
+    StorageTarget,
+};
+use muniment_objects::{
+    CopyOrder, PreservationBuckets, ReceivingBuckets, StagingBucket, StorageError, user_metadata,
+};
+use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+
+use crate::{side_by_side, upload};
+
+/// Files of one batch that are copied at a time. Server-side copies cost us nothing but requests;
+/// streamed ones are bounded by the S3 layer.
+const AT_A_TIME: usize = 16;
+/// What a file without a known format is stored as (worker contract, 1.8).
+const UNKNOWN_FORMAT: &str = "application/binary";
+
+pub struct IngestPreservationUploader {
+    pub receiving: ReceivingBuckets,
+    pub staging: StagingBucket,
+    pub preservation: PreservationBuckets,
+    pub namespace: Namespace,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl BatchWorker for IngestPreservationUploader {
+    const SPEC: JobSpec = JobSpec {
+        queue: Queue::IngestPreservationUploader,
+        next: Some(Stage::StorageValidation),
+        attempts_max: 3,
+        retry_delay: crate::RETRY_DELAY,
+    };
+
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+        if object.storing_since.is_none() {
+            upload::require_same(&self.receiving, &job.item).await?;
+            object.storing_since = Some(self.clock.now());
+        }
+        Ok(Work::AllBatches)
+    }
+
+    async fn run_batch(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        files: &mut [FileRecord],
+    ) -> Result<(), JobError> {
+        let targets = object.storage_option().targets();
+        let files = files
+            .iter_mut()
+            .map(|file| self.store(job, object, targets, file).boxed());
+        side_by_side(files.collect(), AT_A_TIME).await
+    }
+
+    async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Completed, JobError> {
+        Ok(Completed::with_note(
+            "Finished copying files to preservation storage",
+        ))
+    }
+}
+
+impl IngestPreservationUploader {
+    /// Makes the copies of one file that are not there yet.
+    async fn store(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        targets: &[StorageTarget],
+        file: &mut FileRecord,
+    ) -> Result<(), JobError> {
+        let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
+            return Ok(());
+        };
+        let order = self.order(job, object, file, &digests)?;
+        for target in targets {
+            if file.copies.iter().any(|copy| copy.target == *target) {
+                continue;
+            }
+            job.checkpoint()?;
+            let proof = self
+                .preservation
+                .store(*target, &self.staging, &order)
+                .await
+                .map_err(|error| explain(error, &file.path))?;
+            file.copies.push(Copy {
+                target: *target,
+                stored_at: self.clock.now(),
+                verified_at: None,
+                proof: Some(proof),
+            });
+        }
+        Ok(())
+    }
+
+    fn order(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        file: &FileRecord,
+        digests: &Digests,
+    ) -> Result<CopyOrder, JobError> {
+        let item = job.item_id();
+        let sha256 = digests.hex(Algorithm::Sha256);
+        let content_type = file
+            .format
+            .as_ref()
+            .map_or(UNKNOWN_FORMAT, |format| format.media_type.as_str());
+        let metadata = user_metadata(&object.institution, &object.identifier, &file.path, digests)
+            .map_err(|fault| {
+                JobError::halt(format!(
+                    "S3 cannot carry the metadata of {}: {fault}",
+                    file.path
+                ))
+            })?;
+        Ok(CopyOrder {
+            from: self.namespace.staging_key(item, file.tar_offset),
+            to: ObjectKey::from(self.namespace.file_uuid(item, &file.path, &sha256)),
+            size: file.size,
+            crc64nvme: digests.crc64nvme,
+            content_type: content_type.to_owned(),
+            metadata,
+        })
+    }
+}
+
+/// What a failed copy means at this stage.
+fn explain(error: StorageError, path: &str) -> JobError {
+    if matches!(error, StorageError::NotFound { .. }) {
+        // Staging was complete two stages ago: this is loss, and asking again would hide it.
+        return JobError::halt(format!(
+            "{path} is no longer in staging. Requeue the item at Copy To Staging to stage it again."
+        ));
+    }
+    if matches!(error, StorageError::AlreadyThere { .. }) {
+        return JobError::halt(format!(
+            "preservation storage holds other bytes under the key of {path}. Nothing was \
+             overwritten; find out who wrote that object."
+        ));
+    }
+    error.into()
+}

@@ -1,0 +1,205 @@
+//! Records the object, its files, copies and events in the registry, and writes the deposit record.
+//!
+//! Stage Record, after every copy was confirmed. The object comes first, with its events in one
+//! transaction; then the files, a batch at a time, each with its digests, copies and events; then
+//! the deposit record; last, with the stage, the intended ending, which Cleanup obeys.
+//!
+//! Safe to repeat: the registry knows objects and files by identifier and events by their derived
+//! identifiers, so that what was recorded is found rather than doubled. The deposit record has one
+//! key per item.
+//!
+//! It cannot write to preservation storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use muniment_model::registry::{Checksum, GenericFile, IntellectualObject, StorageRecord};
+use muniment_model::{
+    Algorithm, Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Queue, Stage, Status,
+};
+use muniment_objects::{PreservationBuckets, RecordsBucket};
+use muniment_registry_client::RegistryClient;
+use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+
+use crate::premis::{Events, Kept};
+
+mod deposit_record;
+
+const ACTIVE: &str = "A";
+
+pub struct IngestRecorder {
+    pub registry: RegistryClient,
+    pub preservation: PreservationBuckets,
+    pub records: RecordsBucket,
+    pub namespace: Namespace,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl BatchWorker for IngestRecorder {
+    const SPEC: JobSpec = JobSpec {
+        queue: Queue::IngestRecorder,
+        next: Some(Stage::Cleanup),
+        attempts_max: 5,
+        retry_delay: crate::RETRY_DELAY,
+    };
+
+    async fn prepare(&self, _job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+        if object.recorded_id.is_none() {
+            let row = self.row_of(object)?;
+            object.recorded_id = Some(self.registry.save_object(&row).await?.id);
+        }
+        Ok(Work::AllBatches)
+    }
+
+    async fn run_batch(
+        &self,
+        _job: &Job,
+        object: &ObjectRecord,
+        files: &mut [FileRecord],
+    ) -> Result<(), JobError> {
+        let mut rows = Vec::new();
+        for file in files.iter().filter(|file| file.needs_saving()) {
+            rows.push(self.file_row_of(object, file)?);
+        }
+        if !rows.is_empty() {
+            self.registry
+                .save_files(object.institution_id, &rows)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, job: &Job, object: &mut ObjectRecord) -> Result<Completed, JobError> {
+        let saved = deposit_record::write(self, job, object).await?;
+        object.saved = Some(saved);
+        Ok(Completed {
+            note: "Finished recording ingest data in Registry".to_owned(),
+            to: None,
+            intended: Some(Status::Success),
+        })
+    }
+}
+
+impl IngestRecorder {
+    fn events<'a>(&self, object: &'a ObjectRecord, now: DateTime<Utc>) -> Events<'a> {
+        Events {
+            namespace: self.namespace,
+            object,
+            object_id: object.recorded_id.unwrap_or_default(),
+            now,
+        }
+    }
+
+    fn row_of(&self, object: &ObjectRecord) -> Result<IntellectualObject, JobError> {
+        let metadata = object.metadata.as_ref().ok_or(JobError::RecordsLost)?;
+        let now = self.clock.now();
+        Ok(IntellectualObject {
+            id: object.registered.as_ref().map_or(0, |known| known.id),
+            created_at: None,
+            updated_at: None,
+            title: metadata.title.clone(),
+            description: metadata.description.clone(),
+            identifier: object.identifier.as_str().to_owned(),
+            alt_identifier: metadata.alt_identifier.clone(),
+            access: metadata.access.clone(),
+            bag_name: object.bag_name.clone(),
+            institution_id: object.institution_id,
+            state: ACTIVE.to_owned(),
+            etag: object.tar.etag.clone(),
+            bag_group_identifier: metadata.bag_group_identifier.clone(),
+            storage_option: object.storage_option(),
+            bagit_profile_identifier: metadata.bagit_profile_identifier.clone(),
+            source_organization: metadata.source_organization.clone(),
+            internal_sender_identifier: metadata.internal_sender_identifier.clone(),
+            internal_sender_description: metadata.internal_sender_description.clone(),
+            file_count: 0,
+            size: 0,
+            payload_file_count: 0,
+            payload_size: 0,
+            work_item_id: object.item,
+            premis_events: self.events(object, now).of_object(),
+        })
+    }
+
+    fn file_row_of(
+        &self,
+        object: &ObjectRecord,
+        file: &FileRecord,
+    ) -> Result<GenericFile, JobError> {
+        let object_id = object.recorded_id.ok_or(JobError::RecordsLost)?;
+        let digests = file.digests.ok_or(JobError::RecordsLost)?;
+        let now = self.clock.now();
+        let uuid =
+            self.namespace
+                .file_uuid(object.item, &file.path, &digests.hex(Algorithm::Sha256));
+        let kept = Kept {
+            uuid,
+            urls: self.urls(file, &ObjectKey::from(uuid))?,
+        };
+        let premis_events = self.events(object, now).of_file(file, &digests, &kept);
+        let digested_at = file.staged_at.unwrap_or(now);
+        Ok(GenericFile {
+            id: file.registered.as_ref().map_or(0, |known| known.id),
+            created_at: None,
+            updated_at: None,
+            file_format: file.format.as_ref().map_or_else(
+                || "application/binary".to_owned(),
+                |format| format.media_type.clone(),
+            ),
+            size: file.size,
+            identifier: object.identifier.file(&file.path),
+            intellectual_object_id: object_id,
+            state: ACTIVE.to_owned(),
+            last_fixity_check: Some(digested_at),
+            institution_id: object.institution_id,
+            storage_option: object.storage_option(),
+            uuid,
+            mtime: file.modified_at,
+            premis_events,
+            checksums: checksums_of(&digests, digested_at),
+            storage_records: kept.urls.into_iter().map(storage_record).collect(),
+        })
+    }
+
+    /// Where the copies of a file are. Every one must have been confirmed.
+    fn urls(&self, file: &FileRecord, key: &ObjectKey) -> Result<Vec<String>, JobError> {
+        let mut urls = Vec::new();
+        for copy in &file.copies {
+            if copy.verified_at.is_none() {
+                return Err(JobError::halt(format!(
+                    "the copy of {} in {} was never confirmed. Requeue the item at Storage \
+                     Validation.",
+                    file.path, copy.target
+                )));
+            }
+            urls.push(self.preservation.url(copy.target, key)?);
+        }
+        Ok(urls)
+    }
+}
+
+fn checksums_of(digests: &Digests, at: DateTime<Utc>) -> Vec<Checksum> {
+    Algorithm::ALL
+        .into_iter()
+        .map(|algorithm| Checksum {
+            id: 0,
+            algorithm,
+            datetime: Some(at),
+            digest: digests.hex(algorithm),
+            generic_file_id: 0,
+            created_at: None,
+            updated_at: None,
+        })
+        .collect()
+}
+
+fn storage_record(url: String) -> StorageRecord {
+    StorageRecord {
+        id: 0,
+        generic_file_id: 0,
+        url,
+        superseded_at: None,
+    }
+}

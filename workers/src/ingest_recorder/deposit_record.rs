@@ -1,0 +1,191 @@
+//! The deposit record: one object per ingest in the records bucket.
+//!
+//! Zstandard-compressed JSON lines: one `deposit` line, one `member` line for each member of the
+//! tar in tar order, one `tag_file` line for each manifest and tag file that is not preserved, one
+//! `finding` line each, and a closing `end` line with the sha256 of every uncompressed byte before
+//! it. It makes receipts, rebuilding the registry and byte-identical restoration possible, and
+//! could not be made later.
+//!
+//! Written as a stream, batch by batch. A repeated writing replaces the object as a whole: an
+//! unfinished one is never visible.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use muniment_model::{
+    Algorithm, BatchNumber, Copy, FileRecord, Finding, ObjectKey, ObjectRecord, Saved, Tar,
+};
+use muniment_objects::ObjectWriter;
+use muniment_runtime::{Job, JobError};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::IngestRecorder;
+
+/// The version of the lines' shapes.
+const FORMAT: u16 = 1;
+/// Records are small and many; the default level is where zstd's speed and size balance.
+const LEVEL: i32 = 3;
+/// Compressed bytes are handed to the store in pieces of about this size.
+const FLUSH_BYTES: usize = 1024 * 1024;
+
+#[derive(Serialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+enum Line<'a> {
+    Deposit {
+        format: u16,
+        program: &'static str,
+        work_item: muniment_model::WorkItemId,
+        object_identifier: &'a str,
+        object_id: Option<i64>,
+        recorded_at: DateTime<Utc>,
+        tar: &'a Tar,
+        tar_crc64nvme: muniment_model::Crc64Nvme,
+        folder: &'a str,
+        bagit_profile_identifier: &'a str,
+        storage_option: muniment_model::StorageOption,
+    },
+    Member {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        uuid: Option<Uuid>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        urls: Vec<String>,
+        #[serde(flatten)]
+        record: &'a FileRecord,
+    },
+    Finding(&'a Finding),
+    End {
+        members: u64,
+        files: u64,
+        copies: u64,
+        sha256: String,
+    },
+}
+
+/// `<institution>/<bag>/<item>.jsonl.zst`
+fn key_of(object: &ObjectRecord) -> Result<ObjectKey, JobError> {
+    ObjectKey::new(format!("{}/{}.jsonl.zst", object.identifier, object.item))
+        .map_err(|fault| JobError::halt(format!("no key for the deposit record: {fault}")))
+}
+
+/// Writes the deposit record of the item, and counts what it saved.
+pub(super) async fn write(
+    recorder: &IngestRecorder,
+    job: &Job,
+    object: &ObjectRecord,
+) -> Result<Saved, JobError> {
+    let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
+    let mut lines = Lines::open(recorder.records.writer(&key_of(object)?))?;
+    let profile = object
+        .metadata
+        .as_ref()
+        .map_or("", |metadata| metadata.bagit_profile_identifier.as_str());
+    lines
+        .push(&Line::Deposit {
+            format: FORMAT,
+            program: concat!("muniment ", env!("CARGO_PKG_VERSION")),
+            work_item: object.item,
+            object_identifier: object.identifier.as_str(),
+            object_id: object.recorded_id,
+            recorded_at: recorder.clock.now(),
+            tar: &object.tar,
+            tar_crc64nvme: received.crc64nvme,
+            folder: &received.folder,
+            bagit_profile_identifier: profile,
+            storage_option: object.storage_option(),
+        })
+        .await?;
+    let mut saved = Saved::default();
+    let mut members = 0;
+    for number in 0..received.batches {
+        job.checkpoint()?;
+        for file in job.work.files(job.item_id(), BatchNumber(number)).await? {
+            members += 1;
+            let (uuid, urls) = kept_as(recorder, object, &file)?;
+            if uuid.is_some() {
+                saved.files += 1;
+                saved.copies += file.copies.len() as u64;
+            }
+            let record = &file;
+            lines.push(&Line::Member { uuid, urls, record }).await?;
+        }
+    }
+    for finding in object.findings.iter() {
+        lines.push(&Line::Finding(finding)).await?;
+    }
+    lines.close(members, saved).await?;
+    Ok(saved)
+}
+
+/// The uuid and copies of a file that this item saved.
+fn kept_as(
+    recorder: &IngestRecorder,
+    object: &ObjectRecord,
+    file: &FileRecord,
+) -> Result<(Option<Uuid>, Vec<String>), JobError> {
+    let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
+        return Ok((None, Vec::new()));
+    };
+    let sha256 = digests.hex(Algorithm::Sha256);
+    let uuid = recorder
+        .namespace
+        .file_uuid(object.item, &file.path, &sha256);
+    let key = ObjectKey::from(uuid);
+    let url = |copy: &Copy| recorder.preservation.url(copy.target, &key);
+    let urls = file.copies.iter().map(url).collect::<Result<_, _>>()?;
+    Ok((Some(uuid), urls))
+}
+
+/// JSON lines on their way into the records bucket.
+struct Lines {
+    encoder: zstd::stream::write::Encoder<'static, Vec<u8>>,
+    sha256: Sha256,
+    object: ObjectWriter,
+}
+
+impl Lines {
+    fn open(object: ObjectWriter) -> Result<Self, JobError> {
+        Ok(Self {
+            encoder: zstd::stream::write::Encoder::new(Vec::new(), LEVEL).map_err(unwritable)?,
+            sha256: Sha256::new(),
+            object,
+        })
+    }
+
+    async fn push(&mut self, line: &Line<'_>) -> Result<(), JobError> {
+        let mut json = serde_json::to_vec(line)
+            .map_err(|error| JobError::halt(format!("a deposit record line: {error}")))?;
+        json.push(b'\n');
+        self.sha256.update(&json);
+        self.encoder.write_all(&json).map_err(unwritable)?;
+        if self.encoder.get_ref().len() >= FLUSH_BYTES {
+            let packed = std::mem::take(self.encoder.get_mut());
+            self.object.write(Bytes::from(packed)).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(mut self, members: u64, saved: Saved) -> Result<(), JobError> {
+        let end = Line::End {
+            members,
+            files: saved.files,
+            copies: saved.copies,
+            sha256: hex::encode(self.sha256.clone().finalize()),
+        };
+        self.push(&end).await?;
+        let packed = self.encoder.finish().map_err(unwritable)?;
+        self.object.write(Bytes::from(packed)).await?;
+        self.object.finish(None).await?;
+        Ok(())
+    }
+}
+
+/// Writing to memory does not fail.
+fn unwritable(error: std::io::Error) -> JobError {
+    JobError::Retry {
+        cause: Box::new(error),
+        after: None,
+    }
+}

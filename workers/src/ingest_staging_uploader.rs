@@ -1,0 +1,145 @@
+//! Stages what pass one left out or lost, by reading the member's range of the tar again.
+//!
+//! Stage Copy To Staging. One listing tells whether anything is missing; as a rule nothing is, and
+//! the planner advances the item without looking at a record.
+//!
+//! Safe to repeat: keys are derived from tar offsets, every byte is compared with the digest of
+//! pass one before the store takes it, and what is there already is not read again.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use muniment_model::{
+    Clock, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey, ObjectRecord, Queue,
+    Stage, Tar,
+};
+use muniment_objects::{ReceivingBuckets, StagingBucket, StorageError};
+use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+
+use crate::{side_by_side, upload};
+
+/// Files of one batch that are staged at a time; each streams through a few parts of memory.
+const AT_A_TIME: usize = 4;
+/// As in pass one: members from this size on are copied by the store itself.
+const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
+
+pub struct IngestStagingUploader {
+    pub receiving: ReceivingBuckets,
+    pub staging: StagingBucket,
+    pub namespace: Namespace,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl BatchWorker for IngestStagingUploader {
+    const SPEC: JobSpec = JobSpec {
+        queue: Queue::IngestStagingUploader,
+        next: Some(Stage::FormatIdentification),
+        attempts_max: 3,
+        retry_delay: crate::RETRY_DELAY,
+    };
+
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+        let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
+        let prefix = KeyPrefix::of(job.item_id());
+        let index = KeyPrefix::index_of(job.item_id());
+        let mut listing = self.staging.list(&prefix);
+        let mut staged: u64 = 0;
+        while let Some(page) = listing.next_page().await? {
+            job.checkpoint()?;
+            let files = page
+                .iter()
+                .filter(|listed| !listed.key.starts_with(index.as_str()));
+            staged += files.count() as u64;
+        }
+        Ok(if staged >= received.files {
+            Work::Nothing
+        } else {
+            Work::AllBatches
+        })
+    }
+
+    async fn run_batch(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        files: &mut [FileRecord],
+    ) -> Result<(), JobError> {
+        let files = files
+            .iter_mut()
+            .map(|file| self.stage_again(job, object, file).boxed());
+        side_by_side(files.collect(), AT_A_TIME).await
+    }
+
+    async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Completed, JobError> {
+        Ok(Completed::with_note(
+            "Finished copying files to staging area",
+        ))
+    }
+}
+
+impl IngestStagingUploader {
+    async fn stage_again(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        file: &mut FileRecord,
+    ) -> Result<(), JobError> {
+        job.checkpoint()?;
+        let Some(digests) = file.digests else {
+            return Ok(());
+        };
+        if file.kind == MemberKind::Directory {
+            return Ok(());
+        }
+        let key = self.namespace.staging_key(job.item_id(), file.tar_offset);
+        match self.staging.head(&key).await {
+            Ok(head) if head.size == file.size => return Ok(()),
+            Ok(_) | Err(StorageError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let range = file.data_offset..file.data_offset + file.size;
+        let staged = self
+            .restage(job, &object.tar, range, (&key, digests.crc64nvme))
+            .await;
+        match staged {
+            Ok(()) => {
+                file.staged_at = Some(self.clock.now());
+                Ok(())
+            }
+            Err(StorageError::Superseded { .. } | StorageError::NotFound { .. }) => {
+                Err(JobError::Cancel {
+                    note: upload::replaced_note(&job.item, None),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn restage(
+        &self,
+        job: &Job,
+        tar: &Tar,
+        range: Range<u64>,
+        (key, crc): (&ObjectKey, Crc64Nvme),
+    ) -> Result<(), StorageError> {
+        let bucket = self.receiving.bucket(tar.bucket.clone());
+        let size = range.end - range.start;
+        if size >= RANGE_COPY_FROM_BYTES && self.staging.can_copy_from(&bucket) {
+            return self.staging.copy_range(tar, range, key, crc).await;
+        }
+        let up_to_its_end = Tar {
+            size: range.end,
+            ..tar.clone()
+        };
+        let mut bytes = bucket.read(&up_to_its_end, range.start, &job.stop);
+        let mut writer = self.staging.writer(key);
+        while let Some(frame) = bytes.next().await? {
+            writer.write(frame).await?;
+        }
+        writer.finish(Some(crc)).await?;
+        Ok(())
+    }
+}

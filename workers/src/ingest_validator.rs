@@ -1,0 +1,239 @@
+//! Holds the bag to BagIt and to its profile.
+//!
+//! Stage Validate, after pass one. Reads the manifests and the tag files from staging, joins the
+//! manifests' lines with the file records, and collects every finding; payload bytes are not read
+//! again. A bag with errors is rejected with all of them.
+//!
+//! Safe to repeat: it reads, and writes the same findings and metadata again. When the work store
+//! was lost it first makes the records again from the index. A bag that seems wrong although the
+//! store had no checksum of the tar to compare our reading with is read a second time first.
+//!
+//! It never reads the receiving bucket.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use muniment_bagit::manifest::ManifestFile;
+use muniment_bagit::profile::Profile;
+use muniment_bagit::tag_file::{PARSED, TagEncoding, TagFileParser, TagFiles};
+use muniment_bagit::validate::{
+    BagFacts, FileFacts, JoinKey, ListingPolicy, ManifestJoin, Partition, Placed, check_bag,
+    listing_policy,
+};
+use muniment_model::{
+    BatchNumber, FileRecord, Findings, Manifest, Namespace, ObjectRecord, Queue, Received, Stage,
+    StagedTagFile,
+};
+use muniment_objects::StagingBucket;
+use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
+use uuid::Uuid;
+
+use crate::index;
+
+/// Memory for the files of one partition of the join.
+const JOIN_BYTES: usize = 64 * 1024 * 1024;
+/// Complete readings of a tar after which its bytes are believed, checksum or not.
+const READINGS_TO_BELIEVE: u32 = 2;
+
+pub struct IngestValidator {
+    pub staging: StagingBucket,
+    pub namespace: Namespace,
+}
+
+#[async_trait]
+impl Worker for IngestValidator {
+    const SPEC: JobSpec = JobSpec {
+        queue: Queue::IngestValidator,
+        next: Some(Stage::ReingestCheck),
+        attempts_max: 3,
+        retry_delay: crate::RETRY_DELAY,
+    };
+
+    async fn run(&self, job: &Job) -> Result<Step, JobError> {
+        let mut object = self.load_or_rebuild(job).await?;
+        let received = object.received.clone().ok_or(JobError::RecordsLost)?;
+        // Those of the tar come from pass one; a repetition starts from there.
+        let mut findings = object.findings.clone();
+        let tags = self.read_tags(job, &received, &mut findings).await?;
+        let profile = Profile::choose(tags.profile_identifier());
+        let facts = BagFacts::of(&received, &object.bag_name);
+        let metadata = check_bag(profile, &facts, &tags, &mut findings);
+        let check = Check {
+            job,
+            object: object.identifier.as_str(),
+            received: &received,
+            manifests: facts.manifest_files(),
+            encoding: tags.encoding(),
+            policy: listing_policy(profile, &tags),
+        };
+        self.join(&check, &mut findings).await?;
+        if !findings.is_valid() {
+            return doubt_or_reject(&object, &received, findings);
+        }
+        object.findings = findings;
+        object.metadata = Some(metadata);
+        job.save_object(&object).await?;
+        Ok(Step::Completed(Completed::with_note("Bag is valid")))
+    }
+}
+
+/// A depositor is not blamed for a bit that flipped on our way: where nothing confirms the first
+/// reading of the tar, a second one must agree.
+fn doubt_or_reject(
+    object: &ObjectRecord,
+    received: &Received,
+    findings: Findings,
+) -> Result<Step, JobError> {
+    if received.confirmed || object.readings >= READINGS_TO_BELIEVE {
+        return Err(JobError::Reject(findings));
+    }
+    Ok(Step::Completed(Completed {
+        note: "The bag is read a second time, to be sure of what seems wrong with it".to_owned(),
+        to: Some(Stage::Receive),
+        intended: None,
+    }))
+}
+
+/// What the join of one bag needs to know.
+struct Check<'a> {
+    job: &'a Job,
+    object: &'a str,
+    received: &'a Received,
+    manifests: Vec<ManifestFile>,
+    encoding: TagEncoding,
+    policy: ListingPolicy,
+}
+
+impl IngestValidator {
+    async fn load_or_rebuild(&self, job: &Job) -> Result<ObjectRecord, JobError> {
+        if let Some(object) = job.work.object(job.item_id()).await? {
+            return Ok(object);
+        }
+        let object = index::end(&self.staging, job.item_id())
+            .await?
+            .ok_or(JobError::RecordsLost)?;
+        let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
+        for number in (0..batches).map(BatchNumber) {
+            job.checkpoint()?;
+            let files = index::batch(&self.staging, job.item_id(), number)
+                .await?
+                .ok_or(JobError::RecordsLost)?;
+            job.work
+                .put_files(&job.lease, number, 0, &files, None)
+                .await?;
+        }
+        // Last: its presence means that all batches are there.
+        job.save_object(&object).await?;
+        Ok(object)
+    }
+
+    /// Reads the tag files, the declaration first: it names the encoding of the others.
+    async fn read_tags(
+        &self,
+        job: &Job,
+        received: &Received,
+        findings: &mut Findings,
+    ) -> Result<TagFiles, JobError> {
+        let mut tags = TagFiles::default();
+        for path in PARSED {
+            let file = received.tag_files.iter().find(|file| file.path == path);
+            let Some(StagedTagFile {
+                tar_offset, size, ..
+            }) = file
+            else {
+                continue;
+            };
+            let mut parser = TagFileParser::new(path, tags.encoding());
+            let key = self.namespace.staging_key(job.item_id(), *tar_offset);
+            let mut bytes = self.staging.read(&key, *size);
+            while let Some(block) = bytes.next().await? {
+                parser.push(&block, findings);
+            }
+            tags.add(parser.end(findings));
+        }
+        Ok(tags)
+    }
+
+    /// Joins the manifests with the files, one partition of the files at a time.
+    async fn join(&self, check: &Check<'_>, findings: &mut Findings) -> Result<(), JobError> {
+        let key = JoinKey(Uuid::new_v4().into_bytes());
+        for partition in Partition::plan(check.received.files, JOIN_BYTES) {
+            let mut join =
+                ManifestJoin::new(check.object, check.policy, &check.manifests, partition, key);
+            for number in (0..check.received.batches).map(BatchNumber) {
+                check.job.checkpoint()?;
+                add_batch(check, number, &mut join, findings).await?;
+            }
+            for manifest in &check.manifests {
+                self.add_manifest(check, manifest, &mut join, findings)
+                    .await?;
+            }
+            join.finish(findings);
+        }
+        Ok(())
+    }
+
+    async fn add_manifest(
+        &self,
+        check: &Check<'_>,
+        file: &ManifestFile,
+        join: &mut ManifestJoin,
+        findings: &mut Findings,
+    ) -> Result<(), JobError> {
+        let staged = |manifest: &&Manifest| manifest.path == file.path;
+        let Some(manifest) = check.received.manifests.iter().find(staged) else {
+            return Ok(());
+        };
+        let key = self
+            .namespace
+            .staging_key(check.job.item_id(), manifest.tar_offset);
+        let mut bytes = self.staging.read(&key, manifest.size);
+        let mut reading = join.manifest(file, check.encoding);
+        while let Some(block) = bytes.next().await? {
+            check.job.checkpoint()?;
+            reading.push(&block, findings);
+        }
+        reading.end(findings);
+        Ok(())
+    }
+}
+
+/// Adds the files of one batch, and marks those that repeat an earlier member.
+async fn add_batch(
+    check: &Check<'_>,
+    number: BatchNumber,
+    join: &mut ManifestJoin,
+    findings: &mut Findings,
+) -> Result<(), JobError> {
+    let job = check.job;
+    let mut files = job.work.files(job.item_id(), number).await?;
+    let mut repeated = BTreeSet::new();
+    for file in &files {
+        if add_file(file, join, findings) == Placed::Repeated && !file.repeated {
+            repeated.insert(file.tar_offset);
+        }
+    }
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    for file in &mut files {
+        file.repeated |= repeated.contains(&file.tar_offset);
+    }
+    Ok(job
+        .work
+        .put_files(&job.lease, number, 0, &files, None)
+        .await?)
+}
+
+fn add_file(file: &FileRecord, join: &mut ManifestJoin, findings: &mut Findings) -> Placed {
+    let Some(digests) = &file.digests else {
+        return Placed::Elsewhere;
+    };
+    let facts = FileFacts {
+        path: &file.path,
+        kind: file.kind,
+        tar_offset: file.tar_offset,
+        digests,
+    };
+    join.file(&facts, findings)
+}

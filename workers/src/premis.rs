@@ -1,0 +1,270 @@
+//! The PREMIS events of an ingest (PREMIS 3.0; texts and counts: worker contract, 1.11, with its
+//! table of differences).
+//!
+//! Events are derived from the records each time they are needed, and so are their identifiers, so
+//! recording them twice records them once.
+
+use chrono::{DateTime, Utc};
+use muniment_model::registry::PremisEvent;
+use muniment_model::{Algorithm, Digests, FileRecord, MemberKind, Namespace, ObjectRecord, Proof};
+use uuid::Uuid;
+
+/// Identifies the agent of every event: the product, with its version.
+const AGENT: &str = concat!("https://muniment.org/", env!("CARGO_PKG_VERSION"));
+const SUCCESS: &str = "Success";
+
+/// What performed an event: our component, and the library that did it.
+mod instrument {
+    pub(super) const RECORDER: &str =
+        concat!("Muniment ingest_recorder ", env!("CARGO_PKG_VERSION"));
+    pub(super) const STORE: &str = concat!(
+        "Muniment ingest_preservation_uploader ",
+        env!("CARGO_PKG_VERSION"),
+        " with aws-sdk-s3"
+    );
+    pub(super) const VALIDATOR: &str =
+        concat!("Muniment ingest_validator ", env!("CARGO_PKG_VERSION"));
+    pub(super) const MD5: &str = concat!(
+        "Muniment ingest_pre_fetch ",
+        env!("CARGO_PKG_VERSION"),
+        " with RustCrypto md-5"
+    );
+    pub(super) const SHA1: &str = concat!(
+        "Muniment ingest_pre_fetch ",
+        env!("CARGO_PKG_VERSION"),
+        " with RustCrypto sha1"
+    );
+    pub(super) const SHA2: &str = concat!(
+        "Muniment ingest_pre_fetch ",
+        env!("CARGO_PKG_VERSION"),
+        " with RustCrypto sha2"
+    );
+}
+
+/// Makes the events of one item.
+pub(crate) struct Events<'a> {
+    pub(crate) namespace: Namespace,
+    pub(crate) object: &'a ObjectRecord,
+    /// The registry's number of the object; 0 before it is recorded.
+    pub(crate) object_id: i64,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// Where a file is kept.
+pub(crate) struct Kept {
+    pub(crate) uuid: Uuid,
+    /// Of its copies, the primary one first.
+    pub(crate) urls: Vec<String>,
+}
+
+struct Text<'a> {
+    event_type: &'static str,
+    instrument: &'static str,
+    detail: String,
+    outcome_detail: &'a str,
+    outcome_information: &'a str,
+}
+
+impl Events<'_> {
+    /// Four for a first ingest, two for a re-ingest.
+    pub(crate) fn of_object(&self) -> Vec<PremisEvent> {
+        let identifier = self.object.identifier.as_str();
+        let files = self.object.received.as_ref().map_or(0, |seen| seen.files);
+        let copied = format!("{files} files copied");
+        let access = self
+            .object
+            .metadata
+            .as_ref()
+            .map_or("", |metadata| metadata.access.as_str());
+        let set_access = format!("Set access to {access}");
+        let proof = format!("Put and confirmed ({})", Proof::Carried.as_str());
+        let mut texts = Vec::new();
+        if self.object.registered.is_none() {
+            texts.push(Text {
+                event_type: "creation",
+                instrument: instrument::RECORDER,
+                detail: "Object created".to_owned(),
+                outcome_detail: "Intellectual object created",
+                outcome_information: "Object created, files copied to preservation storage",
+            });
+            texts.push(Text {
+                event_type: "identifier assignment",
+                instrument: instrument::RECORDER,
+                detail: format!("Assigned object identifier {identifier}"),
+                outcome_detail: identifier,
+                outcome_information: "Institution domain + tar file name",
+            });
+        }
+        texts.push(Text {
+            event_type: "ingestion",
+            instrument: instrument::STORE,
+            detail: "Copied files to preservation storage".to_owned(),
+            outcome_detail: &copied,
+            outcome_information: &proof,
+        });
+        texts.push(Text {
+            event_type: "access assignment",
+            instrument: instrument::RECORDER,
+            detail: "Assigned object access rights".to_owned(),
+            outcome_detail: access,
+            outcome_information: &set_access,
+        });
+        texts
+            .into_iter()
+            .map(|text| self.event(identifier, self.now, text))
+            .collect()
+    }
+
+    /// The events of one file, in the order of the contract.
+    pub(crate) fn of_file(
+        &self,
+        file: &FileRecord,
+        digests: &Digests,
+        kept: &Kept,
+    ) -> Vec<PremisEvent> {
+        let identifier = self.object.identifier.file(&file.path);
+        let digested_at = file.staged_at.unwrap_or(self.now);
+        let mut events = Vec::new();
+        for algorithm in self.manifests_listing(file) {
+            let digest = format!("{algorithm}:{}", digests.hex(algorithm));
+            events.push(self.event(
+                &identifier,
+                digested_at,
+                Text {
+                    event_type: "fixity check",
+                    instrument: instrument::VALIDATOR,
+                    detail: "Fixity check against registered hash".to_owned(),
+                    outcome_detail: &digest,
+                    outcome_information: "Fixity matches",
+                },
+            ));
+        }
+        for algorithm in Algorithm::ALL {
+            let digest = format!("{algorithm}:{}", digests.hex(algorithm));
+            events.push(self.event(
+                &identifier,
+                digested_at,
+                Text {
+                    event_type: "message digest calculation",
+                    instrument: instrument_of(algorithm),
+                    detail: "Calculated fixity value".to_owned(),
+                    outcome_detail: &digest,
+                    outcome_information: "Calculated fixity value",
+                },
+            ));
+        }
+        events.extend(self.of_storage(file, &identifier, digests, kept));
+        events
+    }
+
+    fn of_storage(
+        &self,
+        file: &FileRecord,
+        identifier: &str,
+        digests: &Digests,
+        Kept { uuid, urls }: &Kept,
+    ) -> Vec<PremisEvent> {
+        let stored_at = |n: usize| file.copies.get(n).map_or(self.now, |copy| copy.stored_at);
+        let md5 = format!("md5:{}", digests.hex(Algorithm::Md5));
+        let mut texts = vec![(
+            stored_at(0),
+            Text {
+                event_type: "ingestion",
+                instrument: instrument::STORE,
+                detail: format!("Completed copy to preservation storage ({uuid})"),
+                outcome_detail: &md5,
+                outcome_information: "Put using md5 checksum",
+            },
+        )];
+        if let [_, replica, ..] = urls.as_slice() {
+            texts.push((
+                stored_at(1),
+                Text {
+                    event_type: "replication",
+                    instrument: instrument::STORE,
+                    detail: "Copied to replication storage and assigned replication URL identifier"
+                        .to_owned(),
+                    outcome_detail: replica,
+                    outcome_information: "Replicated to secondary storage",
+                },
+            ));
+        }
+        if file.registered.is_none() {
+            texts.push((
+                self.now,
+                Text {
+                    event_type: "identifier assignment",
+                    instrument: instrument::RECORDER,
+                    detail: "Assigned new institution.bag/path identifier".to_owned(),
+                    outcome_detail: identifier,
+                    outcome_information: "Assigned bag/filepath identifier",
+                },
+            ));
+            if let Some(primary) = urls.first() {
+                texts.push((
+                    stored_at(0),
+                    Text {
+                        event_type: "identifier assignment",
+                        instrument: instrument::STORE,
+                        detail: "Assigned new storage URL identifier".to_owned(),
+                        outcome_detail: primary,
+                        outcome_information: "Assigned url identifier",
+                    },
+                ));
+            }
+        }
+        texts
+            .into_iter()
+            .map(|(at, text)| self.event(identifier, at, text))
+            .collect()
+    }
+
+    /// A payload file that was accepted is in every payload manifest. Tag manifests do not count.
+    fn manifests_listing(&self, file: &FileRecord) -> Vec<Algorithm> {
+        if file.kind != MemberKind::Payload {
+            return Vec::new();
+        }
+        let manifests = self.object.received.iter().flat_map(|seen| &seen.manifests);
+        manifests
+            .filter(|manifest| !manifest.of_tags)
+            .map(|manifest| manifest.algorithm)
+            .collect()
+    }
+
+    fn event(&self, subject: &str, at: DateTime<Utc>, text: Text<'_>) -> PremisEvent {
+        PremisEvent {
+            id: 0,
+            agent: AGENT.to_owned(),
+            date_time: Some(at),
+            detail: text.detail,
+            event_type: text.event_type.to_owned(),
+            generic_file_id: 0,
+            identifier: self.namespace.event_uuid(
+                self.object.item,
+                subject,
+                text.event_type,
+                text.outcome_detail,
+            ),
+            institution_id: self.object.institution_id,
+            intellectual_object_id: self.object_id,
+            object: text.instrument.to_owned(),
+            old_uuid: String::new(),
+            outcome: SUCCESS.to_owned(),
+            outcome_detail: text.outcome_detail.to_owned(),
+            outcome_information: text.outcome_information.to_owned(),
+            created_at: None,
+            updated_at: None,
+        }
+    }
+}
+
+fn instrument_of(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Md5 => instrument::MD5,
+        Algorithm::Sha1 => instrument::SHA1,
+        Algorithm::Sha256 | Algorithm::Sha512 => instrument::SHA2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Takes the object's turn, and compares the bag with what the registry holds of the object.
+//!
+//! Stage Reingest Check, after Validate: the last stage of the ones that may still end any way.
+//! From here to its end this is the one open work item of its object. Files whose bytes the
+//! registry knows are marked unchanged and neither stored nor recorded again; a changed file will
+//! take a new key. An object keeps its storage option for as long as it is active.
+//!
+//! Safe to repeat: it only asks, and the turn is the same turn when taken twice. Rows that an
+//! earlier attempt of this very item recorded are recognised by their derived uuid and are not
+//! taken for an older version.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muniment_model::registry::{BATCH_MAX, GenericFile, WorkItem};
+use muniment_model::{
+    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectRecord, Queue,
+    RegisteredFile, RegisteredObject, Stage,
+};
+use muniment_registry_client::{RegistryClient, TurnAnswer};
+use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
+
+/// How long an item waits before it asks for the turn again.
+const TURN_DELAY: Duration = Duration::from_secs(10);
+const ACTIVE: &str = "A";
+
+pub struct ReingestManager {
+    pub registry: RegistryClient,
+    pub namespace: Namespace,
+}
+
+#[async_trait]
+impl Worker for ReingestManager {
+    const SPEC: JobSpec = JobSpec {
+        queue: Queue::ReingestManager,
+        next: Some(Stage::CopyToStaging),
+        attempts_max: 3,
+        retry_delay: crate::RETRY_DELAY,
+    };
+
+    async fn run(&self, job: &Job) -> Result<Step, JobError> {
+        let mut object = job.object().await?;
+        self.take_turn(job, &object).await?;
+        if let Some(registered) = self.registered(&job.item, &mut object).await? {
+            let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
+            self.compare(job, &object, &registered, batches).await?;
+        }
+        job.save_object(&object).await?;
+        Ok(Step::Completed(Completed::with_note(
+            "Finished reingest check",
+        )))
+    }
+}
+
+impl ReingestManager {
+    async fn take_turn(&self, job: &Job, object: &ObjectRecord) -> Result<(), JobError> {
+        let answer = self
+            .registry
+            .take_turn(job.item_id(), &object.identifier)
+            .await?;
+        match answer {
+            TurnAnswer::Taken => Ok(()),
+            TurnAnswer::HeldBy(holder) => Err(JobError::Wait {
+                note: format!(
+                    "Waiting for work item {holder}, which is working on {}",
+                    object.identifier
+                ),
+                after: TURN_DELAY,
+            }),
+        }
+    }
+
+    /// The object as it was before this item; `None` for a first ingest.
+    async fn registered(
+        &self,
+        item: &WorkItem,
+        object: &mut ObjectRecord,
+    ) -> Result<Option<RegisteredObject>, JobError> {
+        let found = self.registry.object(&object.identifier).await?;
+        // An object that this item made itself, in an attempt whose records were lost, is new.
+        let older = found.filter(|found| found.created_at < item.created_at);
+        let Some(older) = older else {
+            object.registered = None;
+            return Ok(None);
+        };
+        let chosen = object
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.storage_option);
+        let registered = RegisteredObject {
+            id: older.id,
+            storage_option: if older.state == ACTIVE {
+                older.storage_option
+            } else {
+                chosen.unwrap_or(older.storage_option)
+            },
+        };
+        if let Some(chosen) = chosen
+            && chosen != registered.storage_option
+            && object.registered.is_none()
+        {
+            object.findings.warning(
+                FindingCode::StorageOptionForced,
+                "",
+                format!(
+                    "The object is stored as {} and stays so; {chosen} is not applied",
+                    registered.storage_option
+                ),
+            );
+        }
+        object.registered = Some(registered.clone());
+        Ok(Some(registered))
+    }
+
+    /// Marks the files of every batch; two batches to a question.
+    async fn compare(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        registered: &RegisteredObject,
+        batches: u32,
+    ) -> Result<(), JobError> {
+        let per_call = u32::try_from(BATCH_MAX / muniment_work::BATCH_FILES_MAX).unwrap_or(1);
+        let mut first = 0;
+        while first < batches {
+            job.checkpoint()?;
+            let end = batches.min(first + per_call);
+            let mut held = Vec::new();
+            for number in first..end {
+                let batch = BatchNumber(number);
+                held.push((batch, job.work.files(job.item_id(), batch).await?));
+            }
+            let identifiers: Vec<String> = held
+                .iter()
+                .flat_map(|(_, files)| files)
+                .filter(|file| file.kind.is_preserved() && !file.repeated)
+                .map(|file| object.identifier.file(&file.path))
+                .collect();
+            let known = self
+                .registry
+                .lookup_files(registered.id, &identifiers)
+                .await?;
+            for (batch, files) in &mut held {
+                for file in files.iter_mut() {
+                    self.mark(job, object, file, &known);
+                }
+                job.work
+                    .put_files(&job.lease, *batch, 0, files, None)
+                    .await?;
+            }
+            job.work.progress(&job.lease).await?;
+            first = end;
+        }
+        Ok(())
+    }
+
+    fn mark(&self, job: &Job, object: &ObjectRecord, file: &mut FileRecord, known: &[GenericFile]) {
+        let identifier = object.identifier.file(&file.path);
+        let row = known.iter().find(|row| row.identifier == identifier);
+        file.registered = match (row, &file.digests) {
+            (Some(row), Some(digests)) if file.kind.is_preserved() => {
+                let sha256 = digests.hex(Algorithm::Sha256);
+                let ours = self.namespace.file_uuid(job.item_id(), &file.path, &sha256);
+                if row.uuid == ours {
+                    of_earlier_attempt(row)
+                } else {
+                    Some(of_older_version(row, digests))
+                }
+            }
+            _ => None,
+        };
+    }
+}
+
+/// What a row that an earlier attempt of this very item wrote means: nothing, unless it replaced an
+/// older version.
+fn of_earlier_attempt(row: &GenericFile) -> Option<RegisteredFile> {
+    let replaced = row
+        .storage_records
+        .iter()
+        .any(|copy| copy.superseded_at.is_some());
+    replaced.then_some(RegisteredFile {
+        id: row.id,
+        uuid: row.uuid,
+        unchanged: false,
+    })
+}
+
+fn of_older_version(row: &GenericFile, digests: &Digests) -> RegisteredFile {
+    RegisteredFile {
+        id: row.id,
+        uuid: row.uuid,
+        unchanged: row.state == ACTIVE && has_same_bytes(row, digests),
+    }
+}
+
+/// Compares by the strongest digest that the registry has of the file.
+fn has_same_bytes(row: &GenericFile, digests: &Digests) -> bool {
+    let strongest_first = [
+        Algorithm::Sha512,
+        Algorithm::Sha256,
+        Algorithm::Md5,
+        Algorithm::Sha1,
+    ];
+    for algorithm in strongest_first {
+        let newest = row
+            .checksums
+            .iter()
+            .filter(|checksum| checksum.algorithm == algorithm)
+            .max_by_key(|checksum| (checksum.datetime, checksum.id));
+        if let Some(checksum) = newest {
+            return checksum.digest == digests.hex(algorithm);
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Records that the unit tests of this crate start from.
+
+use chrono::DateTime;
+use muniment_model::{
+    Algorithm, BagMetadata, BucketName, Copy, Crc64Nvme, FileRecord, Findings, FormatMatch,
+    InstitutionId, Manifest, MemberKind, ObjectIdentifier, ObjectKey, ObjectRecord, Proof,
+    Received, SCHEMA_VERSION, StorageTarget, Tar, WorkItemId,
+};
+
+pub(crate) fn manifest(algorithm: Algorithm) -> Manifest {
+    Manifest {
+        path: format!("manifest-{algorithm}.txt"),
+        algorithm,
+        of_tags: false,
+        tar_offset: 0,
+        size: 100,
+    }
+}
+
+pub(crate) fn tag_manifest(algorithm: Algorithm) -> Manifest {
+    Manifest {
+        path: format!("tagmanifest-{algorithm}.txt"),
+        of_tags: true,
+        ..manifest(algorithm)
+    }
+}
+
+pub(crate) fn object(manifests: Vec<Manifest>) -> ObjectRecord {
+    ObjectRecord {
+        schema: SCHEMA_VERSION,
+        item: WorkItemId(12),
+        institution_id: InstitutionId(3),
+        institution: "test.edu".to_owned(),
+        bag_name: "photos".to_owned(),
+        identifier: ObjectIdentifier::new("test.edu", "photos"),
+        tar: Tar {
+            bucket: BucketName::new("receiving.test.edu").expect("a bucket name"),
+            key: ObjectKey::new("photos.tar").expect("a key"),
+            etag: "0123456789abcdef0123456789abcdef".to_owned(),
+            size: 2_048,
+            last_modified: DateTime::UNIX_EPOCH,
+            crc64nvme: None,
+        },
+        received: Some(Received {
+            folder: "photos".to_owned(),
+            batches: 1,
+            files: 5,
+            payload_files: 1,
+            payload_bytes: 5,
+            has_payload_folder: true,
+            crc64nvme: Crc64Nvme(0),
+            confirmed: true,
+            manifests,
+            tag_files: Vec::new(),
+            unknown_manifests: Vec::new(),
+            fetch_offset: None,
+        }),
+        findings: Findings::default(),
+        metadata: Some(BagMetadata {
+            title: "Photos".to_owned(),
+            access: "institution".to_owned(),
+            ..BagMetadata::default()
+        }),
+        registered: None,
+        storing_since: None,
+        recorded_id: Some(7),
+        saved: None,
+        readings: 1,
+    }
+}
+
+pub(crate) fn file(path: &str, kind: MemberKind, targets: &[StorageTarget]) -> FileRecord {
+    FileRecord {
+        schema: SCHEMA_VERSION,
+        path: path.to_owned(),
+        kind,
+        size: 5,
+        tar_offset: 512,
+        data_offset: 1_024,
+        header: String::new(),
+        modified_at: None,
+        digests: Some(muniment_digest::digest(b"hello")),
+        format: Some(FormatMatch {
+            media_type: "text/plain".to_owned(),
+            basis: "extension".to_owned(),
+        }),
+        staged_at: Some(DateTime::UNIX_EPOCH),
+        repeated: false,
+        registered: None,
+        copies: targets
+            .iter()
+            .map(|target| Copy {
+                target: *target,
+                stored_at: DateTime::UNIX_EPOCH,
+                verified_at: Some(DateTime::UNIX_EPOCH),
+                proof: Some(Proof::Carried),
+            })
+            .collect(),
+    }
+}
