@@ -1,1 +1,40 @@
-//! To be written.
+//! Work records, the queue and its leases: what the workers of an installation share.
+//!
+//! Everything in here can be rebuilt from the registry and S3 (architecture, section 2): records
+//! are a cache of progress, messages are hints. So losing all of it, or any last moment of it,
+//! costs time and nothing else.
+//!
+//! * [`WorkStore`] is what a worker sees; [`SqliteWork`] keeps it in one SQLite file.
+//! * The queue's logic is the pure function in `decide`, which every back end runs.
+//! * Every write to a record carries the writer's [`Lease`] and fails once that lease is lost.
+
+mod codec;
+mod decide;
+mod error;
+mod message;
+mod settings;
+mod sqlite;
+mod store;
+
+pub use error::WorkError;
+pub use message::{Claim, Identity, Lease, Message, Settlement, Token};
+pub use settings::{UnknownWorkLocation, WorkLocation, WorkSettings};
+pub use sqlite::SqliteWork;
+pub use store::{Contents, Waiting, WorkStore};
+
+use std::time::Duration;
+
+/// How long a claim holds without renewal: a crashed holder's message is claimed by another after
+/// this, "usually within a minute" (architecture, section 7).
+pub const LEASE_FOR: Duration = Duration::from_mins(1);
+
+/// How often a holder renews. Two renewals may fail before the lease runs out.
+pub const RENEW_EVERY: Duration = Duration::from_secs(20);
+
+/// The most files in one batch: about 500 KB of records, so a batch is one quick read and one
+/// quick write.
+pub const BATCH_FILES_MAX: usize = 500;
+
+/// The most bytes of files in one batch, unless it holds a single larger file: some minutes of
+/// work, so that a stage of a large bag spreads over many workers.
+pub const BATCH_BYTES_MAX: u64 = 8 << 30;

@@ -1,0 +1,318 @@
+//! Decides what a member of the tar is to the bag, from its name alone.
+//!
+//! Used by pass one for every member, and by whoever has a path in the bag. Pure: the same name
+//! always gives the same answer. Names that leave the bag, or that S3 could not carry, are refused
+//! here, so that everything after can use a path as it is. It does not change a name: what is
+//! preserved has exactly the bytes of the tar header.
+//!
+//! It cannot see two members with one path, or names that differ only in case: the validator does.
+
+use muniment_model::{Algorithm, FindingCode, Findings, MemberKind, ObjectIdentifier};
+
+/// S3 user guide: a key has at most 1,024 bytes. A restored file has its identifier as its key.
+pub const PATH_BYTES_MAX: usize = 1_024;
+
+/// The most bytes a path may have as user metadata of its copies.
+///
+/// A path that is not plain ASCII is percent-encoded there and grows up to three times. S3 allows
+/// [`METADATA_BYTES_MAX`] for everything; names, digests, and about 400 bytes for institution and
+/// bag take the rest.
+pub const ENCODED_BYTES_MAX: usize = 1_450;
+
+/// S3 user guide, "User-defined object metadata": 2 KB for all keys and values of an object.
+pub const METADATA_BYTES_MAX: usize = 2_048;
+
+/// How much of a refused name is shown, in characters: it may be a megabyte long.
+const NAME_SHOWN_MAX: usize = 255;
+
+/// Where a member belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The folder at the top of the tar, which is the bag. Empty for the root itself (`./`).
+    pub folder: &'a str,
+    /// The path in the bag. Empty for the folder itself.
+    pub path: &'a str,
+}
+
+impl Place<'_> {
+    /// Whether it is what `tar -cf x.tar .` writes first: the root of the tar, which is no part
+    /// of any bag.
+    pub fn is_root(&self) -> bool {
+        self.folder.is_empty()
+    }
+}
+
+/// Why a member cannot be part of a bag. The texts are for depositors, as findings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    #[error("File name '{name}' is not inside the bag's folder")]
+    NoFolder { name: String },
+    #[error("File name '{name}' is an absolute path")]
+    Absolute { name: String },
+    #[error("File name '{name}' leaves the bag's folder by '..'")]
+    Leaves { name: String },
+    #[error("File name '{name}' has an empty part or a part that is '.'")]
+    EmptyPart { name: String },
+    #[error("File name '{name}' is not valid UTF-8")]
+    NotUtf8 { name: String },
+    #[error("File name '{name}' contains one or more illegal control characters")]
+    ControlCharacter { name: String },
+    #[error("File name '{name}' is too long: {bytes} bytes, at most {max} are possible")]
+    TooLong {
+        name: String,
+        bytes: usize,
+        max: usize,
+    },
+    #[error(
+        "File name '{name}' is too long: it takes {bytes} bytes once its letters outside ASCII are \
+         encoded, at most {max} are possible"
+    )]
+    TooLongEncoded {
+        name: String,
+        bytes: usize,
+        max: usize,
+    },
+}
+
+impl NameFault {
+    pub fn code(&self) -> FindingCode {
+        match self {
+            Self::NoFolder { .. } | Self::Absolute { .. } | Self::Leaves { .. } => {
+                FindingCode::MemberOutsideBag
+            }
+            Self::EmptyPart { .. } | Self::NotUtf8 { .. } | Self::ControlCharacter { .. } => {
+                FindingCode::MemberNameInvalid
+            }
+            Self::TooLong { .. } | Self::TooLongEncoded { .. } => FindingCode::MemberNameTooLong,
+        }
+    }
+
+    /// The name as far as it can be shown.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::NoFolder { name }
+            | Self::Absolute { name }
+            | Self::Leaves { name }
+            | Self::EmptyPart { name }
+            | Self::NotUtf8 { name }
+            | Self::ControlCharacter { name }
+            | Self::TooLong { name, .. }
+            | Self::TooLongEncoded { name, .. } => name,
+        }
+    }
+
+    /// Adds the finding that this fault is.
+    pub fn report(&self, findings: &mut Findings) {
+        findings.error(self.code(), self.name(), self);
+    }
+}
+
+/// Splits the bag's folder off a member's name. A leading `./` and the slash at the end of a
+/// folder's name are dropped; anything else that is not a plain path is refused.
+///
+/// Of a file at the top of the tar this makes a folder without a path;
+/// [`crate::tar::Member::place`] knows better.
+pub fn place(raw_path: &[u8]) -> Result<Place<'_>, NameFault> {
+    let lossy = || shown(&String::from_utf8_lossy(raw_path));
+    let Ok(text) = std::str::from_utf8(raw_path) else {
+        return Err(NameFault::NotUtf8 { name: lossy() });
+    };
+    if is_absolute(text) {
+        return Err(NameFault::Absolute { name: lossy() });
+    }
+    let mut inside = text;
+    while let Some(rest) = inside.strip_prefix("./") {
+        inside = rest;
+    }
+    if inside == "." || (inside.is_empty() && !text.is_empty()) {
+        return Ok(Place {
+            folder: "",
+            path: "",
+        });
+    }
+    let inside = inside.strip_suffix('/').unwrap_or(inside);
+    for part in inside.split('/') {
+        // On Windows a backslash would leave the bag as well.
+        if part.split('\\').any(|piece| piece == "..") {
+            return Err(NameFault::Leaves { name: lossy() });
+        }
+        if part.is_empty() || part == "." {
+            return Err(NameFault::EmptyPart { name: lossy() });
+        }
+    }
+    let (folder, path) = inside.split_once('/').unwrap_or((inside, ""));
+    if has_control(inside) {
+        let name = if path.is_empty() { folder } else { path };
+        return Err(NameFault::ControlCharacter { name: shown(name) });
+    }
+    check_length(folder)?;
+    check_length(path)?;
+    Ok(Place { folder, path })
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_SHOWN_MAX).collect()
+}
+
+fn is_absolute(text: &str) -> bool {
+    let begins_with_drive = match text.as_bytes() {
+        [letter, b':', b'\\' | b'/', ..] => letter.is_ascii_alphabetic(),
+        _ => false,
+    };
+    begins_with_drive || text.starts_with(['/', '\\'])
+}
+
+/// Control characters, the no-break space (which no one can see, and which breaks the signatures
+/// of requests), and control characters spelled as `\u000a`.
+fn has_control(text: &str) -> bool {
+    let control = |c: char| c.is_control() || c == '\u{a0}';
+    text.chars().any(control) || text.split('\\').skip(1).any(starts_with_escaped_control)
+}
+
+/// `text` is what follows a backslash.
+fn starts_with_escaped_control(text: &str) -> bool {
+    let (digits, lengths): (_, &[usize]) = match text.as_bytes() {
+        [b'u', digits @ ..] => (digits, &[4]),
+        [b'U', digits @ ..] => (digits, &[4, 8]),
+        _ => return false,
+    };
+    lengths.iter().any(|length| {
+        digits
+            .get(..*length)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .and_then(char::from_u32)
+            .is_some_and(char::is_control)
+    })
+}
+
+fn check_length(path: &str) -> Result<(), NameFault> {
+    if path.len() > PATH_BYTES_MAX {
+        return Err(NameFault::TooLong {
+            name: shown(path),
+            bytes: path.len(),
+            max: PATH_BYTES_MAX,
+        });
+    }
+    let bytes = encoded_len(path);
+    if bytes > ENCODED_BYTES_MAX {
+        return Err(NameFault::TooLongEncoded {
+            name: shown(path),
+            bytes,
+            max: ENCODED_BYTES_MAX,
+        });
+    }
+    Ok(())
+}
+
+/// Whether a file's copies can carry its identity, now that institution and bag are known:
+/// [`place`] can only assume usual lengths for them.
+pub fn check_identity(
+    institution: &str,
+    object: &ObjectIdentifier,
+    path: &str,
+) -> Result<(), NameFault> {
+    /// `x-amz-meta-` and the name of each of the five; whether S3 counts the prefix is not said.
+    const NAMES: usize = 5 * "x-amz-meta-".len()
+        + "institution".len()
+        + "bag".len()
+        + "md5".len()
+        + "sha256".len()
+        + "bagpath-encoded".len();
+    const DIGESTS: usize = Algorithm::Md5.hex_len() + Algorithm::Sha256.hex_len();
+
+    let others = NAMES + DIGESTS + encoded_len(institution) + encoded_len(object.as_str());
+    let bytes = encoded_len(path);
+    if others + bytes > METADATA_BYTES_MAX {
+        return Err(NameFault::TooLongEncoded {
+            name: shown(path),
+            bytes,
+            max: METADATA_BYTES_MAX.saturating_sub(others),
+        });
+    }
+    let identifier = object.as_str().len() + "/".len();
+    if identifier + path.len() > PATH_BYTES_MAX {
+        return Err(NameFault::TooLong {
+            name: shown(path),
+            bytes: path.len(),
+            max: PATH_BYTES_MAX.saturating_sub(identifier),
+        });
+    }
+    Ok(())
+}
+
+/// The bytes a text takes as a metadata value: as it is when it is printable ASCII, else with all
+/// but letters, digits, `-_.~` and blanks (which become `+`) percent-encoded.
+fn encoded_len(text: &str) -> usize {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.len();
+    }
+    let of_byte = |byte: u8| match byte {
+        b'-' | b'_' | b'.' | b'~' | b' ' => 1,
+        _ if byte.is_ascii_alphanumeric() => 1,
+        _ => 3,
+    };
+    text.bytes().map(of_byte).sum()
+}
+
+/// What a file is, by its path in the bag.
+///
+/// Only a file in the bag's top folder with exactly the name of a manifest is one: everything else
+/// that merely begins like one is the depositor's file, and preserved.
+pub fn kind_of(path: &str) -> MemberKind {
+    if let Some(name) = manifest_of(path) {
+        return if name.of_tags {
+            MemberKind::TagManifest
+        } else {
+            MemberKind::Manifest
+        };
+    }
+    match path {
+        "bagit.txt" => MemberKind::Declaration,
+        "fetch.txt" => MemberKind::Fetch,
+        _ if path.starts_with("data/") => MemberKind::Payload,
+        _ => MemberKind::Tag,
+    }
+}
+
+/// What the name of a manifest says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManifestName<'a> {
+    pub algorithm: ManifestAlgorithm<'a>,
+    /// Whether it lists tag files rather than payload files.
+    pub of_tags: bool,
+}
+
+/// The algorithm in the name of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifestAlgorithm<'a> {
+    Known(Algorithm),
+    /// Spelled like an algorithm, but not one that we compute.
+    Unknown(&'a str),
+}
+
+/// What `manifest-<algorithm>.txt` or `tagmanifest-<algorithm>.txt` in the bag's top folder says;
+/// `None` for every other path.
+pub fn manifest_of(path: &str) -> Option<ManifestName<'_>> {
+    let (of_tags, rest) = match path.strip_prefix("tag") {
+        Some(rest) => (true, rest),
+        None => (false, path),
+    };
+    let word = rest.strip_prefix("manifest-")?.strip_suffix(".txt")?;
+    let algorithm = match word.parse() {
+        Ok(algorithm) => ManifestAlgorithm::Known(algorithm),
+        // RFC 8493 2.4: the name of the algorithm in lower case without anything but letters and
+        // digits. So `manifest-of-the-ship.txt` is a file like others.
+        Err(_) if is_word(word) => ManifestAlgorithm::Unknown(word),
+        Err(_) => return None,
+    };
+    Some(ManifestName { algorithm, of_tags })
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! Decodes one header block of a tar.
+//!
+//! Used by the reader for every block at a member boundary. Strict about what decides where the
+//! next header stands (checksum, size, type) and lenient about what does not (times).
+//!
+//! It cannot know what long-name and PAX headers before the block say; the reader puts the two
+//! together.
+
+use chrono::{DateTime, Utc};
+
+use super::fault::{Lookalike, TarFault};
+use super::{EntryKind, IrregularKind};
+
+/// POSIX, "ustar interchange format": everything in a tar stands at multiples of this.
+pub(super) const BLOCK: usize = 512;
+
+pub(super) type Block = [u8; BLOCK];
+
+/// No file system has larger files; as signed numbers they would be negative.
+const SIZE_MAX: u64 = i64::MAX as u64;
+
+/// Headers that are about the member after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MetaKind {
+    LongName,
+    LongLink,
+    Pax,
+    PaxGlobal,
+}
+
+/// A member, by its type letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Kept(EntryKind),
+    Irregular(IrregularKind),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Meta(MetaKind),
+    Member(What),
+}
+
+/// What the reader needs of a header block.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) offset: u64,
+    pub(super) kind: Kind,
+    pub(super) name: Vec<u8>,
+    pub(super) size: u64,
+    pub(super) modified_at: Option<DateTime<Utc>>,
+    /// Of an old GNU sparse file: whether further map blocks follow before the data.
+    pub(super) sparse_map_goes_on: bool,
+}
+
+impl Header {
+    /// `offset` is where the block stands in the tar.
+    pub(super) fn read(block: &Block, offset: u64) -> Result<Self, TarFault> {
+        let header = ::tar::Header::from_byte_slice(block);
+        let fields = header.as_old();
+        if !has_right_checksum(block, fields.cksum) {
+            return Err(match Lookalike::of_first_block(block) {
+                Some(lookalike) if offset == 0 => TarFault::NotATar(lookalike),
+                Some(_) | None => TarFault::BadChecksum { offset },
+            });
+        }
+        let [typeflag] = fields.linkflag;
+        let kind = kind_of(typeflag);
+        let size = match number(&fields.size) {
+            Some(Number::Positive(size)) if size <= SIZE_MAX => size,
+            Some(Number::Positive(_) | Number::Negative) | None => {
+                return Err(TarFault::ImpossibleSize { offset });
+            }
+        };
+        Ok(Self {
+            offset,
+            kind,
+            name: name(block, fields),
+            size,
+            modified_at: modified_at(&fields.mtime),
+            sparse_map_goes_on: typeflag == b'S'
+                && header.as_gnu().is_some_and(::tar::GnuHeader::is_extended),
+        })
+    }
+}
+
+/// The type letters of POSIX and GNU tar. Unknown ones are irregular: POSIX reads them as files,
+/// but what tools put there (volume labels, access lists) is not the depositor's file.
+fn kind_of(typeflag: u8) -> Kind {
+    let irregular = |kind| Kind::Member(What::Irregular(kind));
+    match typeflag {
+        b'0' | 0 | b'7' => Kind::Member(What::Kept(EntryKind::Regular)),
+        b'5' => Kind::Member(What::Kept(EntryKind::Directory)),
+        b'L' => Kind::Meta(MetaKind::LongName),
+        b'K' => Kind::Meta(MetaKind::LongLink),
+        b'x' => Kind::Meta(MetaKind::Pax),
+        b'g' => Kind::Meta(MetaKind::PaxGlobal),
+        b'1' => irregular(IrregularKind::HardLink),
+        b'2' => irregular(IrregularKind::SymbolicLink),
+        b'3' => irregular(IrregularKind::CharacterDevice),
+        b'4' => irregular(IrregularKind::BlockDevice),
+        b'6' => irregular(IrregularKind::Fifo),
+        b'S' => irregular(IrregularKind::Sparse),
+        other => irregular(IrregularKind::Other(other)),
+    }
+}
+
+pub(super) fn is_zero(block: &Block) -> bool {
+    block.iter().all(|byte| *byte == 0)
+}
+
+/// How many bytes follow `size` bytes up to the next block.
+pub(super) fn padding(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
+}
+
+/// Whether another map block follows this one.
+pub(super) fn sparse_map_goes_on(block: &Block) -> bool {
+    /// After 21 pairs of offset and length, 12 bytes each.
+    const IS_EXTENDED: usize = 21 * 24;
+    block.get(IS_EXTENDED).is_some_and(|byte| *byte != 0)
+}
+
+/// The body of a GNU long-name header without the NULs that end it. A NUL inside stays, so that
+/// the name is refused and not read as one tool or another would cut it.
+pub(super) fn long_name(body: &[u8]) -> Vec<u8> {
+    let end = body.iter().rposition(|byte| *byte != 0);
+    let name = end.and_then(|end| body.get(..=end));
+    name.unwrap_or_default().to_vec()
+}
+
+/// The sum of all bytes, the checksum field itself counted as blanks. Some old tools summed the
+/// bytes as signed numbers.
+fn has_right_checksum(block: &Block, field: [u8; 8]) -> bool {
+    const FIELD: std::ops::Range<usize> = 148..156;
+    let Some(Number::Positive(stored)) = number(&field) else {
+        return false;
+    };
+    let summed = |byte: fn(u8) -> i64| -> i64 {
+        block
+            .iter()
+            .enumerate()
+            .map(|(at, value)| if FIELD.contains(&at) { b' ' } else { *value })
+            .map(byte)
+            .sum()
+    };
+    let stored = i64::try_from(stored).ok();
+    stored == Some(summed(i64::from))
+        || stored == Some(summed(|byte| i64::from(byte.cast_signed())))
+}
+
+fn name(block: &Block, fields: &::tar::OldHeader) -> Vec<u8> {
+    const MAGIC: std::ops::Range<usize> = 257..263;
+    const PREFIX: std::ops::Range<usize> = 345..500;
+    let name = until_nul(&fields.name);
+    let is_ustar = block.get(MAGIC) == Some(b"ustar\0");
+    // GNU headers keep times and sparse maps where ustar has the prefix.
+    let prefix = block
+        .get(PREFIX)
+        .filter(|_| is_ustar)
+        .map_or(&[][..], until_nul);
+    if prefix.is_empty() {
+        return name.to_vec();
+    }
+    [prefix, b"/", name].concat()
+}
+
+fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn modified_at(field: &[u8; 12]) -> Option<DateTime<Utc>> {
+    let seconds = match number(field)? {
+        Number::Positive(seconds) => i64::try_from(seconds).ok()?,
+        Number::Negative => return None,
+    };
+    DateTime::from_timestamp(seconds, 0)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Positive(u64),
+    Negative,
+}
+
+/// A numeric field: octal digits between blanks or NULs, or the base-256 form of GNU tar, which
+/// announces itself by 0x80 (0xff when negative). `None` for anything else, and for a number that
+/// 64 bits do not hold.
+fn number(field: &[u8]) -> Option<Number> {
+    match field {
+        [0x80, digits @ ..] => digits
+            .iter()
+            .try_fold(0_u64, |sum, digit| {
+                Some(sum.checked_mul(256)? | u64::from(*digit))
+            })
+            .map(Number::Positive),
+        [0xff, ..] => Some(Number::Negative),
+        _ => octal(field).map(Number::Positive),
+    }
+}
+
+fn octal(field: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(field).ok()?;
+    // Tools pad with leading blanks and end with a NUL, a blank, or not at all.
+    let digits = text.trim_start_matches(' ');
+    let digits = digits.split(['\0', ' ']).next().unwrap_or_default();
+    if digits.is_empty() {
+        return field.contains(&0).then_some(0);
+    }
+    // A sign is not a digit, though the standard library would take it.
+    let only_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits.then(|| u64::from_str_radix(digits, 8).ok())?
+}
