@@ -29,12 +29,19 @@ impl Holder {
 }
 
 pub(crate) fn started(item: &WorkItem, holder: &Holder, now: DateTime<Utc>) -> WorkItem {
+    // The note of an item that is to fail or be cancelled is the reason, and stays.
+    let note = match item.intended_status {
+        Some(Status::Failed | Status::Cancelled) => item.note.clone(),
+        Some(Status::Success | Status::Pending | Status::Started | Status::Suspended) | None => {
+            format!("Item has started stage {}", item.stage)
+        }
+    };
     WorkItem {
         status: Status::Started,
         node: holder.node.clone(),
         pid: holder.pid,
         stage_started_at: Some(now),
-        note: format!("Item has started stage {}", item.stage),
+        note,
         ..item.clone()
     }
 }

@@ -16,7 +16,8 @@ use futures::FutureExt;
 use muniment_model::{Chain, Clock};
 use muniment_registry_client::RegistryClient;
 use muniment_work::{Claim, Lease, WorkError, WorkStore};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -30,8 +31,8 @@ mod items;
 
 use items::ItemCache;
 
-/// How long one claim waits for work before it looks whether it should stop.
-const CLAIM_WAIT: Duration = Duration::from_secs(5);
+/// How long one claim waits for work, and so at most how long a stop waits for a claim.
+const CLAIM_WAIT: Duration = Duration::from_secs(1);
 /// A lease lasts 60 s; three renewals fit in, so one lost answer loses no lease.
 const RENEW_EVERY: Duration = Duration::from_secs(20);
 /// The lease counts as lost one renewal before it expires, so that work stops before another
@@ -79,40 +80,60 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    /// Works until told to stop, on at most `jobs_max` jobs at a time.
+    /// Works until told to stop, on at most `jobs_max` jobs at a time. One claim at a time waits
+    /// for work, so an idle worker costs the work store little.
     pub async fn run(self, jobs_max: usize) {
         let runner = Arc::new(self);
-        let mut slots = JoinSet::new();
-        for _ in 0..jobs_max {
-            let runner = Arc::clone(&runner);
-            slots.spawn(async move { runner.keep_claiming().await });
-        }
-        while let Some(ended) = slots.join_next().await {
-            if let Err(cause) = ended {
-                error!(worker = %W::SPEC.queue, %cause, "a slot of this worker died");
+        let slots = Arc::new(Semaphore::new(jobs_max));
+        let mut jobs = JoinSet::new();
+        while let Some(slot) = runner.free_slot(&slots).await {
+            if let Some(claim) = runner.claim().await {
+                let runner = Arc::clone(&runner);
+                jobs.spawn(async move {
+                    runner.drive(&claim).await;
+                    drop(slot);
+                });
             }
+            while let Some(ended) = jobs.try_join_next() {
+                runner.report(ended);
+            }
+        }
+        while let Some(ended) = jobs.join_next().await {
+            runner.report(ended);
         }
         info!(worker = %W::SPEC.queue, "stopped");
     }
 
-    async fn keep_claiming(&self) {
+    fn report(&self, ended: Result<(), JoinError>) {
+        if let Err(cause) = ended {
+            error!(worker = %W::SPEC.queue, node = self.services.node, %cause, "a job's task died");
+        }
+    }
+
+    /// `None` when told to stop.
+    async fn free_slot(&self, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
         let soft = &self.shutdown.soft;
-        while !soft.is_cancelled() {
-            if let Some(left) = self.pause_left() {
-                pause(left, soft).await;
-                continue;
-            }
-            let claim = tokio::select! {
-                () = soft.cancelled() => return,
-                claim = self.services.work.claim(W::SPEC.queue, CLAIM_WAIT) => claim,
-            };
-            match claim {
-                Ok(Some(claim)) => self.drive(&claim).await,
-                Ok(None) => {}
-                Err(cause) => {
-                    error!(worker = %W::SPEC.queue, cause = %Chain(&cause), "cannot claim work");
-                    pause(CLAIM_FAILED_PAUSE, soft).await;
-                }
+        while let Some(left) = self.pause_left()
+            && !soft.is_cancelled()
+        {
+            pause(left, soft).await;
+        }
+        tokio::select! {
+            biased;
+            () = soft.cancelled() => None,
+            slot = Arc::clone(slots).acquire_owned() => slot.ok(),
+        }
+    }
+
+    /// Waits a short while for work. Seen to its end also when told to stop: a claim that is
+    /// dropped halfway may have been granted.
+    async fn claim(&self) -> Option<Claim> {
+        match self.services.work.claim(W::SPEC.queue, CLAIM_WAIT).await {
+            Ok(claim) => claim,
+            Err(cause) => {
+                error!(worker = %W::SPEC.queue, cause = %Chain(&cause), "cannot claim work");
+                pause(CLAIM_FAILED_PAUSE, &self.shutdown.soft).await;
+                None
             }
         }
     }

@@ -5,9 +5,12 @@
 //! member's bytes are copied out of the stream's block, so that no block is held by them.
 
 use bytes::{Bytes, BytesMut};
+use muniment_bagit::member::check_identity;
 use muniment_bagit::tar::{EntryKind, Event, Member, TarFault, TarReader};
 use muniment_digest::Crc64;
-use muniment_model::{Checkpoint, FileRecord, FindingCode, Findings, ObjectRecord, Received};
+use muniment_model::{
+    Checkpoint, FileRecord, FindingCode, Findings, ObjectIdentifier, ObjectRecord, Received,
+};
 use muniment_objects::{StorageError, TarStream};
 use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
@@ -79,7 +82,8 @@ struct Finished {
 
 struct Pass<'a> {
     job: &'a Job,
-    item_note: String,
+    institution: String,
+    identifier: ObjectIdentifier,
     stream: TarStream,
     parser: TarReader,
     ledger: Ledger<'a>,
@@ -123,7 +127,8 @@ impl<'a> Pass<'a> {
         };
         Ok(Self {
             job,
-            item_note: upload::replaced_note(&job.item, None),
+            institution: object.institution.clone(),
+            identifier: object.identifier.clone(),
             stream: bucket.read(tar, offset, &job.stop),
             parser: TarReader::resume(tar.size, offset),
             ledger: Ledger::open(job, &worker.staging, from).await?,
@@ -154,7 +159,7 @@ impl<'a> Pass<'a> {
             Ok(block) => Ok(block),
             Err(StorageError::Superseded { .. } | StorageError::NotFound { .. }) => {
                 Err(JobError::Cancel {
-                    note: self.item_note.clone(),
+                    note: upload::replaced_note(&self.job.item, None),
                 })
             }
             Err(error) => Err(error.into()),
@@ -210,6 +215,11 @@ impl<'a> Pass<'a> {
                     place.folder
                 ),
             );
+            self.open = Open::Skipped;
+            return;
+        }
+        if let Err(fault) = check_identity(&self.institution, &self.identifier, place.path) {
+            fault.report(&mut self.findings);
             self.open = Open::Skipped;
             return;
         }

@@ -96,3 +96,18 @@ fn a_retry_says_when_the_next_try_is() {
         "connection reset (attempt 1 of 3, next try at 1970-01-01T00:00:00Z)"
     );
 }
+
+#[test]
+fn the_reason_of_a_rejection_is_not_written_over_when_it_is_cleaned() {
+    let holder = Holder {
+        node: "host".to_owned(),
+        pid: 7,
+    };
+    let rejected = ending_in(&item(), Status::Failed, "bad manifest", now());
+
+    assert_eq!(started(&rejected, &holder, now()).note, "bad manifest");
+    assert_eq!(
+        started(&item(), &holder, now()).note,
+        "Item has started stage Store"
+    );
+}

@@ -1,0 +1,177 @@
+//! How a command finds the installation it talks to: by a data folder of this machine, or by
+//! settings for one that is elsewhere.
+
+use std::time::Duration;
+
+use muniment_model::BucketName;
+use muniment_objects::settings::ReceivingSettings;
+use muniment_objects::{Connections, DepositBucket};
+use muniment_registry_client::{RegistryClient, RegistrySettings};
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::data_folder::DataSettings;
+use crate::error::CommandError;
+use crate::up::instance::Instance;
+
+/// A person waits for the answer.
+const REGISTRY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The registry of another machine
+#[derive(Debug, Default, clap::Args)]
+pub struct RegistryAccess {
+    /// Registry of an installation elsewhere; without it, that of the data folder
+    #[arg(
+        long,
+        env = "MUNIMENT_REGISTRY_URL",
+        value_name = "URL",
+        conflicts_with = "data",
+        requires_all = ["registry_api_user", "registry_api_key"]
+    )]
+    pub registry_url: Option<Url>,
+
+    /// E-mail address under which that registry knows you
+    #[arg(long, env = "MUNIMENT_REGISTRY_API_USER", value_name = "EMAIL")]
+    pub registry_api_user: Option<String>,
+
+    /// Your key to that registry
+    #[arg(
+        long,
+        env = "MUNIMENT_REGISTRY_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub registry_api_key: Option<SecretString>,
+}
+
+impl RegistryAccess {
+    /// Opens no connection: the first call does.
+    pub fn connect(&self, data: &DataSettings) -> Result<RegistryClient, CommandError> {
+        let settings = match self.elsewhere() {
+            Some(settings) => settings,
+            None => Instance::read(&data.folder()?)?.registry_settings(),
+        };
+        settings.connect().map_err(CommandError::registry)
+    }
+
+    /// The settings, when they are for an installation elsewhere: clap takes all of them or none.
+    fn elsewhere(&self) -> Option<RegistrySettings> {
+        Some(RegistrySettings {
+            registry_url: self.registry_url.clone()?,
+            registry_api_user: self.registry_api_user.clone()?,
+            registry_api_key: self.registry_api_key.clone()?,
+            registry_timeout: REGISTRY_TIMEOUT.into(),
+        })
+    }
+}
+
+/// The receiving bucket of another machine
+#[derive(Debug, Default, clap::Args)]
+pub struct BucketAccess {
+    /// S3 endpoint of an installation elsewhere; AWS itself when only keys are given
+    #[arg(
+        long,
+        env = "MUNIMENT_S3_ENDPOINT",
+        value_name = "URL",
+        requires = "s3_access_key"
+    )]
+    pub s3_endpoint: Option<Url>,
+
+    /// Region of that endpoint
+    #[arg(long, env = "MUNIMENT_S3_REGION", default_value = "us-east-1")]
+    pub s3_region: String,
+
+    /// Your access key to that endpoint; without it, the bucket is one of the data folder's
+    #[arg(
+        long,
+        env = "MUNIMENT_S3_ACCESS_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "data",
+        requires_all = ["s3_secret_key", "bucket"]
+    )]
+    pub s3_access_key: Option<SecretString>,
+
+    /// Your secret key to that endpoint
+    #[arg(
+        long,
+        env = "MUNIMENT_S3_SECRET_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub s3_secret_key: Option<SecretString>,
+
+    /// Receiving bucket to upload to
+    #[arg(
+        long,
+        env = "MUNIMENT_RECEIVING_BUCKET",
+        value_name = "BUCKET",
+        conflicts_with = "institution"
+    )]
+    pub bucket: Option<BucketName>,
+}
+
+impl BucketAccess {
+    /// The bucket that bags are uploaded to.
+    pub fn connect(
+        &self,
+        data: &DataSettings,
+        institution: Option<&str>,
+        stop: CancellationToken,
+    ) -> Result<Deposits, CommandError> {
+        if let Some((settings, bucket)) = self.elsewhere() {
+            return Ok(Deposits::new(&settings, bucket, stop));
+        }
+        let instance = Instance::read(&data.folder()?)?;
+        let bucket = match &self.bucket {
+            Some(bucket) => bucket.clone(),
+            None => receiving_bucket(&instance, institution)?,
+        };
+        Ok(Deposits::new(&instance.receiving(), bucket, stop))
+    }
+
+    /// The settings, when they are for an installation elsewhere: clap takes all of them or none.
+    fn elsewhere(&self) -> Option<(ReceivingSettings, BucketName)> {
+        let settings = ReceivingSettings {
+            receiving_endpoint: self.s3_endpoint.clone(),
+            receiving_region: self.s3_region.clone(),
+            receiving_access_key: self.s3_access_key.clone()?,
+            receiving_secret_key: self.s3_secret_key.clone()?,
+            // Only who looks for buckets needs it.
+            receiving_prefix: String::new(),
+        };
+        Some((settings, self.bucket.clone()?))
+    }
+}
+
+/// The bucket that the bags of this institution, or of the first one, go to.
+pub(crate) fn receiving_bucket(
+    instance: &Instance,
+    institution: Option<&str>,
+) -> Result<BucketName, CommandError> {
+    match instance.institution(institution) {
+        Some(found) => Ok(found.receiving_bucket.clone()),
+        None => Err(CommandError::UnknownInstitution {
+            wanted: institution.unwrap_or("any").to_owned(),
+            known: instance.institution_names(),
+        }),
+    }
+}
+
+/// A receiving bucket, by name and by connection.
+pub struct Deposits {
+    pub name: BucketName,
+    pub bucket: DepositBucket,
+}
+
+impl Deposits {
+    pub(crate) fn new(
+        settings: &ReceivingSettings,
+        name: BucketName,
+        stop: CancellationToken,
+    ) -> Self {
+        let bucket = settings.connect_depositor(&Connections::new(stop), name.clone());
+        Self { name, bucket }
+    }
+}

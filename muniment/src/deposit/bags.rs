@@ -1,0 +1,147 @@
+//! What there is to upload: the rules by which files and folders on the command line become bags.
+//!
+//! Everything is looked at before the first byte is sent, so that a mistake in the last argument
+//! is not found after hours of uploading the first. Reads names and sizes only.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use muniment_model::{ObjectKey, TAR_EXTENSION, bag_name_of};
+
+use super::folder_tar::FolderTar;
+
+/// One upload to be made.
+#[derive(Debug)]
+pub(crate) struct Bag {
+    pub(crate) key: ObjectKey,
+    pub(crate) size: u64,
+    pub(crate) source: Source,
+}
+
+/// Where its bytes come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Tar(PathBuf),
+    /// A bag that is packed while it is uploaded.
+    Folder(FolderTar),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BagFault {
+    #[error("cannot read {}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "{} cannot be a bag: its name has to be that of a tar file, NAME.tar, without control \
+         characters", path.display()
+    )]
+    NotATarName { path: PathBuf },
+    #[error(
+        "{} holds neither a bag (there is no bagit.txt) nor tar files", path.display()
+    )]
+    NothingThere { path: PathBuf },
+    #[error("{} is neither a file nor a folder, which a bag cannot hold", path.display())]
+    NeitherFileNorFolder { path: PathBuf },
+    #[error(
+        "{} would be uploaded as {key}, like another one before it; deposit them one after the \
+         other", path.display()
+    )]
+    KeyTwice { path: PathBuf, key: ObjectKey },
+}
+
+impl BagFault {
+    pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        |source| Self::Unreadable { path, source }
+    }
+}
+
+/// The bags that these files and folders stand for, in order.
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Bag>, BagFault> {
+    let mut bags = Vec::new();
+    let mut keys = HashSet::new();
+    for path in paths {
+        for bag in of_path(path)? {
+            if !keys.insert(bag.key.clone()) {
+                let path = path.clone();
+                return Err(BagFault::KeyTwice { path, key: bag.key });
+            }
+            bags.push(bag);
+        }
+    }
+    Ok(bags)
+}
+
+fn of_path(path: &Path) -> Result<Vec<Bag>, BagFault> {
+    let meta = std::fs::metadata(path).map_err(BagFault::unreadable(path))?;
+    if !meta.is_dir() {
+        return Ok(vec![of_tar(path)?]);
+    }
+    if path.join("bagit.txt").is_file() {
+        return Ok(vec![of_folder(path)?]);
+    }
+    let tars = tars_in(path)?;
+    if tars.is_empty() {
+        return Err(BagFault::NothingThere {
+            path: path.to_path_buf(),
+        });
+    }
+    tars.iter().map(|tar| of_tar(tar)).collect()
+}
+
+/// A tar file, whatever is in it.
+pub(crate) fn of_tar(path: &Path) -> Result<Bag, BagFault> {
+    let meta = std::fs::metadata(path).map_err(BagFault::unreadable(path))?;
+    if !meta.is_file() {
+        return Err(BagFault::NeitherFileNorFolder {
+            path: path.to_path_buf(),
+        });
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    Ok(Bag {
+        key: key(path, name.unwrap_or_default())?,
+        size: meta.len(),
+        source: Source::Tar(path.to_path_buf()),
+    })
+}
+
+fn of_folder(path: &Path) -> Result<Bag, BagFault> {
+    // `.` and `..` have a name too, which only their real path tells.
+    let real = path.canonicalize().map_err(BagFault::unreadable(path))?;
+    let name = real.file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default().to_owned();
+    let key = key(path, &format!("{name}{TAR_EXTENSION}"))?;
+    let folder = FolderTar::plan(&real, name)?;
+    Ok(Bag {
+        key,
+        size: folder.size(),
+        source: Source::Folder(folder),
+    })
+}
+
+fn key(path: &Path, name: &str) -> Result<ObjectKey, BagFault> {
+    let not_a_tar_name = || BagFault::NotATarName {
+        path: path.to_path_buf(),
+    };
+    if bag_name_of(name).is_none() || name.chars().any(char::is_control) {
+        return Err(not_a_tar_name());
+    }
+    ObjectKey::new(name).map_err(|_too_long| not_a_tar_name())
+}
+
+fn tars_in(folder: &Path) -> Result<Vec<PathBuf>, BagFault> {
+    let unreadable = BagFault::unreadable(folder);
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut tars: Vec<PathBuf> = entries
+        .map_err(unreadable)?
+        .iter()
+        .map(std::fs::DirEntry::path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
+        .filter(|path| path.is_file())
+        .collect();
+    tars.sort();
+    Ok(tars)
+}
+
+#[cfg(test)]
+mod tests;

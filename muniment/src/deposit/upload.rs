@@ -1,0 +1,204 @@
+//! Sends one bag to its receiving bucket.
+//!
+//! A thread reads (or packs) the bag and hands over pieces; a few of them are in memory at a time.
+//! Nothing is visible in the bucket before the last byte, so whoever reads it never sees half a bag.
+//! Sending the same bag again is a new upload, and a new work item.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use indicatif::ProgressBar;
+use muniment_model::ObjectKey;
+use muniment_objects::{DepositBucket, ObjectWriter, StorageError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::bags::{Bag, Source};
+
+/// Large enough to be read quickly, small enough to show progress.
+const PIECE_BYTES: usize = 1 << 20;
+/// How many pieces may wait for the network.
+const PIECES_WAITING: usize = 4;
+
+#[derive(Debug, thiserror::Error)]
+pub enum UploadFault {
+    #[error("cannot read {key}")]
+    Unreadable { key: ObjectKey, source: io::Error },
+    #[error("{key} was changed while it was uploaded: {sent} bytes instead of {expected}")]
+    Changed {
+        key: ObjectKey,
+        sent: u64,
+        expected: u64,
+    },
+    #[error("cannot upload {key}")]
+    Storage {
+        key: ObjectKey,
+        source: StorageError,
+    },
+}
+
+/// Uploads the bag and answers its etag; `None` when it was taken in and removed before we could
+/// ask for it.
+pub(crate) async fn upload(
+    bucket: &DepositBucket,
+    bag: Bag,
+    bar: &ProgressBar,
+) -> Result<Option<String>, UploadFault> {
+    let key = bag.key.clone();
+    let storage = |source| UploadFault::Storage {
+        key: key.clone(),
+        source,
+    };
+    let mut writer = bucket.writer(&key);
+    if let Err(fault) = fill(&mut writer, bag, bar).await {
+        writer.abort().await;
+        return Err(fault);
+    }
+    writer.finish(None).await.map_err(storage)?;
+    match bucket.head(&key).await {
+        Ok(head) => Ok(Some(head.etag)),
+        Err(StorageError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(storage(error)),
+    }
+}
+
+/// Writes the whole bag, or says why not.
+async fn fill(writer: &mut ObjectWriter, bag: Bag, bar: &ProgressBar) -> Result<(), UploadFault> {
+    let Bag { key, size, source } = bag;
+    let (pieces, arriving) = mpsc::channel(PIECES_WAITING);
+    let mut reading = JoinSet::new();
+    reading.spawn_blocking(move || read(&source, pieces));
+    let sent = match send(writer, arriving, bar).await {
+        Ok(sent) => sent,
+        Err(fault) => return Err(UploadFault::Storage { key, source: fault }),
+    };
+    // The pieces end as well when reading them has failed: only its own word counts.
+    if let Err(fault) = joined(reading).await {
+        return Err(UploadFault::Unreadable { key, source: fault });
+    }
+    if sent != size {
+        return Err(UploadFault::Changed {
+            key,
+            sent,
+            expected: size,
+        });
+    }
+    Ok(())
+}
+
+async fn send(
+    writer: &mut ObjectWriter,
+    mut pieces: mpsc::Receiver<Bytes>,
+    bar: &ProgressBar,
+) -> Result<u64, StorageError> {
+    let mut sent = 0;
+    while let Some(piece) = pieces.recv().await {
+        let length = piece.len() as u64;
+        writer.write(piece).await?;
+        sent += length;
+        bar.inc(length);
+    }
+    Ok(sent)
+}
+
+async fn joined(mut reading: JoinSet<io::Result<()>>) -> io::Result<()> {
+    match reading.join_next().await {
+        Some(Ok(result)) => result,
+        Some(Err(died)) => Err(io::Error::other(died)),
+        None => Ok(()),
+    }
+}
+
+fn read(source: &Source, pieces: mpsc::Sender<Bytes>) -> io::Result<()> {
+    let mut out = Pieces {
+        waiting: Vec::new(),
+        pieces,
+    };
+    match source {
+        Source::Tar(path) => {
+            let mut file = File::open(path)?;
+            let mut buffer = vec![0; PIECE_BYTES];
+            loop {
+                let count = file.read(&mut buffer)?;
+                match buffer.get(..count) {
+                    None | Some([]) => break,
+                    Some(bytes) => out.write_all(bytes)?,
+                }
+            }
+        }
+        Source::Folder(folder) => folder.write(&mut out)?,
+    }
+    out.flush()
+}
+
+/// Collects what is written into pieces of one size.
+struct Pieces {
+    waiting: Vec<u8>,
+    pieces: mpsc::Sender<Bytes>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = PIECE_BYTES - self.waiting.len();
+        let (now, _later) = bytes.split_at(room.min(bytes.len()));
+        self.waiting.extend_from_slice(now);
+        if self.waiting.len() == PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(now.len())
+    }
+
+    /// Waits while the network has enough to do; fails when nobody sends any more.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::take(&mut self.waiting));
+        self.pieces
+            .blocking_send(piece)
+            .map_err(|_closed| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_written_arrives_in_order_and_in_full() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(PIECE_BYTES * 2 + 17).collect();
+        let (pieces, mut arriving) = mpsc::channel(8);
+        let mut out = Pieces {
+            waiting: Vec::new(),
+            pieces,
+        };
+
+        for chunk in bytes.chunks(70_001) {
+            out.write_all(chunk).expect("writes");
+        }
+        out.flush().expect("flushes");
+        drop(out);
+
+        let mut arrived = Vec::new();
+        while let Some(piece) = arriving.blocking_recv() {
+            assert!(piece.len() <= PIECE_BYTES);
+            arrived.extend(piece);
+        }
+        assert!(arrived == bytes);
+    }
+
+    #[test]
+    fn reading_ends_when_nobody_sends_any_more() {
+        let (pieces, arriving) = mpsc::channel(1);
+        drop(arriving);
+        let mut out = Pieces {
+            waiting: Vec::new(),
+            pieces,
+        };
+
+        let fault = out.write_all(&vec![0; PIECE_BYTES]).expect_err("a fault");
+
+        assert_eq!(fault.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a command ended without doing what it was asked to, in words that say what to do next.
+
+use std::path::PathBuf;
+
+use muniment_registry_client::ClientError;
+
+use crate::data_folder::NoHome;
+use crate::deposit::{BagFault, UploadFault};
+use crate::follow::FollowFault;
+use crate::up::instance::InstanceFault;
+use crate::up::{StartFault, SystemDied};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    #[error(transparent)]
+    Instance(#[from] InstanceFault),
+    #[error("muniment cannot start")]
+    Start(#[from] StartFault),
+    #[error(transparent)]
+    Died(#[from] SystemDied),
+    #[error(
+        "the registry does not answer; if it is the one of a data folder, is `muniment up` running?"
+    )]
+    RegistryAway(#[source] ClientError),
+    #[error("the registry could not be asked")]
+    Registry(#[source] ClientError),
+    #[error("no institution {wanted} here; there are {known}")]
+    UnknownInstitution { wanted: String, known: String },
+    #[error(transparent)]
+    Bag(#[from] BagFault),
+    #[error(transparent)]
+    Upload(#[from] UploadFault),
+    #[error(transparent)]
+    Follow(#[from] FollowFault),
+    #[error("the demo needs a fresh folder, and {} holds something already", folder.display())]
+    NotFresh { folder: PathBuf },
+    #[error("cannot write the sample bags to {}", folder.display())]
+    Samples {
+        folder: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
+    #[error("cannot start the async runtime")]
+    Runtime(#[source] std::io::Error),
+    #[error("`--log {filter}` is no filter: write a level such as `info`, or `warn,workers=debug`")]
+    LogFilter {
+        filter: String,
+        source: tracing_subscriber::filter::ParseError,
+    },
+    #[error("cannot write JSON")]
+    Json(#[source] serde_json::Error),
+    /// A part of a command died; its log says where.
+    #[error("a part of the command died")]
+    Task(#[source] tokio::task::JoinError),
+}
+
+impl CommandError {
+    /// The registry's answer, or that there was none.
+    pub(crate) fn registry(error: ClientError) -> Self {
+        if matches!(error, ClientError::Unreachable { .. }) {
+            return Self::RegistryAway(error);
+        }
+        Self::Registry(error)
+    }
+}

@@ -1,0 +1,142 @@
+//! Waits for the ending of an upload, by the registry alone.
+//!
+//! A work item is known by bucket, key and etag; those that were there before the upload began are
+//! not it, so the same bytes can be deposited twice and each deposit finds its own item. Reads only.
+
+use std::time::Duration;
+
+use muniment_model::registry::WorkItem;
+use muniment_model::{BucketName, ObjectKey, Status, WorkItemId};
+use muniment_registry_client::{ClientError, Order, PageRequest, RegistryClient, WorkItemQuery};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+/// The bucket reader of a large installation looks every few minutes. Who waits longer than this
+/// for an item waits for nothing.
+const APPEARS_WITHIN: Duration = Duration::from_mins(15);
+
+/// What was put where.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+    /// Without quotes; `None` when the upload was gone before it could be asked for.
+    pub etag: Option<String>,
+    /// The newest item of this bucket and key before the upload.
+    pub after: WorkItemId,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FollowFault {
+    #[error("cannot ask the registry how {key} goes")]
+    Registry { key: ObjectKey, source: ClientError },
+    #[error(
+        "no work item has appeared for {key} within {} minutes; is a bucket reader running?",
+        APPEARS_WITHIN.as_secs() / 60
+    )]
+    NeverSeen { key: ObjectKey },
+}
+
+/// The newest item for this bucket and key, to tell those of earlier uploads from the next one.
+pub async fn newest(
+    registry: &RegistryClient,
+    bucket: &BucketName,
+    key: &ObjectKey,
+) -> Result<WorkItemId, FollowFault> {
+    let query = WorkItemQuery {
+        bucket: Some(bucket.to_string()),
+        name: Some(key.to_string()),
+        order: Some(Order::Descending("id")),
+        ..WorkItemQuery::default()
+    };
+    let newest = first(registry, &query, key).await?;
+    Ok(newest.map(|item| item.id).unwrap_or_default())
+}
+
+/// Looks at the work item of one upload, again and again.
+pub struct Follower<'a> {
+    registry: &'a RegistryClient,
+    upload: &'a Upload,
+    ticks: Interval,
+    began: Instant,
+    known: Option<WorkItemId>,
+}
+
+impl<'a> Follower<'a> {
+    pub fn new(registry: &'a RegistryClient, upload: &'a Upload, period: Duration) -> Self {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            registry,
+            upload,
+            ticks,
+            began: Instant::now(),
+            known: None,
+        }
+    }
+
+    /// How the item stands, at the next look. Waits for the item to appear; call it until
+    /// [`is_over`].
+    pub async fn look(&mut self) -> Result<WorkItem, FollowFault> {
+        loop {
+            self.ticks.tick().await;
+            let item = match self.known {
+                Some(id) => self.show(id).await?,
+                None => find(self.registry, self.upload).await?,
+            };
+            if let Some(item) = item {
+                self.known = Some(item.id);
+                return Ok(item);
+            }
+            if self.began.elapsed() > APPEARS_WITHIN {
+                return Err(FollowFault::NeverSeen {
+                    key: self.upload.key.clone(),
+                });
+            }
+        }
+    }
+
+    async fn show(&self, id: WorkItemId) -> Result<Option<WorkItem>, FollowFault> {
+        let item = self.registry.work_item(id).await;
+        item.map_err(|source| FollowFault::Registry {
+            key: self.upload.key.clone(),
+            source,
+        })
+    }
+}
+
+/// Whether waiting longer is in vain: the item has ended, or an operator has to act.
+pub fn is_over(item: &WorkItem) -> bool {
+    item.status.is_ended() || item.status == Status::Suspended
+}
+
+async fn find(registry: &RegistryClient, upload: &Upload) -> Result<Option<WorkItem>, FollowFault> {
+    let query = WorkItemQuery {
+        bucket: Some(upload.bucket.to_string()),
+        name: Some(upload.key.to_string()),
+        etag: upload.etag.clone(),
+        after_id: Some(upload.after),
+        order: Some(Order::Ascending("id")),
+        ..WorkItemQuery::default()
+    };
+    first(registry, &query, &upload.key).await
+}
+
+async fn first(
+    registry: &RegistryClient,
+    query: &WorkItemQuery,
+    key: &ObjectKey,
+) -> Result<Option<WorkItem>, FollowFault> {
+    let page = PageRequest {
+        page: 1,
+        per_page: 1,
+    };
+    let listing =
+        registry
+            .work_items(query, page)
+            .await
+            .map_err(|source| FollowFault::Registry {
+                key: key.clone(),
+                source,
+            })?;
+    Ok(listing.results.into_iter().next())
+}

@@ -1,0 +1,181 @@
+//! The command `muniment`: the whole system on one machine, and a depositor's tools for it.
+//!
+//! One file per command. `up/` starts and stops the system; `demo` and the tests use it as `up`
+//! does. Everything else talks S3 and REST like any other client, so it works as well with an
+//! installation that is elsewhere.
+
+pub mod access;
+pub mod data_folder;
+mod demo;
+mod deposit;
+mod error;
+pub mod follow;
+pub mod local_bag;
+mod status;
+mod table;
+mod terminal;
+pub mod up;
+mod validate;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use muniment_model::Chain;
+use tracing_subscriber::EnvFilter;
+
+pub use error::CommandError;
+pub use terminal::Terminal;
+
+/// Blocking work (reading a folder, hashing a file) may outlive the command that began it by this
+/// much.
+const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Takes in bags, checks them, keeps every file in several places, and can show it
+///
+/// A bag is a BagIt folder packed as a tar file. It goes into a receiving bucket (by `muniment
+/// deposit`, or by any S3 client), through ten workers, and into the preservation buckets its storage
+/// option names; what is kept where, with digests and events, stands in the registry.
+#[derive(Debug, Parser)]
+#[command(name = "muniment", version, after_long_help = FIRST_STEPS)]
+struct Muniment {
+    /// What to log to standard error: a level, or levels by part, as `warn,workers=debug`
+    #[arg(
+        long,
+        global = true,
+        env = "MUNIMENT_LOG",
+        default_value = "warn",
+        value_name = "FILTER"
+    )]
+    log: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  muniment demo                     watch sample bags, good and bad, go all the way
+  muniment up                       start the system and leave it running
+  muniment validate photos.tar      check a bag before it is deposited
+  muniment deposit --wait photos.tar
+  muniment status";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::UpSettings),
+    Demo(demo::DemoSettings),
+    Deposit(deposit::DepositSettings),
+    Status(status::StatusSettings),
+    Validate(validate::ValidateSettings),
+}
+
+/// How a command that ran to its end ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    AllWell,
+    /// The command did its work, and what it looked at is not as it should be.
+    NotAll,
+}
+
+/// Runs the command that the arguments name. Exit code 0 when all is well, 1 when it is not, 2 for
+/// arguments that make no sense.
+pub fn main() -> ExitCode {
+    let arguments = Muniment::parse();
+    let terminal = Terminal::default();
+    match execute(arguments, &terminal) {
+        Ok(Outcome::AllWell) => ExitCode::SUCCESS,
+        Ok(Outcome::NotAll) => ExitCode::FAILURE,
+        Err(error) => {
+            terminal.tell(format_args!("muniment: {}", Chain(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Muniment, terminal: &Terminal) -> Result<Outcome, CommandError> {
+    log_to(terminal, &arguments.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::Runtime)?;
+    let outcome = runtime.block_on(run(arguments.command, terminal));
+    runtime.shutdown_timeout(LEFTOVERS_LIMIT);
+    outcome
+}
+
+fn log_to(terminal: &Terminal, filter: &str) -> Result<(), CommandError> {
+    let filter = EnvFilter::try_new(filter).map_err(|source| CommandError::LogFilter {
+        filter: filter.to_owned(),
+        source,
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(terminal.is_live())
+        .with_writer(terminal.clone())
+        .init();
+    Ok(())
+}
+
+async fn run(command: Command, terminal: &Terminal) -> Result<Outcome, CommandError> {
+    match command {
+        Command::Up(settings) => up::run(&settings, terminal).await,
+        Command::Demo(settings) => demo::run(&settings, terminal).await,
+        Command::Deposit(settings) => deposit::run(&settings, terminal).await,
+        Command::Status(settings) => status::run(&settings, terminal).await,
+        Command::Validate(settings) => validate::run(&settings, terminal).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Muniment::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_for_elsewhere_come_complete_or_not_at_all() {
+        let rows: [(&[&str], bool); 6] = [
+            (&["status"], true),
+            (&["status", "--registry-url", "http://far/"], false),
+            (
+                &[
+                    "status",
+                    "--registry-url=http://far/",
+                    "--registry-api-user=me",
+                    "--registry-api-key=k",
+                ],
+                true,
+            ),
+            (
+                &["deposit", "--s3-access-key=k", "--s3-secret-key=s", "a.tar"],
+                false,
+            ),
+            (
+                &[
+                    "deposit",
+                    "--s3-access-key=k",
+                    "--s3-secret-key=s",
+                    "--bucket=receiving.test.edu",
+                    "a.tar",
+                ],
+                true,
+            ),
+            (&["deposit"], false),
+        ];
+
+        for (arguments, expected) in rows {
+            let all = std::iter::once(&"muniment").chain(arguments);
+            assert_eq!(
+                Muniment::try_parse_from(all).is_ok(),
+                expected,
+                "{arguments:?}"
+            );
+        }
+    }
+}

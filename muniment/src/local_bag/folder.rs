@@ -1,0 +1,100 @@
+//! Walks a bag that is a folder, in the order of its names.
+//!
+//! Never follows a link: a link is a finding, as it is in a tar.
+
+use std::fs::{DirEntry, File};
+use std::path::{Path, PathBuf};
+
+use muniment_bagit::member::place;
+use muniment_bagit::tar::{Irregular, IrregularKind};
+use muniment_digest::FanOut;
+use muniment_model::Findings;
+
+use super::survey::{Met, Source, Survey};
+use super::{LocalBagError, pump};
+
+/// Looks through the folder and digests every file.
+pub(super) fn survey(
+    root: &Path,
+    name: &str,
+    findings: &mut Findings,
+) -> Result<Survey, LocalBagError> {
+    let mut survey = Survey::new(Source::Folder(root.to_owned()), name)?;
+    // What is still to be visited, the next one last.
+    let mut waiting = sorted(root)?;
+    while let Some(entry) = waiting.pop() {
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|source| LocalBagError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        // As a tar of the folder would have it, so that the same names are refused.
+        let mut raw = name.as_bytes().to_vec();
+        let inside = path.strip_prefix(root).unwrap_or(&path);
+        raw.push(b'/');
+        raw.extend_from_slice(inside.as_os_str().as_encoded_bytes());
+        if !kind.is_dir() && !kind.is_file() {
+            let irregular = Irregular {
+                raw_path: raw,
+                kind: if kind.is_symlink() {
+                    IrregularKind::SymbolicLink
+                } else {
+                    IrregularKind::Other(b'?')
+                },
+                tar_offset: 0,
+            };
+            irregular.report(findings);
+            continue;
+        }
+        let found = match place(&raw) {
+            Ok(found) => found,
+            Err(fault) => {
+                fault.report(findings);
+                continue;
+            }
+        };
+        if kind.is_dir() {
+            survey.add_folder(found.path);
+            waiting.extend(sorted(&path)?);
+        } else {
+            add_file(&mut survey, found.path, &path, findings)?;
+        }
+    }
+    Ok(survey)
+}
+
+fn add_file(
+    survey: &mut Survey,
+    path_in_bag: &str,
+    path: &Path,
+    findings: &mut Findings,
+) -> Result<(), LocalBagError> {
+    let mut digests = FanOut::new();
+    let size = File::open(path)
+        .and_then(|file| pump(file, &mut |bytes| digests.update_split(bytes)))
+        .map_err(|source| LocalBagError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    let met = Met {
+        path: path_in_bag,
+        size,
+        tar_offset: 0,
+        data_offset: 0,
+    };
+    survey.add_file(&met, digests.finish(), findings)
+}
+
+/// The entries of a folder, the first by name last.
+fn sorted(folder: &Path) -> Result<Vec<DirEntry>, LocalBagError> {
+    let failed = |source| LocalBagError::Read {
+        path: PathBuf::from(folder),
+        source,
+    };
+    let mut entries = std::fs::read_dir(folder)
+        .map_err(failed)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed)?;
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
+    Ok(entries)
+}

@@ -1,0 +1,131 @@
+//! `muniment status`: the work items, newest first.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use muniment_model::Clock;
+use muniment_model::registry::{Listing, WorkItem};
+use muniment_registry_client::{Order, PageRequest, RegistryClient, WorkItemQuery};
+use muniment_runtime::SystemClock;
+
+use crate::Outcome;
+use crate::access::RegistryAccess;
+use crate::data_folder::DataSettings;
+use crate::error::CommandError;
+use crate::table::{self, Table};
+use crate::terminal::Terminal;
+
+/// A table longer than this is for a program, which asks for JSON.
+const TABLE_ROWS: usize = 100;
+
+/// Shows the work items, newest first: each upload, how far it has come, and why it ended
+///
+/// A work item is one upload. Its status is Pending or Started while it is on its way; Success,
+/// Failed (the note says what is wrong with the bag), Cancelled (the upload was replaced or taken
+/// back) or Suspended (an operator has to look; the note says at what) in the end.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusSettings {
+    /// Print the registry's own list, all pages joined, as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Show at most this many [default: 100 in the table, all with --json]
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+
+    #[command(flatten)]
+    data: DataSettings,
+
+    #[command(flatten)]
+    registry: RegistryAccess,
+}
+
+pub(crate) async fn run(
+    settings: &StatusSettings,
+    terminal: &Terminal,
+) -> Result<Outcome, CommandError> {
+    let registry = settings.registry.connect(&settings.data)?;
+    if settings.json {
+        let limit = settings.limit.unwrap_or(usize::MAX);
+        let listing = newest_first(&registry, limit).await?;
+        let text = serde_json::to_string_pretty(&listing).map_err(CommandError::Json)?;
+        terminal.say(text);
+    } else {
+        let limit = settings.limit.unwrap_or(TABLE_ROWS);
+        let listing = newest_first(&registry, limit).await?;
+        let now = SystemClock.now();
+        terminal.say(render(&listing, now, terminal.columns()).trim_end());
+    }
+    Ok(Outcome::AllWell)
+}
+
+/// Up to `limit` items as one list. Items that appear while the pages are read move others to the
+/// next page, so each is taken once.
+async fn newest_first(
+    registry: &RegistryClient,
+    limit: usize,
+) -> Result<Listing<WorkItem>, CommandError> {
+    let query = WorkItemQuery {
+        order: Some(Order::Descending("id")),
+        ..WorkItemQuery::default()
+    };
+    let mut page = PageRequest::LONGEST;
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    loop {
+        let listing = registry
+            .work_items(&query, page)
+            .await
+            .map_err(CommandError::registry)?;
+        let is_last = listing.next.is_empty() || listing.results.is_empty();
+        let fresh = listing.results.into_iter();
+        all.extend(fresh.filter(|item| seen.insert(item.id)));
+        if is_last || all.len() >= limit {
+            all.truncate(limit);
+            return Ok(Listing {
+                count: listing.count,
+                next: String::new(),
+                previous: String::new(),
+                results: all,
+            });
+        }
+        page.page += 1;
+    }
+}
+
+fn render(listing: &Listing<WorkItem>, now: DateTime<Utc>, columns: Option<usize>) -> String {
+    if listing.results.is_empty() {
+        return "no work items yet; `muniment deposit FILE.tar` makes one".to_owned();
+    }
+    let mut table = Table::new(&["ID", "BAG", "INSTITUTION", "STAGE", "STATUS", "AGE", "NOTE"]);
+    for item in &listing.results {
+        table.push(&[
+            item.id.to_string(),
+            item.name.clone(),
+            item.institution_identifier.clone(),
+            item.stage.to_string(),
+            item.status.to_string(),
+            age(item, now),
+            item.note.clone(),
+        ]);
+    }
+    let rows = table.render(columns);
+    let shown = i64::try_from(listing.results.len()).unwrap_or(i64::MAX);
+    let all = listing.count;
+    if all <= shown {
+        return rows;
+    }
+    let more = all - shown;
+    format!("{rows}and {more} older ones; `--limit {all}` shows them")
+}
+
+fn age(item: &WorkItem, now: DateTime<Utc>) -> String {
+    let made = item.created_at.unwrap_or(now);
+    // A clock that was set back makes an item from the future.
+    let age = (now - made).to_std().unwrap_or(Duration::ZERO);
+    table::duration(age)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Text tables and quantities for people. Pure: what is written where is decided elsewhere.
+//!
+//! Names come from bags and buckets, so every cell is made printable before it is laid out: no name
+//! can forge a row or send a terminal an escape sequence.
+
+use std::time::Duration;
+
+use muniment_model::printable;
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// The last column is never cut below this many columns, however narrow the terminal is.
+const LAST_COLUMN_MIN: usize = 24;
+
+/// Rows under a header, columns as wide as their widest cell.
+pub(crate) struct Table {
+    headers: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(headers: &[&'static str]) -> Self {
+        Self {
+            headers: headers.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row. Cells beyond the headers are left out.
+    pub(crate) fn push<const N: usize>(&mut self, cells: &[String; N]) {
+        self.rows
+            .push(cells.iter().map(|cell| printable(cell)).collect());
+    }
+
+    /// The whole table. The last column takes what is left of `columns` and is cut there; without a
+    /// limit it is written in full.
+    pub(crate) fn render(&self, columns: Option<usize>) -> String {
+        let widths: Vec<usize> = (0..self.headers.len()).map(|n| self.width(n)).collect();
+        let header: Vec<String> = self.headers.iter().map(ToString::to_string).collect();
+        let mut out = String::new();
+        for row in std::iter::once(&header).chain(&self.rows) {
+            out += line(row, &widths, columns).trim_end();
+            out.push('\n');
+        }
+        out
+    }
+
+    fn width(&self, column: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(column));
+        cells
+            .map(|cell| console::measure_text_width(cell))
+            .chain(self.headers.get(column).map(|header| header.len()))
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+fn line(row: &[String], widths: &[usize], columns: Option<usize>) -> String {
+    let mut out = String::new();
+    let last = widths.len().saturating_sub(1);
+    for (n, (cell, width)) in row.iter().zip(widths).enumerate() {
+        if n < last {
+            let padded = console::pad_str(cell, *width, console::Alignment::Left, None);
+            out += &padded;
+            out += GAP;
+        } else {
+            out += &cut(cell, columns, console::measure_text_width(&out));
+        }
+    }
+    out
+}
+
+fn cut(cell: &str, columns: Option<usize>, used: usize) -> String {
+    match columns {
+        Some(columns) => {
+            let room = columns.saturating_sub(used).max(LAST_COLUMN_MIN);
+            console::truncate_str(cell, room, "…").into_owned()
+        }
+        None => cell.to_owned(),
+    }
+}
+
+/// How long ago, or how long it took, in one or two units.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        86_400.. => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// A number of bytes in the binary units.
+pub(crate) fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(&["BAG", "NOTE"]);
+        table.push(&["a.tar".to_owned(), "x".repeat(60)]);
+        table.push(&["日本.tar".to_owned(), "fine".to_owned()]);
+        table
+    }
+
+    #[test]
+    fn columns_line_up_by_what_the_eye_sees() {
+        let mut table = Table::new(&["BAG", "NOTE"]);
+        table.push(&["日本.tar".to_owned(), "fine".to_owned()]);
+
+        assert_eq!(
+            table.render(None),
+            "BAG       NOTE\n日本.tar  fine\n",
+            "two characters, four columns"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_the_last_column_only() {
+        let text = table().render(Some(40));
+
+        assert!(
+            text.lines()
+                .all(|line| console::measure_text_width(line) <= 40)
+        );
+        assert!(text.contains("日本.tar  fine"), "{text}");
+        assert!(text.contains('…'), "{text}");
+    }
+
+    #[test]
+    fn without_a_terminal_nothing_is_cut() {
+        assert!(table().render(None).contains(&"x".repeat(60)));
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_row() {
+        let mut table = Table::new(&["BAG"]);
+
+        table.push(&["a\nSuccess\u{1b}[2J".to_owned()]);
+
+        let text = table.render(None);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn durations_read_naturally() {
+        let rows = [
+            (0, "0.0 s"),
+            (59, "59 s"),
+            (61, "1 min 1 s"),
+            (7_260, "2 h 1 min"),
+            (90_000, "1 d 1 h"),
+        ];
+
+        for (seconds, expected) in rows {
+            assert_eq!(duration(Duration::from_secs(seconds)), expected);
+        }
+    }
+}

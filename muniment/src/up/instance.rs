@@ -1,0 +1,165 @@
+//! `instance.json`: how to reach the muniment of a data folder, and the keys to it.
+//!
+//! Written when everything answers, replaced as a whole (a reader sees the old or the new one), and
+//! readable by its owner only. Keys and names stay the same for as long as the folder exists; ports,
+//! pid and time are those of the latest start. The file stays when the process ends: the keys in it
+//! are kept nowhere else.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use muniment_model::{BucketName, StorageTarget};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// Raised when a reader of an older version could no longer understand the file.
+pub const FORMAT: u32 = 1;
+
+const FILE: &str = "instance.json";
+/// Only the owner: the file holds keys.
+const MODE: u32 = 0o600;
+/// A file of ours has a few kilobytes; nothing larger is read into memory.
+const SIZE_MAX: u64 = 1 << 20;
+
+/// How to reach one installation, and the keys to it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    pub format: u32,
+    pub s3: S3Access,
+    pub registry: RegistryAccess,
+    pub institutions: Vec<InstitutionAccess>,
+    pub staging_bucket: BucketName,
+    pub records_bucket: BucketName,
+    pub preservation_buckets: BTreeMap<StorageTarget, BucketName>,
+    /// The host in the URLs of preserved copies. The URLs are names, not places: they stay true when
+    /// ports change.
+    pub storage_host: String,
+    pub pid: u32,
+    pub started_at: DateTime<Utc>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct S3Access {
+    pub endpoint: Url,
+    pub region: String,
+    pub access_key: String,
+    pub secret_key: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryAccess {
+    pub url: Url,
+    pub user: String,
+    pub api_key: String,
+}
+
+/// An institution, its two buckets, and the key of its depositor.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstitutionAccess {
+    pub identifier: String,
+    pub receiving_bucket: BucketName,
+    pub restore_bucket: BucketName,
+    pub user: String,
+    pub api_key: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceFault {
+    #[error(
+        "there is no muniment in {folder}; start one with `muniment up --data {folder}`, or name \
+         another folder with `--data`", folder = folder.display()
+    )]
+    NotThere { folder: PathBuf },
+    #[error("cannot read {}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{} is damaged; a copy of it from a backup holds the keys", file.display())]
+    Damaged {
+        file: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("{} was written by a newer version of muniment (format {format})", file.display())]
+    Newer { file: PathBuf, format: u32 },
+    #[error("cannot write {}", file.display())]
+    Unwritable { file: PathBuf, source: io::Error },
+}
+
+/// What every version can read of every other.
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Instance {
+    /// The instance of a data folder, running or not.
+    pub fn read(folder: &Path) -> Result<Self, InstanceFault> {
+        Self::find(folder)?.ok_or_else(|| InstanceFault::NotThere {
+            folder: folder.to_path_buf(),
+        })
+    }
+
+    /// `None` for a folder in which muniment has never been ready.
+    pub fn find(folder: &Path) -> Result<Option<Self>, InstanceFault> {
+        let file = folder.join(FILE);
+        let bytes = match read_limited(&file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(InstanceFault::Unreadable { file, source }),
+        };
+        let damaged = |source| InstanceFault::Damaged {
+            file: file.clone(),
+            source,
+        };
+        let FormatOnly { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if format > FORMAT {
+            return Err(InstanceFault::Newer { file, format });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// Puts this instance in the place of the one the folder has.
+    pub fn write(&self, folder: &Path) -> Result<(), InstanceFault> {
+        let file = folder.join(FILE);
+        self.replace(folder, &file)
+            .map_err(|source| InstanceFault::Unwritable { file, source })
+    }
+
+    fn replace(&self, folder: &Path, file: &Path) -> io::Result<()> {
+        let next = folder.join(format!("{FILE}.next"));
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        let mut out = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(MODE)
+            .open(&next)?;
+        // The mode above counts only for a file that was not there.
+        out.set_permissions(Permissions::from_mode(MODE))?;
+        out.write_all(&text)?;
+        out.sync_all()?;
+        std::fs::rename(&next, file)?;
+        File::open(folder)?.sync_all()
+    }
+
+    /// The institution of this name, or the first one.
+    pub fn institution(&self, identifier: Option<&str>) -> Option<&InstitutionAccess> {
+        self.institutions
+            .iter()
+            .find(|known| identifier.is_none_or(|wanted| known.identifier == wanted))
+    }
+}
+
+fn read_limited(file: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+
+    let mut bytes = Vec::new();
+    File::open(file)?.take(SIZE_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

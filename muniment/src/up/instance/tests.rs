@@ -1,0 +1,113 @@
+use super::*;
+
+#[test]
+fn an_instance_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let instance = example();
+
+    instance.write(folder.path()).expect("writes");
+
+    let read = Instance::read(folder.path()).expect("reads");
+    assert!(read == instance);
+}
+
+#[test]
+fn only_the_owner_can_read_the_keys_also_when_the_file_was_open_to_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let next = folder.path().join("instance.json.next");
+    std::fs::write(&next, "left by a crash").expect("writes");
+    std::fs::set_permissions(&next, Permissions::from_mode(0o644)).expect("opens");
+
+    example().write(folder.path()).expect("writes");
+
+    let file = folder.path().join("instance.json");
+    let mode = std::fs::metadata(file).expect("is there").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    assert!(!next.exists());
+}
+
+#[test]
+fn a_folder_without_a_muniment_says_how_to_start_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+
+    let fault = Instance::read(folder.path()).err().expect("a fault");
+
+    assert!(matches!(fault, InstanceFault::NotThere { .. }));
+    assert!(fault.to_string().contains("muniment up --data"), "{fault}");
+}
+
+#[test]
+fn a_file_that_cannot_be_understood_is_never_taken_for_none() {
+    let rows = [
+        ("cut short", r#"{"format": 1, "s3""#, "damaged"),
+        ("not ours", r#"{"name": "x"}"#, "damaged"),
+        ("empty", "", "damaged"),
+        (
+            "from a newer version",
+            r#"{"format": 2, "other": 1}"#,
+            "newer",
+        ),
+    ];
+
+    for (name, text, expected) in rows {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join(FILE), text).expect("writes");
+
+        let fault = Instance::find(folder.path()).err().expect(name);
+
+        assert!(fault.to_string().contains(expected), "{name}: {fault}");
+    }
+}
+
+#[test]
+fn the_first_institution_is_meant_unless_another_is_named() {
+    let instance = example();
+
+    let identifier = |wanted| Some(instance.institution(wanted)?.identifier.as_str());
+
+    assert_eq!(identifier(None), Some("test.edu"));
+    assert_eq!(identifier(Some("example.edu")), Some("example.edu"));
+    assert_eq!(identifier(Some("nowhere.edu")), None);
+}
+
+fn example() -> Instance {
+    Instance {
+        format: FORMAT,
+        s3: S3Access {
+            endpoint: Url::parse("http://127.0.0.1:9000").expect("a url"),
+            region: "us-east-1".to_owned(),
+            access_key: "key".to_owned(),
+            secret_key: "secret".to_owned(),
+        },
+        registry: RegistryAccess {
+            url: Url::parse("http://127.0.0.1:8080").expect("a url"),
+            user: "system@muniment.org".to_owned(),
+            api_key: "secret".to_owned(),
+        },
+        institutions: vec![institution("test.edu"), institution("example.edu")],
+        staging_bucket: bucket("staging"),
+        records_bucket: bucket("records"),
+        preservation_buckets: [(
+            StorageTarget::StandardVa,
+            bucket("preservation-standard-va"),
+        )]
+        .into(),
+        storage_host: "storage.muniment.localhost".to_owned(),
+        pid: 12,
+        started_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn institution(identifier: &str) -> InstitutionAccess {
+    InstitutionAccess {
+        identifier: identifier.to_owned(),
+        receiving_bucket: bucket(&format!("receiving.{identifier}")),
+        restore_bucket: bucket(&format!("restore.{identifier}")),
+        user: format!("depositor@{identifier}"),
+        api_key: "secret".to_owned(),
+    }
+}
+
+fn bucket(name: &str) -> BucketName {
+    BucketName::new(name).expect("a bucket name")
+}

@@ -1,0 +1,353 @@
+//! The two services that everything speaks to: the S3 endpoint and the registry.
+//!
+//! Both are started at the same time, listen on loopback only, and have their buckets, institutions
+//! and users before they answer the first request. Safe to repeat: what is there stays, and keys
+//! come back from the last `instance.json`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use muniment_embedded_s3::{Credentials, EmbeddedS3, EmbeddedS3Error};
+use muniment_model::registry::Institution;
+use muniment_model::{BucketName, Clock, InstitutionId, InvalidName, StorageTarget};
+use muniment_registry::{Registry, RegistryError, Role};
+use rand::distr::{Alphanumeric, SampleString};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use url::Url;
+
+use super::instance::{FORMAT, Instance, InstitutionAccess, RegistryAccess, S3Access};
+use super::system::{Options, StartFault};
+
+/// Everything that signs requests wants a region; a folder has none.
+const REGION: &str = "us-east-1";
+/// The institution that runs the installation. Uploads in stray buckets are shown as its own.
+const OPERATOR: &str = "muniment.org";
+const OPERATOR_USER: &str = "system@muniment.org";
+/// What a new folder begins with when nobody named any.
+const FIRST_INSTITUTIONS: [&str; 2] = ["test.edu", "example.edu"];
+/// `.localhost` belongs to this machine for good (RFC 6761), so the URLs can never be somebody
+/// else's.
+const STORAGE_HOST: &str = "storage.muniment.localhost";
+/// As long as those of AWS.
+const ACCESS_KEY_LENGTH: usize = 20;
+const SECRET_KEY_LENGTH: usize = 40;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceFault {
+    #[error("cannot listen on port {port}; is something else using it?")]
+    Port { port: u16, source: std::io::Error },
+    #[error("cannot start the S3 endpoint")]
+    S3(#[source] EmbeddedS3Error),
+    #[error("cannot start the registry")]
+    Registry(#[source] RegistryError),
+    /// A name or address of ours that is none.
+    #[error("{what} makes no sense")]
+    Ours { what: String },
+}
+
+/// The running services.
+pub(super) struct Endpoints {
+    pub(super) operator: InstitutionId,
+    stop: CancellationToken,
+    tasks: Mutex<JoinSet<&'static str>>,
+}
+
+impl Endpoints {
+    /// Answers which one has ended. After a stop, both have.
+    pub(super) async fn died(&self) -> &'static str {
+        match self.tasks.lock().await.join_next().await {
+            Some(Ok(part)) => part,
+            Some(Err(_)) | None => "a service",
+        }
+    }
+
+    pub(super) async fn stop(&self) {
+        self.stop.cancel();
+        while self.tasks.lock().await.join_next().await.is_some() {}
+    }
+}
+
+/// Starts both, and says how to reach them.
+pub(super) async fn start(
+    options: &Options,
+    last: Option<&Instance>,
+    clock: Arc<dyn Clock>,
+) -> Result<(Endpoints, Instance), StartFault> {
+    let plan = plan(options, last)?;
+    let started_at = clock.now();
+    let ((s3, s3_listener), (registry, registry_listener, operator)) = tokio::try_join!(
+        open_s3(options, &plan),
+        open_registry(options, &plan, clock)
+    )?;
+    let mut instance = plan;
+    instance.s3.endpoint = url_of(&s3_listener)?;
+    instance.registry.url = url_of(&registry_listener)?;
+    instance.started_at = started_at;
+
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let (s3_stop, registry_stop) = (stop.clone(), stop.clone());
+    tasks.spawn(async move {
+        if let Err(cause) = s3.serve(s3_listener, s3_stop).await {
+            error!(?cause, "the S3 endpoint failed");
+        }
+        "the S3 endpoint"
+    });
+    tasks.spawn(async move {
+        if let Err(cause) = registry.serve(registry_listener, registry_stop).await {
+            error!(?cause, "the registry failed");
+        }
+        "the registry"
+    });
+    let endpoints = Endpoints {
+        operator,
+        stop,
+        tasks: Mutex::new(tasks),
+    };
+    Ok((endpoints, instance))
+}
+
+/// The instance as it will be: names and keys of the last start, new ones where there are none.
+/// Addresses and time follow once they are known.
+fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartFault> {
+    let mut institutions = last.map_or_else(Vec::new, |last| last.institutions.clone());
+    let nobody = institutions.is_empty() && options.institutions.is_empty();
+    let first = FIRST_INSTITUTIONS.map(str::to_owned);
+    let named = if nobody {
+        &first[..]
+    } else {
+        &options.institutions
+    };
+    for identifier in named {
+        if !institutions
+            .iter()
+            .any(|known| known.identifier == *identifier)
+        {
+            institutions.push(institution(identifier)?);
+        }
+    }
+    let nowhere = Url::parse("http://localhost/").map_err(|_never| ours("http://localhost/"))?;
+    Ok(Instance {
+        format: FORMAT,
+        s3: S3Access {
+            endpoint: nowhere.clone(),
+            region: REGION.to_owned(),
+            access_key: last.map_or_else(
+                || random(ACCESS_KEY_LENGTH),
+                |last| last.s3.access_key.clone(),
+            ),
+            secret_key: last.map_or_else(
+                || random(SECRET_KEY_LENGTH),
+                |last| last.s3.secret_key.clone(),
+            ),
+        },
+        registry: RegistryAccess {
+            url: nowhere,
+            user: OPERATOR_USER.to_owned(),
+            api_key: last.map_or_else(
+                || random(SECRET_KEY_LENGTH),
+                |last| last.registry.api_key.clone(),
+            ),
+        },
+        institutions,
+        staging_bucket: bucket("staging")?,
+        records_bucket: bucket("records")?,
+        preservation_buckets: StorageTarget::ALL
+            .iter()
+            .map(|target| Ok((*target, bucket(&format!("preservation-{target}"))?)))
+            .collect::<Result<_, ServiceFault>>()?,
+        storage_host: options
+            .storage_host
+            .clone()
+            .or_else(|| last.map(|last| last.storage_host.clone()))
+            .unwrap_or_else(|| STORAGE_HOST.to_owned()),
+        pid: std::process::id(),
+        started_at: chrono::DateTime::UNIX_EPOCH,
+    })
+}
+
+fn institution(identifier: &str) -> Result<InstitutionAccess, StartFault> {
+    let refused = |source: InvalidName| StartFault::Institution {
+        institution: identifier.to_owned(),
+        source,
+    };
+    let receiving_bucket = BucketName::new(format!("receiving.{identifier}")).map_err(refused)?;
+    let restore_bucket = BucketName::new(format!("restore.{identifier}")).map_err(refused)?;
+    Ok(InstitutionAccess {
+        identifier: identifier.to_owned(),
+        receiving_bucket,
+        restore_bucket,
+        user: format!("depositor@{identifier}"),
+        api_key: random(SECRET_KEY_LENGTH),
+    })
+}
+
+async fn open_s3(
+    options: &Options,
+    plan: &Instance,
+) -> Result<(EmbeddedS3, TcpListener), StartFault> {
+    let credentials = Credentials {
+        access_key: plan.s3.access_key.clone(),
+        secret_key: plan.s3.secret_key.clone(),
+    };
+    let s3 = EmbeddedS3::open(&options.folder.join("s3"), credentials)
+        .await
+        .map_err(ServiceFault::S3)?;
+    for bucket in plan.buckets() {
+        s3.create_bucket(bucket.as_str())
+            .await
+            .map_err(ServiceFault::S3)?;
+    }
+    Ok((s3, listen(options.s3_port).await?))
+}
+
+async fn open_registry(
+    options: &Options,
+    plan: &Instance,
+    clock: Arc<dyn Clock>,
+) -> Result<(Registry, TcpListener, InstitutionId), StartFault> {
+    let registry = Registry::open(options.folder.join("registry.db"), clock)
+        .await
+        .map_err(ServiceFault::Registry)?;
+    let operator = set_up(&registry, plan)
+        .await
+        .map_err(ServiceFault::Registry)?;
+    Ok((registry, listen(options.registry_port).await?, operator))
+}
+
+/// Makes institutions, users and keys that are not there yet.
+async fn set_up(registry: &Registry, plan: &Instance) -> Result<InstitutionId, RegistryError> {
+    let operator = Institution {
+        name: "Muniment".to_owned(),
+        identifier: OPERATOR.to_owned(),
+        // It deposits nothing, so it has no buckets.
+        ..Institution::default()
+    };
+    let operator = registry.ensure_institution(&operator).await?.id;
+    let RegistryAccess { user, api_key, .. } = &plan.registry;
+    registry.ensure_user(user, Role::Admin, None).await?;
+    registry.set_api_key(user, api_key).await?;
+    for access in &plan.institutions {
+        let institution = Institution {
+            name: access.identifier.clone(),
+            identifier: access.identifier.clone(),
+            kind: "MemberInstitution".to_owned(),
+            receiving_bucket: access.receiving_bucket.to_string(),
+            restore_bucket: access.restore_bucket.to_string(),
+            ..Institution::default()
+        };
+        let made = registry.ensure_institution(&institution).await?;
+        let role = Role::InstitutionalUser;
+        registry
+            .ensure_user(&access.user, role, Some(made.id))
+            .await?;
+        registry.set_api_key(&access.user, &access.api_key).await?;
+    }
+    Ok(operator)
+}
+
+async fn listen(port: Option<u16>) -> Result<TcpListener, ServiceFault> {
+    let port = port.unwrap_or(0);
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .await
+        .map_err(|source| ServiceFault::Port { port, source })
+}
+
+fn url_of(listener: &TcpListener) -> Result<Url, ServiceFault> {
+    let address = listener
+        .local_addr()
+        .map_err(|source| ServiceFault::Port { port: 0, source })?;
+    let text = format!("http://{address}/");
+    Url::parse(&text).map_err(|_never| ours(&text))
+}
+
+fn bucket(name: &str) -> Result<BucketName, ServiceFault> {
+    BucketName::new(name).map_err(|_never| ours(name))
+}
+
+fn ours(what: &str) -> ServiceFault {
+    ServiceFault::Ours {
+        what: what.to_owned(),
+    }
+}
+
+/// Letters and digits from the system's own randomness, 5.9 bits each.
+fn random(length: usize) -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_folder_begins_with_two_institutions_unless_others_are_named() {
+        let rows: [(&[&str], &[&str]); 2] = [
+            (&[], &["test.edu", "example.edu"]),
+            (&["library.org"], &["library.org"]),
+        ];
+
+        for (named, expected) in rows {
+            let plan = plan(&options(named), None).expect("a plan");
+            assert_eq!(names(&plan), expected);
+        }
+    }
+
+    #[test]
+    fn a_later_start_keeps_names_and_keys_and_adds_to_them() {
+        let first = plan(&options(&[]), None).expect("a plan");
+
+        let later = plan(&options(&["library.org", "test.edu"]), Some(&first)).expect("a plan");
+
+        assert_eq!(names(&later), ["test.edu", "example.edu", "library.org"]);
+        assert!(later.institutions.starts_with(&first.institutions));
+        assert!(later.s3 == first.s3);
+        assert!(later.registry == first.registry);
+        assert_eq!(later.storage_host, first.storage_host);
+    }
+
+    #[test]
+    fn the_storage_host_stays_until_another_is_given() {
+        let mut options = options(&[]);
+        options.storage_host = Some("storage.library.org".to_owned());
+        let first = plan(&options, None).expect("a plan");
+        options.storage_host = None;
+
+        let later = plan(&options, Some(&first)).expect("a plan");
+
+        assert_eq!(later.storage_host, "storage.library.org");
+    }
+
+    #[test]
+    fn what_no_bucket_can_be_called_is_no_institution() {
+        for identifier in ["Test.EDU", "a b", "", "../x", &"x".repeat(60)] {
+            let fault = plan(&options(&[identifier]), None).err();
+            assert!(
+                matches!(fault, Some(StartFault::Institution { .. })),
+                "{identifier}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_keys_are_alike() {
+        assert_ne!(random(40), random(40));
+        assert_eq!(random(40).len(), 40);
+    }
+
+    fn options(institutions: &[&str]) -> Options {
+        Options {
+            institutions: institutions.iter().map(ToString::to_string).collect(),
+            ..Options::on("/nowhere")
+        }
+    }
+
+    fn names(plan: &Instance) -> Vec<&str> {
+        let institutions = plan.institutions.iter();
+        institutions.map(|one| one.identifier.as_str()).collect()
+    }
+}

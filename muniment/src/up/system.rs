@@ -1,0 +1,238 @@
+//! The whole system as one value: started, used, stopped.
+//!
+//! Order of the start: lock the folder, void the leases of whoever held it before, make buckets,
+//! institutions and keys that are missing, answer, write `instance.json`, claim work. Everything in
+//! it may be repeated, so a start that was killed is simply done again. Order of the stop: workers,
+//! which still need S3 and registry to hand their jobs back; then those two; then the lock.
+//!
+//! `up`, `demo` and the tests all start it here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muniment_model::{Clock, InvalidName};
+use muniment_objects::{Connections, InvalidSettings, StorageError};
+use muniment_registry_client::{ClientError, RegistryClient};
+use muniment_runtime::{RELEASE_LIMIT, SOFT_LIMIT, Services, Shutdown, SystemClock};
+use muniment_work::{SqliteWork, WorkError, WorkStore};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::instance::{Instance, InstanceFault};
+use super::lock::{FolderLock, LockFault};
+use super::services::{self, Endpoints, ServiceFault};
+use super::wiring::{self, Parts};
+
+/// How long S3 endpoint and registry may take to finish what they are answering.
+const SERVICES_LIMIT: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub folder: PathBuf,
+    /// `None`: any free one.
+    pub s3_port: Option<u16>,
+    /// `None`: any free one.
+    pub registry_port: Option<u16>,
+    /// Those that are there stay. None at all in a new folder means the usual two.
+    pub institutions: Vec<String>,
+    /// `None`: the one of the last start.
+    pub storage_host: Option<String>,
+    /// Stops the system from outside, by signals for instance.
+    pub shutdown: Shutdown,
+}
+
+impl Options {
+    /// A folder, and nothing special.
+    pub fn on(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            s3_port: None,
+            registry_port: None,
+            institutions: Vec::new(),
+            storage_host: None,
+            shutdown: Shutdown::default(),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    #[error("cannot make the folder {}", folder.display())]
+    Folder {
+        folder: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Lock(#[from] LockFault),
+    #[error(transparent)]
+    Instance(#[from] InstanceFault),
+    #[error(transparent)]
+    Service(#[from] ServiceFault),
+    #[error("cannot open the work store")]
+    Work(#[from] WorkError),
+    #[error("the registry does not answer as it should")]
+    Registry(#[from] ClientError),
+    #[error("the S3 endpoint does not answer as it should")]
+    Storage(#[from] StorageError),
+    #[error("the buckets contradict each other")]
+    Buckets(#[from] InvalidSettings),
+    #[error("{institution:?} cannot name an institution: it has to be a domain such as test.edu")]
+    Institution {
+        institution: String,
+        source: InvalidName,
+    },
+}
+
+/// Something that runs for as long as the system does has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("{part} ended by itself; the log says why")]
+pub struct SystemDied {
+    part: &'static str,
+}
+
+/// A system that answers and works.
+pub struct System {
+    instance: Instance,
+    registry: RegistryClient,
+    work: Arc<dyn WorkStore>,
+    shutdown: Shutdown,
+    workers: Mutex<JoinSet<()>>,
+    endpoints: Endpoints,
+    _lock: FolderLock,
+}
+
+impl System {
+    pub async fn start(options: &Options) -> Result<Self, StartFault> {
+        let folder = &options.folder;
+        make_folder(folder).map_err(|source| StartFault::Folder {
+            folder: folder.clone(),
+            source,
+        })?;
+        let lock = FolderLock::take(folder)?;
+        let last = Instance::find(folder)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (work, endpoints) = tokio::join!(
+            open_work(options, Arc::clone(&clock)),
+            services::start(options, last.as_ref(), Arc::clone(&clock)),
+        );
+        let (work, (endpoints, instance)) = (work?, endpoints?);
+
+        let stop = options.shutdown.hard.clone();
+        let registry = instance
+            .registry_settings()
+            .connect()?
+            .with_stop(stop.clone());
+        let connections = Connections::new(stop.clone());
+        let receiving = instance.receiving().connect(&connections);
+        // Shows that both answer, before anybody is told that they do.
+        let (namespace, _names) = tokio::try_join!(
+            async { Ok::<_, StartFault>(registry.installation().await?.namespace) },
+            async { Ok(receiving.names().await?) },
+        )?;
+        let parts = Parts {
+            services: Services {
+                work: Arc::clone(&work),
+                registry: registry.clone(),
+                clock,
+                node: "muniment-up".to_owned(),
+                stop,
+            },
+            receiving,
+            staging: instance.staging().connect(&connections),
+            preservation: instance.preservation().connect(&connections)?,
+            records: instance.records().connect(&connections),
+            namespace,
+            operator: endpoints.operator,
+        };
+        let workers = wiring::start(&parts, &options.shutdown);
+        instance.write(folder)?;
+        Ok(Self {
+            instance,
+            registry,
+            work,
+            shutdown: options.shutdown.clone(),
+            workers: Mutex::new(workers),
+            endpoints,
+            _lock: lock,
+        })
+    }
+
+    /// How to reach it.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    pub fn registry(&self) -> &RegistryClient {
+        &self.registry
+    }
+
+    /// What the workers tell each other. To look at: nobody but them writes it.
+    pub fn work(&self) -> &Arc<dyn WorkStore> {
+        &self.work
+    }
+
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Answers when a part has ended that should not have.
+    pub async fn died(&self) -> SystemDied {
+        let part = self.endpoints.died().await;
+        SystemDied { part }
+    }
+
+    /// Lets jobs stop at their next checkpoint, hands back what they leave, and ends everything.
+    pub async fn stop(&self) {
+        self.shutdown.soft.cancel();
+        let mut workers = self.workers.lock().await;
+        if timeout(SOFT_LIMIT, all_ended(&mut workers)).await.is_err() {
+            self.shutdown.hard.cancel();
+            if timeout(RELEASE_LIMIT, all_ended(&mut workers))
+                .await
+                .is_err()
+            {
+                warn!("some leases were not handed back; the next start voids them");
+                workers.shutdown().await;
+            }
+        }
+        // Requests that still wait between two attempts are nobody's any more.
+        self.shutdown.hard.cancel();
+        if timeout(SERVICES_LIMIT, self.endpoints.stop())
+            .await
+            .is_err()
+        {
+            warn!("the S3 endpoint or the registry did not finish in time");
+        }
+    }
+}
+
+async fn all_ended(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Whoever held these leases is dead: we hold the lock.
+async fn open_work(
+    options: &Options,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn WorkStore>, StartFault> {
+    let work = SqliteWork::open(&options.folder.join("work.db"), clock).await?;
+    let voided = work.void_all_leases().await?;
+    if voided > 0 {
+        tracing::info!(voided, "took over the jobs of a process that is gone");
+    }
+    Ok(Arc::new(work))
+}
+
+/// Only for its owner: it holds keys, and other people's papers.
+fn make_folder(folder: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}

@@ -1,0 +1,116 @@
+//! Bags that are accepted, and everything they must leave behind.
+
+use muniment_bagit::build::BagBuilder;
+use muniment_model::{Algorithm, StorageOption};
+
+use crate::checks::{assert_preserved, each};
+use crate::site::{EXAMPLE_EDU, Site, TEST_EDU, encoded};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bag_of_every_storage_option_is_preserved_where_its_option_says() {
+    let site = Site::start().await;
+    let mut bags = Vec::new();
+    for option in StorageOption::ALL {
+        let bag = BagBuilder::aptrust(format!("bag-{option}"))
+            .storage_option(*option)
+            .manifests(&[Algorithm::Md5, Algorithm::Sha256])
+            .file("data/letter.txt", "Dear all,")
+            .file("data/empty.bin", "")
+            .file("data/ü/naïve name.txt", "not plain ASCII");
+        let tar = bag.to_tar();
+        site.view.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
+        bags.push((bag, tar, *option));
+    }
+
+    for (bag, tar, option) in &bags {
+        assert_preserved(&site.view, (TEST_EDU, bag.name()), tar, *option, 2).await;
+    }
+
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_and_small_members_of_a_btr_bag_are_preserved() {
+    let site = Site::start().await;
+    let mut bag = BagBuilder::btr("mixed")
+        .manifests(&[Algorithm::Sha256])
+        .generated_file("data/just-under.bin", (16 << 20) - 1, 1)
+        .generated_file("data/at-the-limit.bin", 16 << 20, 2)
+        .generated_file("data/large.bin", 40 << 20, 3);
+    for n in 0..1_200 {
+        bag = bag.generated_file(format!("data/small/{n}.txt"), n % 700, n);
+    }
+    let tar = bag.to_tar();
+
+    site.view.deposit(EXAMPLE_EDU, &bag.key(), tar.clone()).await;
+
+    let identity = (EXAMPLE_EDU, bag.name());
+    assert_preserved(&site.view, identity, &tar, StorageOption::Standard, 1).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_file_of_a_re_ingest_takes_a_new_key_and_the_rest_is_kept() {
+    let site = Site::start().await;
+    let view = &site.view;
+    let bag = |letter: &str| {
+        BagBuilder::aptrust("again")
+            .manifests(&[Algorithm::Md5])
+            .file("data/letter.txt", letter)
+            .file("data/same.txt", "the same")
+    };
+    view.deposit(TEST_EDU, "again.tar", bag("first").to_tar())
+        .await;
+    let first = view.ending_of("again.tar").await;
+    let shown = |path: &str| format!("files/show/{}", encoded(&format!("test.edu/again/{path}")));
+    let letter_before = view.rest(&shown("data/letter.txt")).await;
+    let same_before = view.rest(&shown("data/same.txt")).await;
+
+    view.deposit(TEST_EDU, "again.tar", bag("second").to_tar())
+        .await;
+    let second = view
+        .ending_after("again.tar", first["id"].as_i64().expect("an id"))
+        .await;
+
+    assert_eq!(second["status"], "Success", "{second:#}");
+    let letter = view.rest(&shown("data/letter.txt")).await;
+    let same = view.rest(&shown("data/same.txt")).await;
+    assert_eq!(letter["id"], letter_before["id"]);
+    assert_ne!(letter["uuid"], letter_before["uuid"]);
+    assert_eq!(same["uuid"], same_before["uuid"]);
+    // Contract 1.11: fixity 2, identifier assignment 2, ingestion 2, digests 8, replication 2.
+    assert_eq!(each(&letter["premis_events"]).count(), 16, "{letter:#}");
+    assert_eq!(
+        each(&same["premis_events"]).count(),
+        each(&same_before["premis_events"]).count()
+    );
+    let superseded = each(&letter["storage_records"])
+        .filter(|copy| copy["superseded_at"] != "0001-01-01T00:00:00Z")
+        .count();
+    assert_eq!(superseded, 2, "{:#}", letter["storage_records"]);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_versions_deposited_at_once_end_one_after_the_other() {
+    let site = Site::start().await;
+    let view = &site.view;
+    let other = BagBuilder::aptrust("twice").file("data/a.txt", "part one");
+    let newer = BagBuilder::aptrust("twice").file("data/a.txt", "part two");
+
+    // Two keys of one object: parts of a multi-part bag.
+    view.deposit(TEST_EDU, "twice.b01.of02.tar", other.to_tar())
+        .await;
+    view.deposit(TEST_EDU, "twice.b02.of02.tar", newer.to_tar())
+        .await;
+
+    let first = view.ending_of("twice.b01.of02.tar").await;
+    let second = view.ending_of("twice.b02.of02.tar").await;
+    assert_eq!(first["status"], "Success", "{first:#}");
+    assert_eq!(second["status"], "Success", "{second:#}");
+    assert_eq!(
+        first["intellectual_object_id"],
+        second["intellectual_object_id"]
+    );
+    site.stop().await;
+}

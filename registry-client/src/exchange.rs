@@ -1,0 +1,308 @@
+//! One request and its answer: addresses, headers, limits, repetition.
+//!
+//! Safe to repeat as far as each call is; the calls say why.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use muniment_model::registry::Installation;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::backoff::retry;
+use crate::{ClientError, RegistrySettings};
+
+/// Where the API for workers begins.
+const PREFIX: &str = "admin-api/v3";
+
+const USER_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-user");
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-key");
+
+/// A page of 1,000 files with all their events is about 10 MiB; more than this is no answer to
+/// anything we ask.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Longer than this and the registry is not there.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Everything but the characters that need no escape in a path segment. The slash is escaped too,
+/// so an identifier is one segment and no `..` in it can move the address.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The registry, as a worker sees it. Clones share connections and the count of calls.
+#[derive(Clone, Debug)]
+pub struct RegistryClient {
+    http: reqwest::Client,
+    base: Url,
+    calls: Arc<AtomicU64>,
+    stop: CancellationToken,
+}
+
+/// One request, as often as it is sent.
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    body: Option<Vec<u8>>,
+    if_match: Option<i64>,
+    /// A status that is an answer here although it is an error elsewhere.
+    also_good: Option<StatusCode>,
+}
+
+/// What came back from a call that went well.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+    call: String,
+}
+
+impl Call {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn post<T: Serialize + ?Sized>(
+        path: impl Into<String>,
+        body: &T,
+    ) -> Result<Self, ClientError> {
+        Self::new(Method::POST, path).with_body(body)
+    }
+
+    pub(crate) fn put<T: Serialize + ?Sized>(
+        path: impl Into<String>,
+        body: &T,
+    ) -> Result<Self, ClientError> {
+        Self::new(Method::PUT, path).with_body(body)
+    }
+
+    fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            body: None,
+            if_match: None,
+            also_good: None,
+        }
+    }
+
+    fn with_body<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, ClientError> {
+        match serde_json::to_vec(body) {
+            Ok(body) => Ok(Self {
+                body: Some(body),
+                ..self
+            }),
+            Err(source) => Err(ClientError::Unwritable {
+                call: self.name(),
+                source,
+            }),
+        }
+    }
+
+    pub(crate) fn with_query(self, query: Vec<(&'static str, String)>) -> Self {
+        Self { query, ..self }
+    }
+
+    pub(crate) fn if_match(self, version: i64) -> Self {
+        Self {
+            if_match: Some(version),
+            ..self
+        }
+    }
+
+    pub(crate) fn or(self, status: StatusCode) -> Self {
+        Self {
+            also_good: Some(status),
+            ..self
+        }
+    }
+
+    /// For messages. Without the query, whose values would only make it long.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+impl Answer {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        match serde_json::from_slice(&self.body) {
+            Ok(read) => Ok(read),
+            Err(error) => {
+                tracing::warn!(call = %self.call, %error, "the registry's answer cannot be read");
+                Err(ClientError::NotOurs {
+                    call: self.call.clone(),
+                    status: self.status.as_u16(),
+                })
+            }
+        }
+    }
+}
+
+impl RegistryClient {
+    pub(crate) fn new(settings: &RegistrySettings) -> Result<Self, ClientError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            USER_HEADER,
+            header_value("API user", &settings.registry_api_user)?,
+        );
+        let mut key = header_value("API key", settings.registry_api_key.expose_secret())?;
+        key.set_sensitive(true);
+        headers.insert(KEY_HEADER, key);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let unusable = |setting| move |_cause| ClientError::Settings { setting };
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            .timeout(settings.registry_timeout.into())
+            .connect_timeout(CONNECT_LIMIT)
+            // The registry redirects nobody. Following one would hand our key to somebody else.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(unusable("HTTP settings"))?;
+        let mut base = settings.registry_url.clone();
+        if base.cannot_be_a_base() || !base.has_host() {
+            return Err(ClientError::Settings { setting: "URL" });
+        }
+        // `join` replaces what follows the last slash.
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        Ok(Self {
+            http,
+            base,
+            calls: Arc::new(AtomicU64::new(0)),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// The same client, whose waits end with `stop`.
+    #[must_use]
+    pub fn with_stop(&self, stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            ..self.clone()
+        }
+    }
+
+    /// Requests sent so far, repetitions included, by this client and its clones.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// What identifies this installation.
+    pub async fn installation(&self) -> Result<Installation, ClientError> {
+        self.fetch(&Call::get("installation")).await
+    }
+
+    /// The record, or `None` when the registry says that there is none.
+    pub(crate) async fn fetch_if_any<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<Option<T>, ClientError> {
+        match self.exchange(call).await {
+            Ok(answer) => answer.read().map(Some),
+            Err(ClientError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ClientError> {
+        self.exchange(call).await?.read()
+    }
+
+    /// Sends the call until it is answered for good.
+    pub(crate) async fn exchange(&self, call: &Call) -> Result<Answer, ClientError> {
+        retry(&self.stop, || self.exchange_once(call)).await
+    }
+
+    async fn exchange_once(&self, call: &Call) -> Result<Answer, ClientError> {
+        let url = self
+            .base
+            .join(&format!("{PREFIX}/{}", call.path))
+            .map_err(|_unusable| ClientError::Settings { setting: "URL" })?;
+        let mut request = self.http.request(call.method.clone(), url);
+        if !call.query.is_empty() {
+            request = request.query(&call.query);
+        }
+        if let Some(version) = call.if_match {
+            request = request.header(header::IF_MATCH, format!("\"{version}\""));
+        }
+        if let Some(body) = &call.body {
+            request = request.body(body.clone());
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let lost = |source| unanswered(call.name(), source);
+        let response = request.send().await.map_err(lost)?;
+        let status = response.status();
+        let after = retry_after(response.headers());
+        let body = body_of(response, call).await?;
+        if status.is_success() || call.also_good == Some(status) {
+            return Ok(Answer {
+                status,
+                body,
+                call: call.name(),
+            });
+        }
+        Err(ClientError::from_answer(call.name(), status, &body, after))
+    }
+}
+
+/// Reads no more than any answer of the registry can have.
+async fn body_of(mut response: reqwest::Response, call: &Call) -> Result<Vec<u8>, ClientError> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(body),
+            Err(source) => return Err(unanswered(call.name(), source)),
+        };
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(ClientError::NotOurs {
+                call: call.name(),
+                status: response.status().as_u16(),
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+fn unanswered(call: String, source: reqwest::Error) -> ClientError {
+    // A connection that could not be made cannot have carried the request.
+    if source.is_connect() {
+        ClientError::Unreachable { call, source }
+    } else {
+        ClientError::Interrupted { call, source }
+    }
+}
+
+/// The number of seconds that the server asks for; the other form, a date, needs a common clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
+fn header_value(setting: &'static str, text: &str) -> Result<HeaderValue, ClientError> {
+    HeaderValue::from_str(text).map_err(|_unusable| ClientError::Settings { setting })
+}
+
+/// An identifier as one segment of a path.
+pub(crate) fn segment(identifier: &str) -> String {
+    utf8_percent_encode(identifier, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 52\r\n\r\n\
+                  {\"namespace\":\"b2a5e0a4-5f0d-4a7e-9a39-2f3b2b6f5c11\"}";
+const BUSY: &str = "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 52\r\n\r\n{\"name";
+
+#[test]
+fn an_identifier_is_one_segment_of_the_path() {
+    let rows = [
+        ("test.edu/a b", "test.edu%2Fa%20b"),
+        ("test.edu/..", "test.edu%2F.."),
+        ("50%", "50%25"),
+        ("é?#", "%C3%A9%3F%23"),
+    ];
+
+    for (identifier, expected) in rows {
+        assert_eq!(segment(identifier), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_call_survives_a_busy_answer_and_a_cut_connection() {
+    let (settings, _server) = answering(vec![BUSY, CUT, OK]).await;
+    let client = settings.connect().unwrap();
+
+    let installation = client.installation().await;
+
+    assert!(installation.is_ok(), "{installation:?}");
+    assert_eq!(client.calls(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_the_registrys_is_an_outage() {
+    let page = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<html>";
+    let (settings, _server) = answering(vec![page]).await;
+
+    let answer = settings.connect().unwrap().installation().await;
+
+    assert!(
+        matches!(answer, Err(ClientError::NotOurs { .. })),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_registry_that_is_not_there_is_unreachable() {
+    let (settings, server) = answering(vec![]).await;
+    drop(server);
+    let stop = CancellationToken::new();
+    stop.cancel();
+
+    let client = settings.connect().unwrap().with_stop(stop);
+    let answer = client.installation().await;
+
+    assert!(
+        matches!(answer, Err(ClientError::Unreachable { .. })),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_at_once() {
+    let good = settings("http://registry.test/base");
+    let mut no_host = good.clone();
+    no_host.registry_url = "mailto:x@y".parse().unwrap();
+    let mut bad_key = good.clone();
+    bad_key.registry_api_key = "line\nbreak".into();
+
+    assert_eq!(
+        good.connect().unwrap().base.as_str(),
+        "http://registry.test/base/"
+    );
+    assert!(no_host.connect().is_err());
+    assert!(bad_key.connect().is_err());
+}
+
+fn settings(url: &str) -> RegistrySettings {
+    RegistrySettings {
+        registry_url: url.parse().unwrap(),
+        registry_api_user: "worker@system.test".to_owned(),
+        registry_api_key: "key".into(),
+        registry_timeout: Duration::from_secs(5).into(),
+    }
+}
+
+/// A server that gives these answers, one per connection, and then none.
+async fn answering(answers: Vec<&'static str>) -> (RegistrySettings, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).await.unwrap();
+            assert!(read > 0);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (settings(&url), server)
+}

@@ -1,0 +1,99 @@
+//! Files, in batches.
+
+use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile, Listing};
+use muniment_model::{InstitutionId, StorageOption};
+
+use crate::exchange::{Call, segment};
+use crate::paging::{Order, PageRequest};
+use crate::{ClientError, RegistryClient};
+
+/// Which files to list. Empty means all.
+#[derive(Clone, Debug, Default)]
+pub struct FileQuery {
+    pub object_id: Option<i64>,
+    pub institution: Option<InstitutionId>,
+    /// `A` or `D`.
+    pub state: Option<&'static str>,
+    pub storage_options: Vec<StorageOption>,
+    /// Only files with a greater id: for reading all of a list that changes meanwhile.
+    pub after_id: Option<i64>,
+    pub order: Option<Order>,
+}
+
+impl FileQuery {
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut query = Vec::new();
+        let mut push = |name, value: Option<String>| {
+            if let Some(value) = value {
+                query.push((name, value));
+            }
+        };
+        push(
+            "intellectual_object_id",
+            self.object_id.map(|id| id.to_string()),
+        );
+        push("institution_id", self.institution.map(|id| id.to_string()));
+        push("state", self.state.map(str::to_owned));
+        for option in &self.storage_options {
+            push("storage_option__in", Some(option.to_string()));
+        }
+        push("id__gt", self.after_id.map(|id| id.to_string()));
+        push("sort", self.order.as_ref().map(Order::parameter));
+        query
+    }
+}
+
+impl RegistryClient {
+    /// One page of files with their checksums, storage records and events.
+    pub async fn files(
+        &self,
+        query: &FileQuery,
+        page: PageRequest,
+    ) -> Result<Listing<GenericFile>, ClientError> {
+        self.page("files", query.parameters(), page).await
+    }
+
+    /// The file with this identifier.
+    pub async fn file(&self, identifier: &str) -> Result<Option<GenericFile>, ClientError> {
+        let path = format!("files/show/{}", segment(identifier));
+        self.fetch_if_any(&Call::get(path)).await
+    }
+
+    /// Those of the identifiers that are recorded, with checksums and current copies but without
+    /// events. One request per thousand.
+    pub async fn lookup_files(
+        &self,
+        object_id: i64,
+        identifiers: &[String],
+    ) -> Result<Vec<GenericFile>, ClientError> {
+        let mut found = Vec::new();
+        for some in identifiers.chunks(BATCH_MAX) {
+            let lookup = FileLookup {
+                intellectual_object_id: object_id,
+                identifiers: some.to_vec(),
+            };
+            let call = Call::post("files/lookup", &lookup)?;
+            let mut listing: Listing<GenericFile> = self.fetch(&call).await?;
+            found.append(&mut listing.results);
+        }
+        Ok(found)
+    }
+
+    /// Records the files with their checksums, copies and events, and gives them back in the same
+    /// order with their ids. Up to a thousand are one transaction; more are several.
+    ///
+    /// Safe to repeat: what is recorded already is left alone.
+    pub async fn save_files(
+        &self,
+        institution: InstitutionId,
+        files: &[GenericFile],
+    ) -> Result<Vec<GenericFile>, ClientError> {
+        let mut saved = Vec::with_capacity(files.len());
+        for some in files.chunks(BATCH_MAX) {
+            let call = Call::post(format!("files/create_batch/{institution}"), some)?;
+            let mut listing: Listing<GenericFile> = self.fetch(&call).await?;
+            saved.append(&mut listing.results);
+        }
+        Ok(saved)
+    }
+}

@@ -1,0 +1,119 @@
+//! `/files`: files, one by one and in batches.
+
+use std::slice;
+
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use muniment_model::InstitutionId;
+use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile};
+
+use super::App;
+use super::access::Caller;
+use super::failure::Failure;
+use super::listing::{Asked, whole};
+use super::request::{Json, Name, id, reply, same_institution};
+use crate::rules::Refusal;
+use crate::store::StoreError;
+use crate::store::files::FILES;
+
+/// As the admin API lists them.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    uri: OriginalUri,
+) -> Result<Response, Failure> {
+    let asked = Asked::read(&FILES, &uri, caller)?;
+    let page = app.store.files(&asked.query).await?;
+    Ok(asked.reply(&page))
+}
+
+/// As the member API lists them.
+pub(super) async fn list_views(
+    State(app): State<App>,
+    caller: Caller,
+    uri: OriginalUri,
+) -> Result<Response, Failure> {
+    let asked = Asked::read(&FILES, &uri, caller)?;
+    let page = app.store.file_views(&asked.query).await?;
+    Ok(asked.reply(&page))
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Response, Failure> {
+    let file = match Name::of(name) {
+        Name::Id(id) => app.store.file(id).await?,
+        Name::Identifier(identifier) => app.store.file_by_identifier(&identifier).await?,
+    };
+    caller.may_see(file.institution_id)?;
+    Ok(reply(StatusCode::OK, &file))
+}
+
+pub(super) async fn create(
+    State(app): State<App>,
+    Path(institution): Path<String>,
+    Json(file): Json<GenericFile>,
+) -> Result<Response, Failure> {
+    same_institution(&institution, file.institution_id)?;
+    if file.id != 0 {
+        return Err(Refusal::Mismatch.into());
+    }
+    let saved = save_one(&app, &file).await?;
+    Ok(reply(StatusCode::CREATED, &saved))
+}
+
+/// New files, files that are there already, and (with their id) files with new bytes.
+pub(super) async fn create_batch(
+    State(app): State<App>,
+    Path(institution): Path<String>,
+    Json(files): Json<Vec<GenericFile>>,
+) -> Result<Response, Failure> {
+    let institution = InstitutionId(id(&institution)?);
+    let saved = app.store.save_files(institution, &files).await?;
+    Ok(whole(StatusCode::CREATED, &saved))
+}
+
+pub(super) async fn update(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Json(file): Json<GenericFile>,
+) -> Result<Response, Failure> {
+    let id = id(&name)?;
+    if id != file.id || id == 0 {
+        return Err(Refusal::Mismatch.into());
+    }
+    if app.store.institution_of_file(id).await? != file.institution_id {
+        return Err(Refusal::Mismatch.into());
+    }
+    let saved = save_one(&app, &file).await?;
+    Ok(reply(StatusCode::OK, &saved))
+}
+
+pub(super) async fn lookup(
+    State(app): State<App>,
+    Json(lookup): Json<FileLookup>,
+) -> Result<Response, Failure> {
+    if lookup.identifiers.len() > BATCH_MAX {
+        return Err(Failure::Bad(format!(
+            "a look-up takes at most {BATCH_MAX} identifiers"
+        )));
+    }
+    let found = app.store.lookup_files(&lookup).await?;
+    Ok(whole(StatusCode::OK, &found))
+}
+
+/// A batch of one; its faults name no index.
+async fn save_one(app: &App, file: &GenericFile) -> Result<GenericFile, Failure> {
+    let saved = app
+        .store
+        .save_files(file.institution_id, slice::from_ref(file))
+        .await;
+    match saved {
+        Ok(files) => files.into_iter().next().ok_or(Failure::NotFound),
+        Err(StoreError::Refused(Refusal::InBatch { source, .. })) => Err((*source).into()),
+        Err(error) => Err(error.into()),
+    }
+}

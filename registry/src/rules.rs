@@ -1,0 +1,47 @@
+//! What the registry allows. Pure: nothing here reads a row, a clock or a header, so every rule is
+//! tested as a table.
+
+pub(crate) mod access;
+pub(crate) mod changes;
+pub(crate) mod checks;
+pub(crate) mod file_plan;
+pub(crate) mod turn;
+
+/// Why a request that was understood is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// A value breaks a rule of the contract.
+    #[error("{0}")]
+    Invalid(String),
+    /// The body names another record or institution than the address.
+    #[error("resource or institution id mismatch")]
+    Mismatch,
+    /// Checksums, storage records and events are written once.
+    #[error("operation not supported")]
+    WrittenOnce,
+    #[error("{field} cannot be changed")]
+    Immutable { field: &'static str },
+    /// The wording is the one that clients of the contract look for.
+    #[error("{what} has already been taken")]
+    Taken { what: String },
+    #[error("the work item is at version {stored}, not {sent}")]
+    VersionDiffers { sent: i64, stored: i64 },
+    /// The element of a batch that made the whole batch fail.
+    #[error("file {index} ({identifier}): {source}")]
+    InBatch {
+        index: usize,
+        identifier: String,
+        source: Box<Refusal>,
+    },
+}
+
+impl Refusal {
+    /// Names the element of the batch that is refused.
+    pub(crate) fn at(self, index: usize, identifier: &str) -> Self {
+        Self::InBatch {
+            index,
+            identifier: identifier.to_owned(),
+            source: Box::new(self),
+        }
+    }
+}

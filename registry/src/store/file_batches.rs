@@ -1,0 +1,381 @@
+//! Saves files with everything that hangs on them, all in one transaction.
+//!
+//! Safe to repeat: `rules/file_plan.rs` decides per file whether it is new, there already, or to be
+//! replaced; children that are there are left alone. A batch that was sent twice changes nothing
+//! the second time, and one that failed in the middle has left nothing.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use muniment_model::InstitutionId;
+use muniment_model::registry::GenericFile;
+use sqlx::query_builder::Separated;
+
+use super::children::{
+    ChecksumRow, EventRow, StorageRow, attach_events_named, attach_records, insert_checksums,
+    insert_events, insert_storage_records,
+};
+use super::columns::{Columns, key, micros, signed};
+use super::files::file;
+use super::multi_row::{self, Insert};
+use super::objects::move_counters;
+use super::{Connection, Db, Row, Store, StoreError};
+use crate::rules::file_plan::{Counted, Plan, Stored, Tally, plan};
+use crate::rules::{Refusal, checks};
+
+/// "Never checked", as the original writes it: 2000-01-01T00:00:00Z.
+const NEVER_CHECKED: i64 = 946_684_800_000_000;
+
+/// The object that files of a batch name.
+struct Parent {
+    identifier: String,
+    institution: InstitutionId,
+    work_item: i64,
+    /// How its counters move.
+    tally: Tally,
+}
+
+/// A batch on its way into the database.
+struct Batch<'a> {
+    connection: &'a mut Connection,
+    files: &'a [GenericFile],
+    now: DateTime<Utc>,
+    parents: HashMap<i64, Parent>,
+    /// By identifier: what is recorded before the batch.
+    stored: HashMap<String, Stored>,
+    /// One per file.
+    plans: Vec<Plan>,
+    /// One per file, once it has a row.
+    ids: Vec<i64>,
+}
+
+impl Store {
+    /// Saves the files of one institution and gives them back in order, with their ids.
+    pub(crate) async fn save_files(
+        &self,
+        institution: InstitutionId,
+        files: &[GenericFile],
+    ) -> Result<Vec<GenericFile>, StoreError> {
+        checks::batch(files)?;
+        let mut transaction = self.write().await?;
+        let mut batch = Batch {
+            connection: &mut transaction,
+            files,
+            now: self.now(),
+            parents: HashMap::new(),
+            stored: HashMap::new(),
+            plans: Vec::with_capacity(files.len()),
+            ids: Vec::with_capacity(files.len()),
+        };
+        batch.load().await?;
+        batch.judge(institution)?;
+        batch.refuse_taken_uuids().await?;
+        batch.insert_files().await?;
+        batch.replace_files().await?;
+        batch.insert_children().await?;
+        batch.move_counters().await?;
+        let saved = batch.read_back().await?;
+        transaction.commit().await?;
+        Ok(saved)
+    }
+
+    /// Whether there is a file with this id, and under which institution.
+    pub(crate) async fn institution_of_file(&self, id: i64) -> Result<InstitutionId, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let institution =
+            sqlx::query_scalar("SELECT institution_id FROM generic_files WHERE id = $1")
+                .bind(id)
+                .fetch_one(&mut *connection)
+                .await?;
+        Ok(InstitutionId(institution))
+    }
+}
+
+impl Batch<'_> {
+    /// Reads the objects that the files name and the rows that have their identifiers.
+    async fn load(&mut self) -> Result<(), StoreError> {
+        let mut objects: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.intellectual_object_id)
+            .collect();
+        objects.sort_unstable();
+        objects.dedup();
+        let parents = "SELECT id, identifier, institution_id, work_item_id \
+                       FROM intellectual_objects WHERE id IN";
+        for row in multi_row::select_in(self.connection, parents, &objects).await? {
+            let parent = Parent {
+                identifier: row.text("identifier")?,
+                institution: InstitutionId(row.number("institution_id")?),
+                work_item: row.number("work_item_id")?,
+                tally: Tally::default(),
+            };
+            self.parents.insert(row.number("id")?, parent);
+        }
+        let identifiers: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.identifier.clone())
+            .collect();
+        let rows = "SELECT id, identifier, intellectual_object_id, uuid, size, state, \
+                    storage_option FROM generic_files WHERE identifier IN";
+        for row in multi_row::select_in(self.connection, rows, &identifiers).await? {
+            let row = stored(&row)?;
+            self.stored.insert(row.identifier.clone(), row);
+        }
+        Ok(())
+    }
+
+    /// Checks every file and decides what saving it means. The first fault fails the batch, named
+    /// by index and identifier.
+    fn judge(&mut self, institution: InstitutionId) -> Result<(), StoreError> {
+        for (index, file) in self.files.iter().enumerate() {
+            let plan = self
+                .judge_one(institution, file)
+                .map_err(|refusal| refusal.at(index, &file.identifier))?;
+            self.plans.push(plan);
+            self.ids.push(match plan {
+                Plan::Insert => 0,
+                Plan::Keep { id } | Plan::Replace { id, .. } => id,
+            });
+        }
+        Ok(())
+    }
+
+    fn judge_one(&self, institution: InstitutionId, file: &GenericFile) -> Result<Plan, Refusal> {
+        if file.institution_id != institution {
+            return Err(Refusal::Mismatch);
+        }
+        let parent = self
+            .parents
+            .get(&file.intellectual_object_id)
+            .ok_or_else(|| {
+                Refusal::Invalid("IntellectualObjectID: there is no such object".to_owned())
+            })?;
+        if parent.institution != institution {
+            return Err(Refusal::Mismatch);
+        }
+        checks::file(file, &parent.identifier)?;
+        plan(file, self.stored.get(&file.identifier))
+    }
+
+    /// A uuid names the copies in preservation storage: no two files may share one.
+    async fn refuse_taken_uuids(&mut self) -> Result<(), StoreError> {
+        let uuids: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.uuid.to_string())
+            .collect();
+        let mut owners: HashMap<String, String> = HashMap::new();
+        let head = "SELECT uuid, identifier FROM generic_files WHERE uuid IN";
+        for row in multi_row::select_in(self.connection, head, &uuids).await? {
+            owners.insert(row.text("uuid")?, row.text("identifier")?);
+        }
+        for (index, (file, uuid)) in self.files.iter().zip(uuids).enumerate() {
+            let owner = owners
+                .entry(uuid)
+                .or_insert_with(|| file.identifier.clone());
+            if *owner != file.identifier {
+                let taken = Refusal::Taken {
+                    what: "uuid".to_owned(),
+                };
+                return Err(taken.at(index, &file.identifier).into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert_files(&mut self) -> Result<(), StoreError> {
+        let mut rows = Vec::new();
+        for (file, plan) in self.files.iter().zip(&self.plans) {
+            if *plan != Plan::Insert {
+                continue;
+            }
+            let Some(parent) = self.parents.get_mut(&file.intellectual_object_id) else {
+                return Err(StoreError::Dangling);
+            };
+            parent.tally.add(Counted {
+                object_identifier: &parent.identifier,
+                identifier: &file.identifier,
+                state: &file.state,
+                size: file.size,
+            });
+            rows.push(FileRow {
+                file,
+                work_item: parent.work_item,
+                now: self.now,
+            });
+        }
+        let mut ids = HashMap::new();
+        for row in multi_row::insert(self.connection, &FILES, &rows, push_file).await? {
+            ids.insert(row.text("identifier")?, row.number("id")?);
+        }
+        for (file, id) in self.files.iter().zip(&mut self.ids) {
+            if let Some(new) = ids.get(&file.identifier) {
+                *id = *new;
+            }
+        }
+        Ok(())
+    }
+
+    async fn replace_files(&mut self) -> Result<(), StoreError> {
+        for (file, plan) in self.files.iter().zip(&self.plans) {
+            let Plan::Replace {
+                id,
+                storage_option,
+                supersedes_copies,
+            } = *plan
+            else {
+                continue;
+            };
+            if supersedes_copies {
+                sqlx::query(
+                    "UPDATE storage_records SET superseded_at = $1 \
+                     WHERE generic_file_id = $2 AND superseded_at IS NULL",
+                )
+                .bind(self.now.timestamp_micros())
+                .bind(id)
+                .execute(&mut *self.connection)
+                .await?;
+            }
+            let (Some(parent), Some(before)) = (
+                self.parents.get_mut(&file.intellectual_object_id),
+                self.stored.get(&file.identifier),
+            ) else {
+                return Err(StoreError::Dangling);
+            };
+            let counted = |state, size| Counted {
+                object_identifier: &parent.identifier,
+                identifier: &file.identifier,
+                state,
+                size,
+            };
+            parent.tally.remove(counted(&before.state, before.size));
+            parent.tally.add(counted(&file.state, file.size));
+            // New bytes belong to the ingest that has the object's turn; a change of anything else
+            // leaves the file to the one that recorded it.
+            sqlx::query(
+                "UPDATE generic_files SET updated_at = $1, file_format = $2, size = $3, \
+                 state = $4, last_fixity_check = coalesce($5, last_fixity_check), \
+                 storage_option = $6, uuid = $7, mtime = $8, \
+                 work_item_id = CASE WHEN uuid = $7 THEN work_item_id ELSE $9 END WHERE id = $10",
+            )
+            .bind(self.now.timestamp_micros())
+            .bind(&file.file_format)
+            .bind(signed(file.size))
+            .bind(&file.state)
+            .bind(micros(file.last_fixity_check))
+            .bind(storage_option.as_str())
+            .bind(file.uuid.to_string())
+            .bind(micros(file.mtime))
+            .bind(key(parent.work_item))
+            .bind(id)
+            .execute(&mut *self.connection)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the children without an id; those with one are somebody's echo of what is stored.
+    async fn insert_children(&mut self) -> Result<(), StoreError> {
+        let mut checksums = Vec::new();
+        let mut copies = Vec::new();
+        let mut events = Vec::new();
+        for (file, id) in self.files.iter().zip(&self.ids) {
+            let new_checksums = file.checksums.iter().filter(|child| child.id == 0);
+            checksums.extend(new_checksums.map(|checksum| ChecksumRow {
+                checksum,
+                file: *id,
+                now: self.now,
+            }));
+            let new_copies = file.storage_records.iter().filter(|child| child.id == 0);
+            copies.extend(new_copies.map(|record| StorageRow {
+                url: &record.url,
+                file: *id,
+            }));
+            let new_events = file.premis_events.iter().filter(|child| child.id == 0);
+            events.extend(new_events.map(|event| EventRow {
+                event,
+                institution: file.institution_id,
+                object: file.intellectual_object_id,
+                file: *id,
+                now: self.now,
+            }));
+        }
+        insert_checksums(self.connection, &checksums).await?;
+        insert_storage_records(self.connection, &copies).await?;
+        insert_events(self.connection, &events).await
+    }
+
+    async fn move_counters(&mut self) -> Result<(), StoreError> {
+        for (object, parent) in &self.parents {
+            move_counters(self.connection, *object, parent.tally).await?;
+        }
+        Ok(())
+    }
+
+    /// The files as they are stored now, with all checksums and copies and the events that were
+    /// sent.
+    async fn read_back(&mut self) -> Result<Vec<GenericFile>, StoreError> {
+        let head = "SELECT * FROM generic_files WHERE id IN";
+        let mut found = HashMap::new();
+        for row in multi_row::select_in(self.connection, head, &self.ids).await? {
+            let file = file(&row)?;
+            found.insert(file.id, file);
+        }
+        let mut files: Vec<_> = self.ids.iter().filter_map(|id| found.remove(id)).collect();
+        attach_records(self.connection, &mut files).await?;
+        let events: Vec<_> = self
+            .files
+            .iter()
+            .flat_map(|file| &file.premis_events)
+            .map(|event| event.identifier.to_string())
+            .collect();
+        attach_events_named(self.connection, &mut files, &events).await?;
+        Ok(files)
+    }
+}
+
+struct FileRow<'a> {
+    file: &'a GenericFile,
+    work_item: i64,
+    now: DateTime<Utc>,
+}
+
+/// No conflict clause: a row that appears between the plan and here is a fault, not a repetition.
+const FILES: Insert = Insert {
+    head: "INSERT INTO generic_files (created_at, updated_at, file_format, size, identifier, \
+           intellectual_object_id, state, last_fixity_check, institution_id, storage_option, \
+           uuid, mtime, work_item_id) ",
+    tail: " RETURNING id, identifier",
+};
+
+fn push_file(columns: &mut Separated<'_, Db, &'static str>, row: &FileRow<'_>) {
+    let file = row.file;
+    columns
+        .push_bind(file.created_at.unwrap_or(row.now).timestamp_micros())
+        .push_bind(row.now.timestamp_micros())
+        .push_bind(file.file_format.clone())
+        .push_bind(signed(file.size))
+        .push_bind(file.identifier.clone())
+        .push_bind(file.intellectual_object_id)
+        .push_bind(file.state.clone())
+        .push_bind(micros(file.last_fixity_check).unwrap_or(NEVER_CHECKED))
+        .push_bind(file.institution_id.0)
+        .push_bind(file.storage_option.as_str())
+        .push_bind(file.uuid.to_string())
+        .push_bind(micros(file.mtime))
+        .push_bind(key(row.work_item));
+}
+
+fn stored(row: &Row) -> Result<Stored, StoreError> {
+    Ok(Stored {
+        id: row.number("id")?,
+        identifier: row.text("identifier")?,
+        object_id: row.number("intellectual_object_id")?,
+        uuid: row.uuid("uuid")?,
+        size: row.bytes("size")?,
+        state: row.text("state")?,
+        storage_option: row.word("storage_option")?,
+    })
+}

@@ -1,0 +1,294 @@
+//! Lists: which parameters each has, which column each stands for, and the SQL they become.
+//!
+//! Parameters are looked up in tables of constants; nothing a client sends ever becomes part of
+//! the SQL, only of its bound values. Every row of a filter table has an index (a test asks the
+//! database for its plan).
+
+use muniment_model::InstitutionId;
+use sqlx::QueryBuilder;
+
+use super::{Connection, Db, Row, Store, StoreError};
+use crate::rules::access::Scope;
+
+/// How a filter compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Is,
+    MoreThan,
+    AtLeast,
+    AtMost,
+    OneOf,
+    /// Without regard to ASCII case.
+    StartsWith,
+    /// Without regard to ASCII case. Reads every row: for small tables only.
+    Contains,
+    /// Takes `true` or `false`; `false` turns it round.
+    Absent,
+    /// Takes `true` or `false`; `false` turns it round.
+    Present,
+}
+
+/// What a filter's value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Number,
+    Flag,
+    Time,
+}
+
+/// One parameter of a list.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// As clients write it: `size__gteq`.
+    pub(crate) name: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) op: Op,
+    pub(crate) kind: Kind,
+}
+
+pub(crate) const fn filter(name: &'static str, column: &'static str, op: Op, kind: Kind) -> Filter {
+    Filter {
+        name,
+        column,
+        op,
+        kind,
+    }
+}
+
+/// A name to sort by, and its column.
+pub(crate) type SortColumn = (&'static str, &'static str);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Direction {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Ascending => " ASC",
+            Self::Descending => " DESC",
+        }
+    }
+}
+
+/// Everything SQL needs to know of one list.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    pub(crate) columns: &'static str,
+    pub(crate) from: &'static str,
+    /// The column that breaks ties.
+    pub(crate) id: &'static str,
+    /// The column by which a depositor sees only its own rows.
+    pub(crate) institution: &'static str,
+    pub(crate) filters: &'static [Filter],
+    pub(crate) sorts: &'static [SortColumn],
+    pub(crate) default_sort: (&'static str, Direction),
+}
+
+/// A value that a client sent, of the kind its filter wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Text(String),
+    Number(i64),
+    Flag(bool),
+}
+
+/// One filter with its values: never none of them, and more than one only for [`Op::OneOf`].
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) filter: &'static Filter,
+    pub(crate) values: Vec<Value>,
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) scope: Scope,
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) order: Vec<(&'static str, Direction)>,
+    pub(crate) limit: i64,
+    pub(crate) offset: i64,
+}
+
+/// One page, and how many rows there are on all of them.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    pub(crate) count: i64,
+    pub(crate) rows: Vec<T>,
+}
+
+impl Store {
+    /// Counts and reads in one transaction, so that they agree.
+    pub(super) async fn page<T>(
+        &self,
+        resource: &'static Resource,
+        query: &Query,
+        map: fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let mut transaction = self.read().await?;
+        let count = count_statement(resource, query)
+            .build_query_scalar::<i64>()
+            .fetch_one(&mut *transaction)
+            .await?;
+        let rows = page_statement(resource, query)
+            .build()
+            .fetch_all(&mut *transaction)
+            .await?
+            .iter()
+            .map(map)
+            .collect::<Result<_, _>>()?;
+        Ok(Page { count, rows })
+    }
+
+    /// The row in which `column`, a constant, has this value.
+    pub(super) async fn one<T>(
+        &self,
+        resource: &'static Resource,
+        column: &'static str,
+        value: Value,
+        map: fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        one_in(&mut connection, resource, column, value, map).await
+    }
+}
+
+/// As [`Store::one`], inside a transaction.
+pub(super) async fn one_in<T>(
+    connection: &mut Connection,
+    resource: &'static Resource,
+    column: &'static str,
+    value: Value,
+    map: fn(&Row) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut sql = select(resource.columns, resource);
+    sql.push(" WHERE ").push(column).push(" = ");
+    bind(&mut sql, value);
+    let row = sql.build().fetch_optional(connection).await?;
+    map(&row.ok_or(StoreError::NotFound)?)
+}
+
+fn select(columns: &str, resource: &Resource) -> QueryBuilder<Db> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(columns).push(" FROM ").push(resource.from);
+    sql
+}
+
+pub(super) fn count_statement(resource: &Resource, query: &Query) -> QueryBuilder<Db> {
+    let mut sql = select("count(*)", resource);
+    push_conditions(&mut sql, resource, query);
+    sql
+}
+
+pub(super) fn page_statement(resource: &Resource, query: &Query) -> QueryBuilder<Db> {
+    let mut sql = select(resource.columns, resource);
+    push_conditions(&mut sql, resource, query);
+    sql.push(" ORDER BY ");
+    let mut last = Direction::Ascending;
+    for (column, direction) in &query.order {
+        sql.push(column).push(direction.sql()).push(", ");
+        last = *direction;
+    }
+    // The tie-break runs the same way as the last column, so that one index serves both.
+    sql.push(resource.id).push(last.sql());
+    sql.push(" LIMIT ").push_bind(query.limit);
+    sql.push(" OFFSET ").push_bind(query.offset);
+    sql
+}
+
+fn push_conditions(sql: &mut QueryBuilder<Db>, resource: &Resource, query: &Query) {
+    let mut glue = " WHERE ";
+    if let Scope::Institution(InstitutionId(id)) = query.scope {
+        sql.push(glue).push(resource.institution).push(" = ");
+        sql.push_bind(id);
+        glue = " AND ";
+    }
+    for condition in &query.conditions {
+        sql.push(glue);
+        push_condition(sql, condition);
+        glue = " AND ";
+    }
+}
+
+fn push_condition(sql: &mut QueryBuilder<Db>, condition: &Condition) {
+    let column = condition.filter.column;
+    let Some(value) = condition.values.first().cloned() else {
+        // No value can match no list of values. Never "no condition": that would show everything.
+        sql.push("1 = 0");
+        return;
+    };
+    match condition.filter.op {
+        Op::Is => compare(sql, column, " = ", value),
+        Op::MoreThan => compare(sql, column, " > ", value),
+        Op::AtLeast => compare(sql, column, " >= ", value),
+        Op::AtMost => compare(sql, column, " <= ", value),
+        Op::OneOf => {
+            sql.push(column).push(" IN (");
+            let mut glue = "";
+            for one_of in &condition.values {
+                sql.push(glue);
+                bind(sql, one_of.clone());
+                glue = ", ";
+            }
+            sql.push(")");
+        }
+        Op::StartsWith => push_prefix(sql, column, value),
+        Op::Contains => push_part(sql, column, value),
+        Op::Absent => push_null(sql, column, value == Value::Flag(true)),
+        Op::Present => push_null(sql, column, value != Value::Flag(true)),
+    }
+}
+
+fn compare(sql: &mut QueryBuilder<Db>, column: &str, operator: &str, value: Value) {
+    sql.push(column).push(operator);
+    bind(sql, value);
+}
+
+#[expect(
+    clippy::fn_params_excessive_bools,
+    reason = "the value of the filter itself"
+)]
+fn push_null(sql: &mut QueryBuilder<Db>, column: &str, absent: bool) {
+    let test = if absent { " IS NULL" } else { " IS NOT NULL" };
+    sql.push(column).push(test);
+}
+
+/// A range of the lower-cased column, which an index can serve; LIKE cannot promise that.
+fn push_prefix(sql: &mut QueryBuilder<Db>, column: &str, value: Value) {
+    let prefix = lower(value);
+    // No text goes on with a character beyond the last one there is.
+    let end = format!("{prefix}\u{10FFFF}");
+    sql.push("lower(").push(column).push(") >= ");
+    sql.push_bind(prefix);
+    sql.push(" AND lower(").push(column).push(") < ");
+    sql.push_bind(end);
+}
+
+fn push_part(sql: &mut QueryBuilder<Db>, column: &str, value: Value) {
+    let part = lower(value)
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    sql.push("lower(").push(column).push(") LIKE ");
+    sql.push_bind(format!("%{part}%"));
+    sql.push(" ESCAPE '\\'");
+}
+
+fn lower(value: Value) -> String {
+    match value {
+        Value::Text(text) => text.to_ascii_lowercase(),
+        Value::Number(number) => number.to_string(),
+        Value::Flag(flag) => flag.to_string(),
+    }
+}
+
+fn bind(sql: &mut QueryBuilder<Db>, value: Value) {
+    match value {
+        Value::Text(text) => sql.push_bind(text),
+        Value::Number(number) => sql.push_bind(number),
+        Value::Flag(flag) => sql.push_bind(flag),
+    };
+}

@@ -1,0 +1,176 @@
+//! Manifests and `fetch.txt`, line by line as their bytes stream past.
+//!
+//! A manifest line is a digest, blanks, and a path (RFC 8493 section 2.1.3). Which file a path
+//! means is decided where the files are known, in [`crate::validate::ManifestJoin`].
+//!
+//! Holds one line at most. Never fetches what `fetch.txt` names.
+
+mod fetch;
+pub(crate) mod path;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use muniment_model::{Algorithm, FindingCode, Findings, Manifest};
+
+pub use fetch::FetchParser;
+
+use crate::member::{ManifestAlgorithm, manifest_of};
+use crate::tag_file::{Line, LineFault, LineReader, TagEncoding};
+
+/// A sha512 digest and the longest path that S3 can hold, percent-encoded, fit in it.
+pub const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// A manifest of the bag, of an algorithm that is ours or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestFile {
+    /// Path in the bag, `manifest-sha256.txt`.
+    pub path: String,
+    /// `None` when it is not one of ours: then the lines say which files there are, no more.
+    pub algorithm: Option<Algorithm>,
+    pub of_tags: bool,
+}
+
+impl From<&Manifest> for ManifestFile {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            path: manifest.path.clone(),
+            algorithm: Some(manifest.algorithm),
+            of_tags: manifest.of_tags,
+        }
+    }
+}
+
+impl ManifestFile {
+    /// `None` when the path is not that of a manifest.
+    pub fn at(path: &str) -> Option<Self> {
+        let name = manifest_of(path)?;
+        Some(Self {
+            path: path.to_owned(),
+            algorithm: match name.algorithm {
+                ManifestAlgorithm::Known(algorithm) => Some(algorithm),
+                ManifestAlgorithm::Unknown(_) => None,
+            },
+            of_tags: name.of_tags,
+        })
+    }
+
+    /// What the file's name calls the algorithm; in lower case when it is one of ours.
+    pub fn algorithm_name(&self) -> &str {
+        match (self.algorithm, manifest_of(&self.path)) {
+            (Some(known), _) => known.name(),
+            (None, Some(name)) => match name.algorithm {
+                ManifestAlgorithm::Known(known) => known.name(),
+                ManifestAlgorithm::Unknown(word) => word,
+            },
+            (None, None) => &self.path,
+        }
+    }
+}
+
+/// A line that could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManifestLine<'a> {
+    pub number: u64,
+    /// As written: any case, any length.
+    pub digest: &'a str,
+    /// As written, marks and percent-encoding included.
+    pub path: &'a str,
+}
+
+/// Why a line could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifestFault {
+    TooLong,
+    Undecodable,
+    /// Not a digest, blanks and a path.
+    Malformed,
+}
+
+impl ManifestFault {
+    /// Says it in the depositor's words.
+    pub fn report(self, manifest: &str, number: u64, findings: &mut Findings) {
+        let code = match self {
+            Self::TooLong => FindingCode::ManifestLineTooLong,
+            Self::Undecodable | Self::Malformed => FindingCode::ManifestLineInvalid,
+        };
+        let message = format_args!("Line {number} of {manifest} {self}");
+        findings.error(code, manifest, message);
+    }
+}
+
+impl fmt::Display for ManifestFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "is longer than {LINE_BYTES_MAX} bytes"),
+            Self::Undecodable => f.write_str("is not in the encoding that bagit.txt declares"),
+            Self::Malformed => f.write_str("is not a checksum and a path"),
+        }
+    }
+}
+
+/// What the parser makes of one line; empty lines are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifestEntry<'a> {
+    Line(ManifestLine<'a>),
+    Fault { number: u64, fault: ManifestFault },
+}
+
+/// A push parser: bytes in, entries out.
+pub struct ManifestParser {
+    lines: LineReader,
+}
+
+impl ManifestParser {
+    pub fn new(encoding: TagEncoding) -> Self {
+        Self {
+            lines: LineReader::new(encoding, LINE_BYTES_MAX),
+        }
+    }
+
+    pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(ManifestEntry<'_>)) {
+        self.lines.push(bytes, &mut |line| {
+            if let Some(entry) = entry(line) {
+                each(entry);
+            }
+        });
+    }
+
+    /// The end of the manifest: its last line may lack an end.
+    pub fn end(&mut self, each: &mut dyn FnMut(ManifestEntry<'_>)) {
+        self.lines.end(&mut |line| {
+            if let Some(entry) = entry(line) {
+                each(entry);
+            }
+        });
+    }
+}
+
+fn entry(line: Line<'_>) -> Option<ManifestEntry<'_>> {
+    let number = line.number;
+    let fault = |fault| Some(ManifestEntry::Fault { number, fault });
+    match line.fault {
+        Some(LineFault::TooLong) => return fault(ManifestFault::TooLong),
+        Some(LineFault::Undecodable) => return fault(ManifestFault::Undecodable),
+        None => {}
+    }
+    let text = line.text.trim_start_matches(BLANKS);
+    if text.is_empty() {
+        return None;
+    }
+    let parts = text
+        .split_once(BLANKS)
+        .map(|(digest, rest)| (digest, rest.trim_start_matches(BLANKS)));
+    match parts {
+        Some((digest, path)) if !path.is_empty() => Some(ManifestEntry::Line(ManifestLine {
+            number,
+            digest,
+            path,
+        })),
+        Some(_) | None => fault(ManifestFault::Malformed),
+    }
+}
+
+/// What separates the parts of a line; other white space may be part of a name.
+const BLANKS: [char; 2] = [' ', '\t'];

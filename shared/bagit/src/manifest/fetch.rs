@@ -1,0 +1,62 @@
+//! `fetch.txt`: a URL, a length, a path (RFC 8493 section 2.2.3).
+//!
+//! Checks that each line is well formed and stays in the bag. The URLs are never fetched: whatever
+//! is not in the bag is reported missing by the manifests.
+
+use muniment_model::{FindingCode, Findings};
+
+use super::path::{decoded, leaves_bag};
+use super::{BLANKS, LINE_BYTES_MAX};
+use crate::tag_file::{Line, LineReader, TagEncoding};
+
+const FETCH: &str = "fetch.txt";
+
+/// A push parser: bytes in, findings out.
+pub struct FetchParser {
+    lines: LineReader,
+}
+
+impl FetchParser {
+    pub fn new(encoding: TagEncoding) -> Self {
+        Self {
+            lines: LineReader::new(encoding, LINE_BYTES_MAX),
+        }
+    }
+
+    pub fn push(&mut self, bytes: &[u8], findings: &mut Findings) {
+        self.lines.push(bytes, &mut |line| check(line, findings));
+    }
+
+    pub fn end(&mut self, findings: &mut Findings) {
+        self.lines.end(&mut |line| check(line, findings));
+    }
+}
+
+fn check(line: Line<'_>, findings: &mut Findings) {
+    let number = line.number;
+    let text = line.text.trim_matches(BLANKS);
+    if text.is_empty() {
+        return;
+    }
+    let path = text.split_once(BLANKS).and_then(|(_url, rest)| {
+        let (length, path) = rest.trim_start_matches(BLANKS).split_once(BLANKS)?;
+        let is_length = length == "-" || length.bytes().all(|byte| byte.is_ascii_digit());
+        is_length.then(|| path.trim_start_matches(BLANKS))
+    });
+    match path {
+        Some(path) if line.fault.is_none() => {
+            if leaves_bag(path) || leaves_bag(&decoded(path)) {
+                findings.error(
+                    FindingCode::FetchInvalid,
+                    FETCH,
+                    format_args!("Line {number} of {FETCH} names a path outside the bag: {path}"),
+                );
+            }
+        }
+        Some(_) | None => findings.error(
+            FindingCode::FetchInvalid,
+            FETCH,
+            format_args!("Line {number} of {FETCH} is not a URL, a length and a path"),
+        ),
+    }
+}

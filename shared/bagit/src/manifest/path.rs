@@ -1,0 +1,90 @@
+//! A path as a manifest writes it: marks, percent-encoding, and where it may not lead.
+//!
+//! Only `%0A`, `%0D` and `%25` are encodings (RFC 8493 section 2.1.3); every other percent sign
+//! stands for itself.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfd_quick};
+
+/// The path without the `*` that md5sum writes for "binary" and without leading `./`.
+pub(crate) fn unmarked(path: &str) -> &str {
+    path.strip_prefix('*')
+        .unwrap_or(path)
+        .trim_start_matches("./")
+}
+
+/// The path with its percent-encoding undone once.
+pub(crate) fn decoded(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        let (character, tail) = match after.split_at_checked(2) {
+            Some((code, tail)) if code.eq_ignore_ascii_case("0a") => ('\n', tail),
+            Some((code, tail)) if code.eq_ignore_ascii_case("0d") => ('\r', tail),
+            Some(("25", tail)) => ('%', tail),
+            Some(_) | None => ('%', after),
+        };
+        out.push(character);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The path in Unicode normalisation form C.
+pub(crate) fn nfc(path: &str) -> Cow<'_, str> {
+    if path.is_ascii() || is_nfc_quick(path.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(path.nfc().collect())
+    }
+}
+
+/// One text for all spellings that could name one file: marks off, percent-encoding undone until
+/// none is left, decomposed. Names of different files may share it; it only says which lines and
+/// files must be looked at together.
+pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
+    let plain = unmarked(path);
+    let decomposed = if plain.is_ascii() || is_nfd_quick(plain.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(plain)
+    } else {
+        Cow::Owned(plain.nfd().collect())
+    };
+    if decomposed.contains('%') {
+        Cow::Owned(fully_decoded(&decomposed))
+    } else {
+        decomposed
+    }
+}
+
+/// Undoes percent-encoding until none is left, in one pass: what a replacement completes is
+/// replaced in turn (`%2525` is `%25` is `%`).
+fn fully_decoded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for character in path.chars() {
+        out.push(character);
+        let Some(at) = out.len().checked_sub(3) else {
+            continue;
+        };
+        let replacement = match out.as_bytes().get(at..) {
+            Some(b"%25") => '%',
+            Some(b"%0A" | b"%0a") => '\n',
+            Some(b"%0D" | b"%0d") => '\r',
+            Some(_) | None => continue,
+        };
+        out.truncate(at);
+        out.push(replacement);
+    }
+    out
+}
+
+/// Whether a path, taken literally, leads out of the bag: absolute, a home folder, a drive, or up.
+pub(crate) fn leaves_bag(path: &str) -> bool {
+    let drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    drive || path.starts_with(['/', '\\', '~']) || path.split(['/', '\\']).any(|part| part == "..")
+}

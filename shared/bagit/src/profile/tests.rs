@@ -1,0 +1,92 @@
+use super::*;
+
+#[test]
+fn every_compiled_in_profile_can_be_read() {
+    let names = [&*APTRUST_2_2, &*APTRUST_2_3, &*BTR_1_0, &*PLAIN].map(|profile| &*profile.name);
+
+    assert_eq!(names, ["aptrust-2.2", "aptrust-2.3", "btr-1.0", "plain"]);
+}
+
+#[test]
+fn a_bag_is_held_to_the_profile_it_names_or_to_the_default() {
+    let rows = [
+        (None, "aptrust-2.3"),
+        (Some(""), "aptrust-2.3"),
+        (Some("https://example.org/another.json"), "aptrust-2.3"),
+        (
+            Some("https://example.org/profiles/aptrust-v2.2.json"),
+            "aptrust-2.2",
+        ),
+        (
+            Some("https://example.org/btr_bagit_profile/x.json"),
+            "btr-1.0",
+        ),
+        (
+            Some("https://example.org/x/btr-bagit-profile.json"),
+            "btr-1.0",
+        ),
+        (Some("btr-bagit-profile.json"), "aptrust-2.3"),
+        (Some(BTR_FORMER_IDENTIFIERS[0]), "btr-1.0"),
+        (Some(BTR_FORMER_IDENTIFIERS[1]), "btr-1.0"),
+    ];
+
+    for (identifier, expected) in rows {
+        assert_eq!(Profile::choose(identifier).name, expected, "{identifier:?}");
+    }
+}
+
+#[test]
+fn former_identifiers_are_recorded_as_the_present_ones() {
+    let default = "https://raw.githubusercontent.com/APTrust/preservation-services/master/profiles/aptrust-v2.3.json";
+    let btr = "https://github.com/dpscollaborative/btr_bagit_profile/releases/download/1.0/btr-bagit-profile.json";
+    let rows = [
+        (None, default),
+        (Some(""), default),
+        (Some(BTR_FORMER_IDENTIFIERS[0]), btr),
+        (Some(BTR_FORMER_IDENTIFIERS[1]), btr),
+        (Some(btr), btr),
+        (Some("my own"), "my own"),
+    ];
+
+    for (identifier, expected) in rows {
+        assert_eq!(
+            Profile::normalised_identifier(identifier),
+            expected,
+            "{identifier:?}"
+        );
+    }
+}
+
+#[test]
+fn people_ask_for_profiles_by_name() {
+    let rows = [
+        ("aptrust", Some("aptrust-2.3")),
+        ("btr", Some("btr-1.0")),
+        ("none", Some("plain")),
+        ("APTrust", None),
+    ];
+
+    for (name, expected) in rows {
+        let found = Profile::by_name(name).map(|profile| &*profile.name);
+        assert_eq!(found, expected, "{name}");
+    }
+    assert!(
+        Profile::NAMES
+            .iter()
+            .all(|name| Profile::by_name(name).is_some())
+    );
+}
+
+#[test]
+fn wasabi_tx_came_with_version_2_3() {
+    let allows = |profile: &Profile| {
+        let rule = profile
+            .tags
+            .iter()
+            .find(|rule| rule.name == "Storage-Option");
+        rule.is_some_and(|rule| rule.allows("wasabi-tx"))
+    };
+
+    assert!(allows(&APTRUST_2_3));
+    assert!(!allows(&APTRUST_2_2));
+}

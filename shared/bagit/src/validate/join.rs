@@ -1,0 +1,430 @@
+//! Joins the lines of the manifests with the files of the bag.
+//!
+//! First every file goes in, in tar order, then every manifest, by its bytes. In a bag of many
+//! files this is done once per [`Partition`], each time with all files and all manifests: a
+//! partition keeps the files that fall to it and passes the other lines over. All spellings of a
+//! name fall to one partition.
+//!
+//! Safe to repeat: the same bag gives the same findings in the same order, whatever the key.
+//!
+//! Lines are never kept: a million lines for files that are not there cost a hash and a look-up
+//! each. It cannot check the digests of an algorithm we do not compute, nor tell which of two
+//! members with one path the depositor meant.
+
+#[cfg(test)]
+mod tests;
+
+use muniment_model::{Algorithm, Digests, FindingCode, Findings, MemberKind};
+use siphasher::sip128::SipHasher13;
+
+use super::table::{FILE_BYTES, FileEntry, FileIndex, FileTable, Inserted};
+use crate::manifest::path::{canonical, decoded, leaves_bag, unmarked};
+use crate::manifest::{ManifestEntry, ManifestFile, ManifestLine, ManifestParser};
+use crate::tag_file::TagEncoding;
+
+/// How many manifests are told apart: a bit each. A bag has at most eight with algorithms we know.
+const MANIFESTS_MAX: usize = u32::BITS as usize;
+
+/// The secret under which paths are hashed: random, new for every bag.
+#[derive(Clone, Copy)]
+pub struct JoinKey(pub [u8; 16]);
+
+/// In which payload manifests a payload file must be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListingPolicy {
+    /// In every one; and each payload manifest in every tag manifest (RFC 8493 section 2.2.1).
+    EveryManifest,
+    /// In at least one, as before BagIt 1.0.
+    OneManifest,
+}
+
+/// The part of a bag's files that one join looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    index: u32,
+    of: u32,
+    pub(super) files_expected: usize,
+}
+
+impl Partition {
+    /// Divides a bag of that many files so that each part stays within a budget of memory.
+    pub fn plan(files: u64, budget_bytes: usize) -> impl Iterator<Item = Self> {
+        let per_partition = (budget_bytes / FILE_BYTES).max(1);
+        let needed = files.div_ceil(per_partition as u64).max(1);
+        let of = u32::try_from(needed).unwrap_or(u32::MAX);
+        let expected = files.div_ceil(u64::from(of));
+        let files_expected = usize::try_from(expected).unwrap_or(per_partition);
+        (0..of).map(move |index| Self {
+            index,
+            of,
+            files_expected,
+        })
+    }
+
+    /// Names spread evenly unless they were made not to. So twice the number means that they were.
+    pub(super) fn files_max(self) -> usize {
+        const SMALL: usize = 1_024;
+        self.files_expected * 2 + SMALL
+    }
+
+    /// Whether a path falls to this part. The hash has no secret, so that the order of findings is
+    /// the same in every run.
+    fn holds(self, path: &str) -> bool {
+        if self.of == 1 {
+            return true;
+        }
+        let hash = SipHasher13::new().hash(canonical(path).as_bytes());
+        hash.h1 % u64::from(self.of) == u64::from(self.index)
+    }
+
+    /// Findings about a line as such are made once, not once per partition.
+    fn is_first(self) -> bool {
+        self.index == 0
+    }
+}
+
+/// One member of the bag.
+#[derive(Clone, Copy, Debug)]
+pub struct FileFacts<'a> {
+    /// Path in the bag.
+    pub path: &'a str,
+    pub kind: MemberKind,
+    pub tar_offset: u64,
+    pub digests: &'a Digests,
+}
+
+/// What became of a file that was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// It falls to another partition, or is a folder.
+    Elsewhere,
+    New,
+    /// An earlier member has the same path and the same bytes: this one is redundant.
+    Repeated,
+    /// An earlier member has the same path and other bytes.
+    Conflicting,
+}
+
+/// The join of one partition.
+pub struct ManifestJoin {
+    /// Begins the identifiers of files in findings: the object's identifier.
+    object: String,
+    policy: ListingPolicy,
+    manifests: Vec<ManifestFile>,
+    partition: Partition,
+    files: FileTable,
+    is_overfull: bool,
+}
+
+impl ManifestJoin {
+    /// `manifests` are all manifests of the bag, the first 32 of which count.
+    pub fn new(
+        object: &str,
+        policy: ListingPolicy,
+        manifests: &[ManifestFile],
+        partition: Partition,
+        key: JoinKey,
+    ) -> Self {
+        Self {
+            object: object.to_owned(),
+            policy,
+            manifests: manifests.iter().take(MANIFESTS_MAX).cloned().collect(),
+            partition,
+            files: FileTable::new(partition, key),
+            is_overfull: false,
+        }
+    }
+
+    /// Adds a member. All members come before all manifests, in tar order.
+    pub fn file(&mut self, file: &FileFacts<'_>, findings: &mut Findings) -> Placed {
+        if file.kind == MemberKind::Directory || !self.partition.holds(file.path) {
+            return Placed::Elsewhere;
+        }
+        let path = file.path;
+        match self.files.insert(file) {
+            Inserted::New => Placed::New,
+            Inserted::NewTwin => {
+                let message = format_args!(
+                    "File name '{path}' differs from another one only in how its letters are \
+                     composed"
+                );
+                findings.warning(FindingCode::MemberNamesCollide, path, message);
+                Placed::New
+            }
+            Inserted::Repeated => {
+                let message =
+                    format_args!("File {path} is in the bag twice, with the same content");
+                findings.warning(FindingCode::MemberRepeated, path, message);
+                Placed::Repeated
+            }
+            Inserted::Conflicting => {
+                let message =
+                    format_args!("File {path} is in the bag twice, with different content");
+                findings.error(FindingCode::MemberRepeated, path, message);
+                Placed::Conflicting
+            }
+            Inserted::Full => {
+                self.overfull(findings);
+                Placed::New
+            }
+        }
+    }
+
+    fn overfull(&mut self, findings: &mut Findings) {
+        if !std::mem::replace(&mut self.is_overfull, true) {
+            findings.error(
+                FindingCode::MemberNamesCollide,
+                "",
+                "Bag has too many file names that differ only in how they are written",
+            );
+        }
+    }
+
+    /// Begins reading a manifest, one of those given to [`Self::new`].
+    pub fn manifest(
+        &mut self,
+        manifest: &ManifestFile,
+        encoding: TagEncoding,
+    ) -> ManifestReading<'_> {
+        let mut known = self.manifests.iter();
+        let at = known.position(|known| known.path == manifest.path);
+        ManifestReading {
+            listing: Listing {
+                manifest: manifest.clone(),
+                bit: at.map_or(0, bit),
+            },
+            parser: ManifestParser::new(encoding),
+            join: self,
+        }
+    }
+
+    /// All manifests have been read: what do they not list?
+    pub fn finish(self, findings: &mut Findings) {
+        // Where not every file could be kept, most would seem unlisted.
+        if self.is_overfull {
+            return;
+        }
+        for entry in self.files.entries() {
+            self.check_listed(entry, findings);
+        }
+    }
+
+    fn check_listed(&self, entry: &FileEntry, findings: &mut Findings) {
+        let wanted = match (entry.kind, self.policy) {
+            (MemberKind::Payload, _) => self.bits_of(ManifestKind::Payload),
+            (MemberKind::Manifest, ListingPolicy::EveryManifest) => self.bits_of(ManifestKind::Tag),
+            (
+                MemberKind::Manifest
+                | MemberKind::TagManifest
+                | MemberKind::Declaration
+                | MemberKind::Fetch
+                | MemberKind::Tag
+                | MemberKind::Directory,
+                _,
+            ) => 0,
+        };
+        let missing = wanted & !entry.listed;
+        let reported = match self.policy {
+            ListingPolicy::EveryManifest => missing,
+            // In none of them: said once, of the first.
+            ListingPolicy::OneManifest if missing == wanted => missing & missing.wrapping_neg(),
+            ListingPolicy::OneManifest => 0,
+        };
+        if reported == 0 {
+            return;
+        }
+        let path = self.files.path_of(entry);
+        for (at, manifest) in self.manifests.iter().enumerate() {
+            if reported & bit(at) != 0 {
+                let (object, name) = (&self.object, &manifest.path);
+                let message = format_args!("File {object}/{path} is not in manifest {name}");
+                findings.error(FindingCode::FileNotInManifest, &path, message);
+            }
+        }
+    }
+
+    fn bits_of(&self, kind: ManifestKind) -> u32 {
+        let of_tags = kind == ManifestKind::Tag;
+        let manifests = self.manifests.iter().enumerate();
+        manifests
+            .filter(|(_, manifest)| manifest.of_tags == of_tags)
+            .fold(0, |bits, (at, _)| bits | bit(at))
+    }
+
+    fn entry(&mut self, from: &Listing, entry: ManifestEntry<'_>, findings: &mut Findings) {
+        match entry {
+            ManifestEntry::Line(line) => {
+                if self.partition.holds(line.path) {
+                    self.line(from, line, findings);
+                }
+            }
+            ManifestEntry::Fault { number, fault } => {
+                if self.partition.is_first() {
+                    fault.report(&from.manifest.path, number, findings);
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, from: &Listing, line: ManifestLine<'_>, findings: &mut Findings) {
+        let name = &from.manifest.path;
+        if unmarked(line.path) == name {
+            let message = format_args!("Manifest {name} lists itself; that line is not checked");
+            findings.warning(FindingCode::ManifestLineInvalid, name, message);
+            return;
+        }
+        let Some(index) = self.files.locate(line.path) else {
+            self.not_in_bag(name, line, findings);
+            return;
+        };
+        let Some(entry) = self.files.entry_mut(index) else {
+            return;
+        };
+        let agrees = match from.manifest.algorithm {
+            Some(algorithm) => is_hex_of(line.digest, entry.digests.bytes(algorithm)),
+            None => true,
+        };
+        let first_agreed = (entry.listed & from.bit != 0).then_some(entry.matched & from.bit != 0);
+        entry.listed |= from.bit;
+        if agrees {
+            entry.matched |= from.bit;
+        } else if let Some(algorithm) = from.manifest.algorithm {
+            self.digest_differs(index, (name, algorithm), line, findings);
+        }
+        match first_agreed {
+            None => {}
+            Some(first) if first == agrees => self.listed_twice(index, name, findings),
+            Some(_) => self.listed_with_two_digests(index, name, findings),
+        }
+    }
+
+    fn digest_differs(
+        &self,
+        index: FileIndex,
+        (name, algorithm): (&str, Algorithm),
+        line: ManifestLine<'_>,
+        findings: &mut Findings,
+    ) {
+        let Some(entry) = self.files.entry(index) else {
+            return;
+        };
+        let path = self.files.path_of(entry);
+        let (object, digest, number) = (&self.object, line.digest, line.number);
+        if digest.len() == algorithm.hex_len() {
+            let ours = entry.digests.hex(algorithm);
+            let message = format_args!(
+                "File {object}/{path}: ingest {algorithm} checksum {ours} doesn't match manifest \
+                 checksum {digest}"
+            );
+            findings.error(FindingCode::DigestDiffers, &path, message);
+        } else {
+            let (length, wanted) = (digest.chars().count(), algorithm.hex_len());
+            let message = format_args!(
+                "Line {number} of {name}: the checksum of {path} has {length} characters, {algorithm} \
+                 has {wanted}"
+            );
+            findings.error(FindingCode::ManifestLineInvalid, &path, message);
+        }
+    }
+
+    fn listed_twice(&self, index: FileIndex, name: &str, findings: &mut Findings) {
+        if let Some(entry) = self.files.entry(index) {
+            let (object, path) = (&self.object, self.files.path_of(entry));
+            let message = format_args!("File {object}/{path} is listed twice in {name}");
+            findings.warning(FindingCode::ManifestLineRepeated, &path, message);
+        }
+    }
+
+    fn listed_with_two_digests(&self, index: FileIndex, name: &str, findings: &mut Findings) {
+        if let Some(entry) = self.files.entry(index) {
+            let (object, path) = (&self.object, self.files.path_of(entry));
+            let message = format_args!(
+                "File {object}/{path} is listed twice in {name}, with different checksums"
+            );
+            findings.error(FindingCode::ManifestLineRepeated, &path, message);
+        }
+    }
+
+    fn not_in_bag(&self, manifest: &str, line: ManifestLine<'_>, findings: &mut Findings) {
+        // Whatever else can be said about a file that could not be kept would be a guess.
+        if self.is_overfull {
+            return;
+        }
+        let path = unmarked(line.path);
+        let number = line.number;
+        if leaves_bag(path) || leaves_bag(&decoded(path)) {
+            findings.error(
+                FindingCode::MemberOutsideBag,
+                manifest,
+                format_args!("Line {number} of {manifest} names a path outside the bag: {path}"),
+            );
+        } else {
+            findings.error(
+                FindingCode::FileMissing,
+                path,
+                format_args!(
+                    "File {}/{path} in {manifest} is missing from bag",
+                    self.object
+                ),
+            );
+        }
+    }
+}
+
+fn bit(number: usize) -> u32 {
+    u32::try_from(number)
+        .ok()
+        .and_then(|number| 1_u32.checked_shl(number))
+        .unwrap_or(0)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ManifestKind {
+    Payload,
+    Tag,
+}
+
+/// The manifest that is being read, and its bit among all.
+struct Listing {
+    manifest: ManifestFile,
+    bit: u32,
+}
+
+/// Reads one manifest into the join.
+pub struct ManifestReading<'a> {
+    join: &'a mut ManifestJoin,
+    listing: Listing,
+    parser: ManifestParser,
+}
+
+impl ManifestReading<'_> {
+    pub fn push(&mut self, bytes: &[u8], findings: &mut Findings) {
+        let Self {
+            join,
+            listing,
+            parser,
+        } = self;
+        parser.push(bytes, &mut |entry| join.entry(listing, entry, findings));
+    }
+
+    /// The end of the manifest.
+    pub fn end(mut self, findings: &mut Findings) {
+        let (join, listing) = (self.join, &self.listing);
+        self.parser
+            .end(&mut |entry| join.entry(listing, entry, findings));
+    }
+}
+
+/// Whether `text` is `bytes` in hexadecimal, of either case.
+fn is_hex_of(text: &str, bytes: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = text.as_bytes().chunks(2);
+    text.len() == bytes.len() * 2
+        && pairs.zip(bytes).all(|(pair, byte)| match pair {
+            [high, low] => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => high * 16 + low == u32::from(*byte),
+                _ => false,
+            },
+            _ => false,
+        })
+}

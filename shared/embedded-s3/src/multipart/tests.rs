@@ -1,0 +1,180 @@
+use super::*;
+use crate::checksums::Hashing;
+
+#[test]
+fn an_object_has_the_crc64nvme_of_its_bytes_and_the_etag_of_its_parts() {
+    let (first, second) = (vec![1_u8; PART_MIN as usize], b"the end".to_vec());
+    let stored = [part(1, &first), part(3, &second)];
+
+    let content = assemble(
+        &[named(&stored[0]), named(&stored[1])],
+        &stored,
+        Promise::Nothing,
+        &WholeClaims::default(),
+    )
+    .expect("assembles");
+
+    let mut whole = Hashing::for_copy(None);
+    whole.update(&first);
+    whole.update(&second);
+    assert_eq!(content.crc64nvme, whole.finish().crc64nvme);
+    assert_eq!(content.size_bytes, PART_MIN + 7);
+    let md5s = format!("{}{}", stored[0].etag, stored[1].etag);
+    let expected = hex::encode(Md5::digest(hex::decode(md5s).unwrap()));
+    assert_eq!(content.etag, format!("{expected}-2"));
+}
+
+#[test]
+fn faults_follow_the_table() {
+    let stored = [part(1, &[0; 10]), part(2, &[1; 10])];
+    let (one, two) = (named(&stored[0]), named(&stored[1]));
+    let other_etag = NamedPart {
+        etag: stored[1].etag.clone(),
+        ..one.clone()
+    };
+    let other_checksum = NamedPart {
+        checksums: vec![Checksum::of_crc64nvme(7)],
+        ..one.clone()
+    };
+    let absent = NamedPart {
+        number: 9,
+        ..one.clone()
+    };
+    let size = |size_bytes| WholeClaims {
+        size_bytes: Some(size_bytes),
+        ..WholeClaims::default()
+    };
+    let crc = |crc| WholeClaims {
+        checksums: vec![Checksum::of_crc64nvme(crc)],
+        ..WholeClaims::default()
+    };
+    let any = WholeClaims::default;
+    let rows = [
+        ("no part", vec![], any(), Err(AssemblyFault::Empty)),
+        (
+            "descending",
+            vec![two.clone(), one.clone()],
+            any(),
+            Err(AssemblyFault::Order(1)),
+        ),
+        (
+            "twice the same",
+            vec![two.clone(), two],
+            any(),
+            Err(AssemblyFault::Order(2)),
+        ),
+        (
+            "too small",
+            vec![one.clone(), named(&stored[1])],
+            any(),
+            Err(AssemblyFault::TooSmall(1)),
+        ),
+        (
+            "wrong etag",
+            vec![other_etag],
+            any(),
+            Err(AssemblyFault::Part(1)),
+        ),
+        (
+            "wrong checksum of a part",
+            vec![other_checksum],
+            any(),
+            Err(AssemblyFault::Part(1)),
+        ),
+        ("absent", vec![absent], any(), Err(AssemblyFault::Part(9))),
+        (
+            "wrong size",
+            vec![one.clone()],
+            size(11),
+            Err(AssemblyFault::WrongSize),
+        ),
+        ("right size", vec![one.clone()], size(10), Ok(())),
+        (
+            "wrong checksum of the whole",
+            vec![one.clone()],
+            crc(1),
+            Err(AssemblyFault::WrongChecksum),
+        ),
+        (
+            "right checksum of the whole",
+            vec![one],
+            crc(stored[0].crc64nvme),
+            Ok(()),
+        ),
+    ];
+
+    for (name, named, whole, expected) in rows {
+        let result = assemble(&named, &stored, Promise::Nothing, &whole).map(drop);
+        assert_eq!(result, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_promised_checksum_is_formed_from_the_parts() {
+    let stored = [with_checksum(
+        part(1, b"123456789"),
+        Algorithm::Crc32,
+        b"123456789",
+    )];
+    let form = |promise| {
+        assemble(
+            &[named(&stored[0])],
+            &stored,
+            promise,
+            &WholeClaims::default(),
+        )
+        .map(|content| content.checksum.map(|checksum| checksum.value))
+    };
+
+    assert_eq!(
+        form(Promise::Whole(Algorithm::Crc32)),
+        Ok(Some("y/Q5Jg==".to_owned()))
+    );
+    let composite = checksums::compose(Algorithm::Crc32, &[vec![0xcb, 0xf4, 0x39, 0x26]]);
+    assert_eq!(
+        form(Promise::Composite(Algorithm::Crc32)),
+        Ok(Some(composite.value))
+    );
+    assert_eq!(
+        form(Promise::Composite(Algorithm::Sha256)),
+        Err(AssemblyFault::NoChecksum(Algorithm::Sha256))
+    );
+}
+
+#[test]
+fn the_etag_of_a_copied_part_is_as_long_as_an_md5() {
+    assert_eq!(
+        copied_part_etag(0xae8b_1486_0a79_9888, 9),
+        "ae8b14860a7998880000000000000009"
+    );
+}
+
+fn part(number: u32, bytes: &[u8]) -> StoredPart {
+    let mut hashing = Hashing::for_body(None);
+    hashing.update(bytes);
+    let digests = hashing.finish();
+    StoredPart {
+        number,
+        etag: hex::encode(digests.md5.unwrap()),
+        size_bytes: digests.size_bytes,
+        crc64nvme: digests.crc64nvme,
+        checksum: None,
+    }
+}
+
+fn with_checksum(part: StoredPart, algorithm: Algorithm, bytes: &[u8]) -> StoredPart {
+    let mut hashing = Hashing::for_copy(Some(algorithm));
+    hashing.update(bytes);
+    StoredPart {
+        checksum: hashing.finish().extra,
+        ..part
+    }
+}
+
+fn named(part: &StoredPart) -> NamedPart {
+    NamedPart {
+        number: part.number,
+        etag: part.etag.clone(),
+        checksums: Vec::new(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Operations on buckets.
+
+use s3s::dto::{
+    Bucket, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
+    GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput,
+    ListBucketsOutput,
+};
+
+use super::Service;
+use super::faults::Fault;
+use super::words::timestamp;
+use crate::store::buckets::{CreateBucket, DeleteBucket};
+
+/// Signatures may name any region; the buckets say this one.
+const REGION: &str = "us-east-1";
+
+impl Service {
+    pub(super) async fn make_bucket(
+        &self,
+        input: CreateBucketInput,
+    ) -> Result<CreateBucketOutput, Fault> {
+        let location = Some(format!("/{}", input.bucket));
+        let name = input.bucket;
+        self.store.submit(CreateBucket { name }).await?;
+        Ok(CreateBucketOutput { location })
+    }
+
+    pub(super) async fn remove_bucket(
+        &self,
+        input: DeleteBucketInput,
+    ) -> Result<DeleteBucketOutput, Fault> {
+        let name = input.bucket;
+        self.store.submit(DeleteBucket { name }).await?;
+        Ok(DeleteBucketOutput::default())
+    }
+
+    pub(super) async fn find_bucket(
+        &self,
+        input: HeadBucketInput,
+    ) -> Result<HeadBucketOutput, Fault> {
+        self.store.require_bucket(&input.bucket).await?;
+        Ok(HeadBucketOutput {
+            bucket_region: Some(REGION.to_owned()),
+            ..HeadBucketOutput::default()
+        })
+    }
+
+    pub(super) async fn all_buckets(&self) -> Result<ListBucketsOutput, Fault> {
+        let buckets = self.store.buckets().await?;
+        Ok(ListBucketsOutput {
+            buckets: Some(
+                buckets
+                    .into_iter()
+                    .map(|(name, created_micros)| Bucket {
+                        bucket_region: Some(REGION.to_owned()),
+                        creation_date: Some(timestamp(created_micros)),
+                        name: Some(name),
+                    })
+                    .collect(),
+            ),
+            ..ListBucketsOutput::default()
+        })
+    }
+
+    pub(super) async fn locate_bucket(
+        &self,
+        input: GetBucketLocationInput,
+    ) -> Result<GetBucketLocationOutput, Fault> {
+        self.store.require_bucket(&input.bucket).await?;
+        // That region is said by saying nothing.
+        Ok(GetBucketLocationOutput::default())
+    }
+}

@@ -1,0 +1,61 @@
+//! Making and removing buckets.
+
+use async_trait::async_trait;
+
+use super::StoreFault;
+use super::writer::{Batch, Change};
+
+pub(crate) struct CreateBucket {
+    pub name: String,
+}
+
+#[async_trait]
+impl Change for CreateBucket {
+    type Answer = ();
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreFault> {
+        let made = sqlx::query(
+            "INSERT INTO buckets (name, created_micros) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(&self.name)
+        .bind(batch.now_micros)
+        .execute(&mut *batch.connection)
+        .await?;
+        if made.rows_affected() == 0 {
+            return Err(StoreFault::BucketExists);
+        }
+        Ok(())
+    }
+}
+
+/// Removes a bucket that holds nothing: no object, and no upload that could become one.
+pub(crate) struct DeleteBucket {
+    pub name: String,
+}
+
+#[async_trait]
+impl Change for DeleteBucket {
+    type Answer = ();
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreFault> {
+        let (exists, used): (bool, bool) = sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM buckets WHERE name = ?1),
+                    EXISTS (SELECT 1 FROM objects WHERE bucket = ?1)
+                 OR EXISTS (SELECT 1 FROM uploads WHERE bucket = ?1)",
+        )
+        .bind(&self.name)
+        .fetch_one(&mut *batch.connection)
+        .await?;
+        if !exists {
+            return Err(StoreFault::NoSuchBucket);
+        }
+        if used {
+            return Err(StoreFault::BucketNotEmpty);
+        }
+        sqlx::query("DELETE FROM buckets WHERE name = ?")
+            .bind(&self.name)
+            .execute(&mut *batch.connection)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! The one writer: many requests' changes, one transaction, one sync.
+//!
+//! While one batch is being synced the next one queues up, so the more requests there are, the more
+//! share a sync. A request is answered after the commit that holds its change.
+//!
+//! A change that the database fails on takes its batch down with it; then each change of the batch
+//! is tried again in a transaction of its own, so only the one at fault is told so. Safe because
+//! the failed transaction left nothing. A change that is *refused* writes nothing and disturbs nobody.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreFault;
+use crate::blobs::{BlobId, Blobs};
+
+/// Changes in one transaction. Bounds what one answer waits for.
+const BATCH_MAX: usize = 256;
+
+/// Something a request wants written.
+#[async_trait]
+pub(crate) trait Change: Send + Sync + 'static {
+    type Answer: Send + Sync + 'static;
+
+    /// Writes it. Must refuse before its first write: there is no savepoint around a single change.
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreFault>;
+
+    /// Called once it is durable.
+    fn committed(&mut self) {}
+}
+
+/// The transaction that changes are applied in.
+pub(crate) struct Batch<'c> {
+    pub connection: &'c mut SqliteConnection,
+    /// Blobs that lost a reference; settled together at the end.
+    pub released: Vec<BlobId>,
+    pub now_micros: i64,
+}
+
+/// A change with the request that waits for it.
+pub(crate) struct Waiting<C: Change> {
+    change: C,
+    outcome: Option<Result<C::Answer, StoreFault>>,
+    reply: oneshot::Sender<Result<C::Answer, StoreFault>>,
+}
+
+impl<C: Change> Waiting<C> {
+    pub(crate) fn new(change: C, reply: oneshot::Sender<Result<C::Answer, StoreFault>>) -> Self {
+        Self {
+            change,
+            outcome: None,
+            reply,
+        }
+    }
+}
+
+/// [`Waiting`], whatever its change.
+#[async_trait]
+pub(crate) trait Queued: Send + Sync {
+    async fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), sqlx::Error>;
+    fn settle(self: Box<Self>, committed: Result<(), sqlx::Error>);
+}
+
+#[async_trait]
+impl<C: Change> Queued for Waiting<C> {
+    async fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), sqlx::Error> {
+        match self.change.apply(batch).await {
+            Err(StoreFault::Database(error)) => Err(error),
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn settle(mut self: Box<Self>, committed: Result<(), sqlx::Error>) {
+        let outcome = match (committed, self.outcome.take()) {
+            (Err(error), _) => Err(StoreFault::Database(error)),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreFault::Stopping),
+        };
+        if outcome.is_ok() {
+            self.change.committed();
+        }
+        if self.reply.send(outcome).is_err() {
+            tracing::debug!("the client went away before its answer");
+        }
+    }
+}
+
+/// Applies changes until the store is gone.
+pub(crate) async fn run(
+    mut connection: SqliteConnection,
+    mut changes: mpsc::Receiver<Box<dyn Queued>>,
+    blobs: Arc<Blobs>,
+) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while changes.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        match commit(&mut connection, &mut batch).await {
+            Ok(unreferenced) => finish(&blobs, batch.drain(..), unreferenced),
+            Err(error) if batch.len() == 1 => refuse(batch.drain(..), error),
+            Err(error) => {
+                tracing::debug!(%error, changes = batch.len(), "trying the changes one by one");
+                for change in batch.drain(..) {
+                    commit_alone(&mut connection, change, &blobs).await;
+                }
+            }
+        }
+    }
+}
+
+async fn commit_alone(connection: &mut SqliteConnection, change: Box<dyn Queued>, blobs: &Blobs) {
+    let mut alone = [change];
+    let result = commit(connection, &mut alone).await;
+    match result {
+        Ok(unreferenced) => finish(blobs, alone, unreferenced),
+        Err(error) => refuse(alone, error),
+    }
+}
+
+fn finish(
+    blobs: &Blobs,
+    batch: impl IntoIterator<Item = Box<dyn Queued>>,
+    unreferenced: Vec<BlobId>,
+) {
+    for change in batch {
+        change.settle(Ok(()));
+    }
+    for id in unreferenced {
+        blobs.condemn(id);
+    }
+}
+
+fn refuse(batch: impl IntoIterator<Item = Box<dyn Queued>>, error: sqlx::Error) {
+    tracing::error!(%error, "could not write to the database");
+    let mut error = Some(error);
+    for change in batch {
+        change.settle(Err(error.take().unwrap_or(sqlx::Error::WorkerCrashed)));
+    }
+}
+
+/// One transaction. Returns the files nobody refers to any more.
+async fn commit(
+    connection: &mut SqliteConnection,
+    changes: &mut [Box<dyn Queued>],
+) -> Result<Vec<BlobId>, sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await?;
+    let result = apply_all(connection, changes).await;
+    if result.is_err() {
+        let rolled_back = sqlx::query("ROLLBACK").execute(connection).await;
+        // Fails when the database has already rolled back by itself.
+        if let Err(error) = rolled_back {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+    }
+    result
+}
+
+async fn apply_all(
+    connection: &mut SqliteConnection,
+    changes: &mut [Box<dyn Queued>],
+) -> Result<Vec<BlobId>, sqlx::Error> {
+    let mut batch = Batch {
+        connection,
+        released: Vec::new(),
+        now_micros: now_micros(),
+    };
+    for change in changes {
+        change.apply(&mut batch).await?;
+    }
+    let unreferenced = batch.settle_references().await?;
+    sqlx::query("COMMIT").execute(batch.connection).await?;
+    Ok(unreferenced)
+}
+
+impl Batch<'_> {
+    /// Takes off the references given up in this batch and deletes the blobs left with none.
+    async fn settle_references(&mut self) -> Result<Vec<BlobId>, sqlx::Error> {
+        if self.released.is_empty() {
+            return Ok(Vec::new());
+        }
+        sqlx::query(
+            "UPDATE blobs SET refs = refs - gone.n
+             FROM (SELECT value AS id, COUNT(*) AS n FROM json_each(?) GROUP BY value) AS gone
+             WHERE blobs.id = gone.id",
+        )
+        .bind(json_of(&self.released))
+        .execute(&mut *self.connection)
+        .await?;
+        let joined_gone: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM blobs WHERE refs = 0 AND place = 2)")
+                .fetch_one(&mut *self.connection)
+                .await?;
+        if joined_gone {
+            self.dissolve_joined().await?;
+        }
+        let unreferenced: Vec<(i64, i64)> =
+            sqlx::query_as("DELETE FROM blobs WHERE refs = 0 RETURNING id, place")
+                .fetch_all(&mut *self.connection)
+                .await?;
+        Ok(unreferenced
+            .into_iter()
+            .filter(|(_, place)| *place == 1)
+            .map(|(id, _)| BlobId(id))
+            .collect())
+    }
+
+    /// Deletes the extents of joined blobs without references. Extents never point at a joined blob,
+    /// so once is enough.
+    async fn dissolve_joined(&mut self) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE blobs SET refs = refs - gone.n
+             FROM (SELECT e.blob AS id, COUNT(*) AS n FROM extents e
+                   WHERE e.list IN (SELECT id FROM blobs WHERE refs = 0 AND place = 2)
+                   GROUP BY e.blob) AS gone
+             WHERE blobs.id = gone.id",
+        )
+        .execute(&mut *self.connection)
+        .await?;
+        sqlx::query(
+            "DELETE FROM extents
+             WHERE list IN (SELECT id FROM blobs WHERE refs = 0 AND place = 2)",
+        )
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+}
+
+fn json_of(ids: &[BlobId]) -> String {
+    let numbers: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+fn now_micros() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_micros()).ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,10 @@
+//! The endpoint as a client sees it: the real SDK, over HTTP, against a folder of its own.
+
+mod checksums;
+mod conditions;
+mod copies;
+mod durability;
+mod kit;
+mod lists;
+mod objects;
+mod uploads;

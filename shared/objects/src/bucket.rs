@@ -1,0 +1,374 @@
+//! A bucket as its client sees it: every operation on whole objects, allowed or not.
+//!
+//! Stands behind the public bucket types, each of which exposes the few operations that its name
+//! permits. Every operation here may be repeated: reads by nature, writes because the same bytes
+//! go to the same key, deletes because gone is gone. Multipart uploads are in `multipart.rs`.
+
+use std::collections::HashMap;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
+
+use crate::answer::{Condition, broken_body, error_of};
+use crate::connection::{Connection, Limit};
+use crate::error::{Place, StorageError};
+
+/// What a store says about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub size: u64,
+    /// Without quotes.
+    pub etag: String,
+    pub last_modified: DateTime<Utc>,
+    /// Over the whole object; `None` when the store has none, or one composed of parts.
+    pub crc64nvme: Option<Crc64Nvme>,
+    pub content_type: String,
+    /// User metadata, names in lower case without `x-amz-meta-`.
+    pub metadata: HashMap<String, String>,
+}
+
+/// What an object is stored with, beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) content_type: String,
+    pub(crate) metadata: HashMap<String, String>,
+    pub(crate) existing: Existing,
+}
+
+/// What becomes of an object that has the key already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Replace,
+    /// The write fails with [`StorageError::AlreadyThere`].
+    Keep,
+}
+
+impl Attributes {
+    /// For objects of ours that are written again by every attempt.
+    pub(crate) fn internal() -> Self {
+        Self {
+            content_type: "application/octet-stream".to_owned(),
+            metadata: HashMap::new(),
+            existing: Existing::Replace,
+        }
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        match self.existing {
+            Existing::Replace => Condition::None,
+            Existing::Keep => Condition::IfNoneMatch,
+        }
+    }
+
+    pub(crate) fn if_none_match(&self) -> Option<String> {
+        match self.existing {
+            Existing::Replace => None,
+            Existing::Keep => Some("*".to_owned()),
+        }
+    }
+}
+
+/// What became of an object that we wanted gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    Deleted,
+    /// It was not there: deleted by an earlier attempt, or by its owner.
+    Gone,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    pub(crate) connection: Connection,
+    pub(crate) name: BucketName,
+}
+
+impl Bucket {
+    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
+        Self { connection, name }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::Bucket(self.name.clone())
+    }
+
+    pub(crate) fn place_of(&self, key: &ObjectKey) -> Place {
+        Place::Object(self.name.clone(), key.clone())
+    }
+
+    pub(crate) async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
+        let place = self.place_of(key);
+        let found = self
+            .connection
+            .call(&place, Limit::ANSWER, || self.head_once(key, &place))
+            .await;
+        if let Err(StorageError::NotFound { .. }) = found {
+            self.must_exist().await?;
+        }
+        found
+    }
+
+    async fn head_once(&self, key: &ObjectKey, place: &Place) -> Result<Head, StorageError> {
+        let output = self
+            .connection
+            .client()
+            .head_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .map_err(|error| error_of(error, place, Condition::None))?;
+        let size = output.content_length().and_then(|n| u64::try_from(n).ok());
+        let last_modified = output.last_modified().and_then(utc);
+        let (Some(size), Some(last_modified)) = (size, last_modified) else {
+            return Err(incomplete(place, "HEAD without length or date"));
+        };
+        Ok(Head {
+            size,
+            etag: unquoted(output.e_tag()),
+            last_modified,
+            crc64nvme: full_object(output.checksum_crc64_nvme(), output.checksum_type()),
+            content_type: output.content_type().unwrap_or_default().to_owned(),
+            metadata: output.metadata().cloned().unwrap_or_default(),
+        })
+    }
+
+    /// An answer to HEAD has no code, so a missing bucket looks like a missing object. That
+    /// difference decides whether an operator or a depositor has to act, so it is asked for.
+    async fn must_exist(&self) -> Result<(), StorageError> {
+        let place = self.place();
+        let answer = self
+            .connection
+            .call(&place, Limit::ANSWER, || async {
+                self.connection
+                    .client()
+                    .head_bucket()
+                    .bucket(self.name.as_str())
+                    .send()
+                    .await
+                    .map_err(|error| error_of(error, &place, Condition::None))
+            })
+            .await;
+        match answer {
+            // Credentials that may not ask about the bucket do not make the object exist.
+            Ok(_) | Err(StorageError::Denied { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The whole of a small object. The SDK compares the bytes with the store's checksum.
+    pub(crate) async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
+        let place = self.place_of(key);
+        self.connection
+            .call(&place, Limit::body(size_max), || {
+                self.get_once(key, size_max, &place)
+            })
+            .await
+    }
+
+    async fn get_once(
+        &self,
+        key: &ObjectKey,
+        size_max: u64,
+        place: &Place,
+    ) -> Result<Bytes, StorageError> {
+        let output = self
+            .connection
+            .client()
+            .get_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .map_err(|error| error_of(error, place, Condition::None))?;
+        let size = output.content_length().and_then(|n| u64::try_from(n).ok());
+        let Some(size) = size else {
+            return Err(incomplete(place, "GET without length"));
+        };
+        if size > size_max {
+            return Err(StorageError::TooLarge {
+                bucket: self.name.clone(),
+                key: key.clone(),
+                size_max,
+            });
+        }
+        let mut body = output.body;
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = body.next().await {
+            bytes.extend_from_slice(&frame.map_err(|error| broken_body(error, place))?);
+        }
+        if bytes.len() as u64 == size {
+            Ok(bytes.freeze())
+        } else {
+            Err(broken_body(short_body(), place))
+        }
+    }
+
+    /// One PUT of bytes in memory, with the checksum from the record: the store refuses anything
+    /// else. Confirmed when this returns.
+    pub(crate) async fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: &Bytes,
+        crc: Crc64Nvme,
+        attributes: &Attributes,
+    ) -> Result<(), StorageError> {
+        let place = self.place_of(key);
+        let size = bytes.len() as u64;
+        let returned = self
+            .connection
+            .call(&place, Limit::body(size), || {
+                self.put_once(key, bytes.clone(), crc, attributes)
+            })
+            .await?;
+        self.confirm(key, returned, crc, size).await
+    }
+
+    async fn put_once(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        crc: Crc64Nvme,
+        attributes: &Attributes,
+    ) -> Result<Option<Crc64Nvme>, StorageError> {
+        let mut request = self
+            .connection
+            .client()
+            .put_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .content_type(&attributes.content_type)
+            .set_metadata(Some(attributes.metadata.clone()))
+            .set_if_none_match(attributes.if_none_match())
+            .checksum_crc64_nvme(crc.to_base64())
+            .body(ByteStream::from(bytes))
+            .customize();
+        if self.connection.is_over_tls() {
+            request = request.disable_payload_signing();
+        }
+        let output = request
+            .send()
+            .await
+            .map_err(|error| error_of(error, &self.place_of(key), attributes.condition()))?;
+        Ok(full_object(
+            output.checksum_crc64_nvme(),
+            output.checksum_type(),
+        ))
+    }
+
+    /// Compares the checksum that a write returned with ours. Where it returned none, the object
+    /// is asked for it.
+    pub(crate) async fn confirm(
+        &self,
+        key: &ObjectKey,
+        returned: Option<Crc64Nvme>,
+        expected: Crc64Nvme,
+        size: u64,
+    ) -> Result<(), StorageError> {
+        let found = match returned {
+            Some(found) => found,
+            None => self.checksum_at(key, size).await?,
+        };
+        if found == expected {
+            Ok(())
+        } else {
+            Err(StorageError::DamagedOnTheWay {
+                bucket: self.name.clone(),
+                key: key.clone(),
+            })
+        }
+    }
+
+    async fn checksum_at(&self, key: &ObjectKey, size: u64) -> Result<Crc64Nvme, StorageError> {
+        let head = self.head(key).await?;
+        self.must_have_size(key, size, head.size)?;
+        head.crc64nvme.ok_or_else(|| StorageError::Unconfirmed {
+            bucket: self.name.clone(),
+            key: key.clone(),
+        })
+    }
+
+    pub(crate) fn must_have_size(
+        &self,
+        key: &ObjectKey,
+        expected: u64,
+        found: u64,
+    ) -> Result<(), StorageError> {
+        if expected == found {
+            return Ok(());
+        }
+        Err(StorageError::WrongSize {
+            bucket: self.name.clone(),
+            key: key.clone(),
+            expected,
+            found,
+        })
+    }
+
+    /// Deletes the object only if it still has `etag`.
+    pub(crate) async fn delete_if_match(
+        &self,
+        key: &ObjectKey,
+        etag: &str,
+    ) -> Result<Deletion, StorageError> {
+        let place = self.place_of(key);
+        let result = self
+            .connection
+            .call(&place, Limit::ANSWER, || async {
+                self.connection
+                    .client()
+                    .delete_object()
+                    .bucket(self.name.as_str())
+                    .key(key.as_str())
+                    .if_match(quoted(etag))
+                    .send()
+                    .await
+                    .map_err(|error| error_of(error, &place, Condition::IfMatch))
+            })
+            .await;
+        match result {
+            Ok(_) => Ok(Deletion::Deleted),
+            Err(StorageError::NotFound { .. }) => Ok(Deletion::Gone),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The checksum when it is over the whole object. A crc64nvme never is anything else on S3, so a
+/// store that names no type means the same.
+pub(crate) fn full_object(crc: Option<&str>, kind: Option<&ChecksumType>) -> Option<Crc64Nvme> {
+    match kind {
+        None | Some(ChecksumType::FullObject) => crc.and_then(Crc64Nvme::from_base64),
+        Some(_) => None,
+    }
+}
+
+pub(crate) fn utc(time: &aws_sdk_s3::primitives::DateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+}
+
+pub(crate) fn unquoted(etag: Option<&str>) -> String {
+    etag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+pub(crate) fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+/// An answer that lacks what every S3 answer has.
+pub(crate) fn incomplete(place: &Place, what: &str) -> StorageError {
+    StorageError::Refused {
+        place: place.clone(),
+        code: "incomplete answer".to_owned(),
+        message: what.to_owned(),
+    }
+}
+
+/// A body that ended before its length.
+pub(crate) fn short_body() -> std::io::Error {
+    std::io::ErrorKind::UnexpectedEof.into()
+}

@@ -1,0 +1,288 @@
+//! One S3 client per endpoint and credentials, and how every request goes through it: behind the
+//! gate, with a time limit, repeated while that helps.
+//!
+//! The SDK's own retries are off, so that there is one retry layer. Bodies are not signed over
+//! TLS, which protects them already; over plain HTTP they are.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials, Region, ResponseChecksumValidation, SharedCredentialsProvider,
+    StalledStreamProtectionConfig,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::error::{Place, StorageError};
+use crate::gate::{Gate, Outcome};
+use crate::retry::{Backoff, retry};
+
+/// A store in the same region answers a connection in milliseconds.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a stream may stand still. The SDK's 5 s kills healthy uploads while a store is busy.
+const STALL_GRACE: Duration = Duration::from_secs(30);
+
+/// How long a request without a body may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// The slowest transfer of a body that is not given up.
+const SLOWEST_BODY: u64 = 256 * 1024;
+
+/// The slowest copy within the store that is not given up: a fifth of what S3 does.
+const SLOWEST_COPY: u64 = 16 * 1024 * 1024;
+
+/// Where a store listens and how it knows us.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `None`: the endpoint of AWS for the region.
+    pub url: Option<Url>,
+    pub region: String,
+    pub access_key: SecretString,
+    pub secret_key: SecretString,
+}
+
+impl Endpoint {
+    fn is_same(&self, other: &Self) -> bool {
+        self.url == other.url
+            && self.region == other.region
+            && self.access_key.expose_secret() == other.access_key.expose_secret()
+            && self.secret_key.expose_secret() == other.secret_key.expose_secret()
+    }
+}
+
+/// The clients of one process, each shared by all buckets with the same endpoint and credentials.
+#[derive(Debug, Default)]
+pub struct Connections {
+    stop: CancellationToken,
+    made: Mutex<Vec<(Endpoint, Connection)>>,
+}
+
+impl Connections {
+    /// `stop` ends every wait between attempts; requests under way go on to their end.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            made: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn to(&self, endpoint: &Endpoint) -> Connection {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, connection)) = made.iter().find(|(known, _)| known.is_same(endpoint)) {
+            return connection.clone();
+        }
+        let connection = Connection::new(endpoint, self.stop.clone());
+        made.push((endpoint.clone(), connection.clone()));
+        connection
+    }
+}
+
+/// A client and what every request of it shares. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    client: aws_sdk_s3::Client,
+    url: Option<Url>,
+    gate: Gate,
+    stop: CancellationToken,
+}
+
+impl Connection {
+    fn new(endpoint: &Endpoint, stop: CancellationToken) -> Self {
+        let credentials = Credentials::new(
+            endpoint.access_key.expose_secret(),
+            endpoint.secret_key.expose_secret(),
+            None,
+            None,
+            "settings",
+        );
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(endpoint.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .force_path_style(true)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_LIMIT)
+                    .build(),
+            )
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled()
+                    .grace_period(STALL_GRACE)
+                    .build(),
+            )
+            // A range of an object has no checksum of its own. Whole objects ask for theirs.
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        if let Some(url) = &endpoint.url {
+            config = config.endpoint_url(url.as_str());
+        }
+        Self(Arc::new(Shared {
+            client: aws_sdk_s3::Client::from_conf(config.build()),
+            url: endpoint.url.clone(),
+            gate: Gate::new(),
+            stop,
+        }))
+    }
+
+    pub(crate) fn client(&self) -> &aws_sdk_s3::Client {
+        &self.0.client
+    }
+
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        let host = self.0.url.as_ref().and_then(Url::host_str);
+        Place::Endpoint(host.unwrap_or("AWS").to_owned())
+    }
+
+    pub(crate) fn is_over_tls(&self) -> bool {
+        self.0
+            .url
+            .as_ref()
+            .is_none_or(|url| url.scheme() == "https")
+    }
+
+    /// Whether the store behind both is one, so that it can copy between their buckets by itself.
+    /// Regions of AWS are one store in this sense; credentials are not compared, because a store
+    /// that lets us copy decides by the credentials of the target.
+    pub(crate) fn is_one_store_with(&self, other: &Self) -> bool {
+        self.0.url == other.0.url
+    }
+
+    /// Makes a request until it succeeds or repeating it does not help.
+    pub(crate) async fn call<T, F>(
+        &self,
+        place: &Place,
+        limit: Duration,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        retry(&Backoff::S3, &self.0.stop, || {
+            // Boxed, because the SDK's futures are large and every caller would grow by them.
+            self.once(place, limit, Box::pin(request()))
+        })
+        .await
+    }
+
+    /// Makes a request once, behind the gate and within `limit`.
+    pub(crate) async fn once<T>(
+        &self,
+        place: &Place,
+        limit: Duration,
+        request: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        let permit = self.0.gate.enter().await;
+        let result = match tokio::time::timeout(limit, request).await {
+            Ok(result) => result,
+            Err(elapsed) => Err(StorageError::Interrupted {
+                place: place.clone(),
+                source: elapsed.into(),
+            }),
+        };
+        permit.leave(outcome_of(&result));
+        result
+    }
+}
+
+fn outcome_of<T>(result: &Result<T, StorageError>) -> Outcome {
+    let Err(error) = result else {
+        return Outcome::Taken;
+    };
+    match error {
+        StorageError::Throttled { .. } | StorageError::OutOfOrder { .. } => Outcome::PushedBack,
+        StorageError::NotFound { .. }
+        | StorageError::NoBucket { .. }
+        | StorageError::NotConfigured { .. }
+        | StorageError::Denied { .. }
+        | StorageError::Unreachable { .. }
+        | StorageError::Interrupted { .. }
+        | StorageError::Superseded { .. }
+        | StorageError::AlreadyThere { .. }
+        | StorageError::DamagedOnTheWay { .. }
+        | StorageError::Unconfirmed { .. }
+        | StorageError::WrongSize { .. }
+        | StorageError::TooLarge { .. }
+        | StorageError::UploadGone { .. }
+        | StorageError::Refused { .. }
+        | StorageError::Stopped => Outcome::Neither,
+    }
+}
+
+/// The time limits of one attempt.
+pub(crate) struct Limit;
+
+impl Limit {
+    pub(crate) const ANSWER: Duration = ANSWER_LIMIT;
+
+    /// For a request that carries `size` bytes, in either direction.
+    pub(crate) fn body(size: u64) -> Duration {
+        ANSWER_LIMIT + Duration::from_secs(size / SLOWEST_BODY)
+    }
+
+    /// For a request that makes the store copy or assemble `size` bytes.
+    pub(crate) fn copy(size: u64) -> Duration {
+        ANSWER_LIMIT + Duration::from_secs(size / SLOWEST_COPY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(url: &str, key: &str) -> Endpoint {
+        Endpoint {
+            url: Some(url.parse().expect("url")),
+            region: "us-east-1".to_owned(),
+            access_key: key.into(),
+            secret_key: "secret".into(),
+        }
+    }
+
+    #[test]
+    fn equal_endpoints_and_credentials_share_a_client() {
+        let connections = Connections::default();
+
+        let first = connections.to(&endpoint("http://127.0.0.1:9", "a"));
+        let same = connections.to(&endpoint("http://127.0.0.1:9", "a"));
+        let other_key = connections.to(&endpoint("http://127.0.0.1:9", "b"));
+        let other_store = connections.to(&endpoint("http://127.0.0.1:8", "a"));
+
+        assert!(Arc::ptr_eq(&first.0, &same.0));
+        assert!(!Arc::ptr_eq(&first.0, &other_key.0));
+        assert!(first.is_one_store_with(&other_key));
+        assert!(!first.is_one_store_with(&other_store));
+    }
+
+    #[test]
+    fn bodies_are_signed_unless_tls_protects_them() {
+        let connections = Connections::default();
+        let aws = Endpoint {
+            url: None,
+            ..endpoint("http://127.0.0.1:9", "a")
+        };
+        let rows = [
+            (endpoint("http://127.0.0.1:9", "a"), false),
+            (endpoint("https://s3.us-east-1.example.org", "a"), true),
+            (aws, true),
+        ];
+
+        for (endpoint, expected) in rows {
+            let connection = connections.to(&endpoint);
+
+            assert_eq!(connection.is_over_tls(), expected, "{endpoint:?}");
+        }
+    }
+}

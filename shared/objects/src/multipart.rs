@@ -1,0 +1,323 @@
+//! One multipart upload: begin, parts from memory or from another object, complete or abort.
+//!
+//! Each request may be repeated: a part replaces itself, and a completion whose answer was lost is
+//! recognised by the object's checksum. An upload whose future is dropped stays open at the store
+//! until `abort_uploads` finds it; it never becomes an object.
+
+use std::ops::Range;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::answer::{Condition, error_of};
+use crate::bucket::{Attributes, Bucket, full_object, incomplete, quoted, unquoted};
+use crate::connection::Limit;
+use crate::error::{Place, StorageError};
+
+/// S3 user guide, "Multipart upload limits".
+pub(crate) const PARTS_MAX: u64 = 10_000;
+
+/// An upload that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    bucket: Bucket,
+    key: ObjectKey,
+    id: String,
+    condition: Condition,
+}
+
+/// An object whose bytes the store is to copy by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CopySource<'a> {
+    pub(crate) bucket: &'a BucketName,
+    pub(crate) key: &'a ObjectKey,
+    /// The object must still be the one with this etag.
+    pub(crate) etag: Option<&'a str>,
+}
+
+/// All but what RFC 3986 leaves unreserved, and `/`.
+const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'/');
+
+impl CopySource<'_> {
+    pub(crate) fn header(&self) -> String {
+        let key = utf8_percent_encode(self.key.as_str(), COPY_SOURCE);
+        format!("{}/{key}", self.bucket)
+    }
+
+    pub(crate) fn if_match(&self) -> Option<String> {
+        self.etag.map(quoted)
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        match self.etag {
+            Some(_) => Condition::IfMatch,
+            None => Condition::None,
+        }
+    }
+}
+
+/// A part that the store holds, to be listed at completion.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) number: u32,
+    etag: String,
+    crc64nvme: Option<String>,
+}
+
+impl Upload {
+    pub(crate) async fn begin(
+        bucket: &Bucket,
+        key: &ObjectKey,
+        attributes: &Attributes,
+    ) -> Result<Self, StorageError> {
+        let place = bucket.place_of(key);
+        let output = bucket
+            .connection
+            .call(&place, Limit::ANSWER, || async {
+                bucket
+                    .connection
+                    .client()
+                    .create_multipart_upload()
+                    .bucket(bucket.name.as_str())
+                    .key(key.as_str())
+                    .content_type(&attributes.content_type)
+                    .set_metadata(Some(attributes.metadata.clone()))
+                    .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+                    .checksum_type(ChecksumType::FullObject)
+                    .send()
+                    .await
+                    .map_err(|error| error_of(error, &place, Condition::None))
+            })
+            .await?;
+        let Some(id) = output.upload_id else {
+            return Err(incomplete(&place, "an upload without id"));
+        };
+        Ok(Self {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            id,
+            condition: attributes.condition(),
+        })
+    }
+
+    fn place(&self) -> Place {
+        self.bucket.place_of(&self.key)
+    }
+
+    /// Uploads part `number` (from 1) from memory. The SDK adds the part's own checksum.
+    pub(crate) async fn put_part(&self, number: u32, bytes: Bytes) -> Result<Part, StorageError> {
+        let place = self.place();
+        let limit = Limit::body(bytes.len() as u64);
+        self.bucket
+            .connection
+            .call(&place, limit, || {
+                self.put_part_once(number, bytes.clone(), &place)
+            })
+            .await
+    }
+
+    async fn put_part_once(
+        &self,
+        number: u32,
+        bytes: Bytes,
+        place: &Place,
+    ) -> Result<Part, StorageError> {
+        let mut request = self
+            .bucket
+            .connection
+            .client()
+            .upload_part()
+            .bucket(self.bucket.name.as_str())
+            .key(self.key.as_str())
+            .upload_id(&self.id)
+            .part_number(wire_number(number))
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .body(ByteStream::from(bytes))
+            .customize();
+        if self.bucket.connection.is_over_tls() {
+            request = request.disable_payload_signing();
+        }
+        let output = request
+            .send()
+            .await
+            .map_err(|error| error_of(error, place, Condition::None))?;
+        Ok(Part {
+            number,
+            etag: unquoted(output.e_tag()),
+            crc64nvme: output.checksum_crc64_nvme,
+        })
+    }
+
+    /// Lets the store fill part `number` (from 1) with `range` of `source`. A condition that fails
+    /// is about the source, and says so.
+    pub(crate) async fn copy_part(
+        &self,
+        number: u32,
+        source: CopySource<'_>,
+        range: Range<u64>,
+    ) -> Result<Part, StorageError> {
+        let place = Place::Object(source.bucket.clone(), source.key.clone());
+        let limit = Limit::copy(range.end - range.start);
+        let output = self
+            .bucket
+            .connection
+            .call(&place, limit, || async {
+                self.bucket
+                    .connection
+                    .client()
+                    .upload_part_copy()
+                    .bucket(self.bucket.name.as_str())
+                    .key(self.key.as_str())
+                    .upload_id(&self.id)
+                    .part_number(wire_number(number))
+                    .copy_source(source.header())
+                    .copy_source_range(header_of(&range))
+                    .set_copy_source_if_match(source.if_match())
+                    .send()
+                    .await
+                    .map_err(|error| error_of(error, &place, source.condition()))
+            })
+            .await?;
+        let Some(result) = output.copy_part_result else {
+            return Err(incomplete(&place, "a copied part without result"));
+        };
+        Ok(Part {
+            number,
+            etag: unquoted(result.e_tag()),
+            crc64nvme: result.checksum_crc64_nvme,
+        })
+    }
+
+    /// Makes the parts an object, if together they have the checksum `crc`; the store compares,
+    /// and so do we.
+    pub(crate) async fn complete(
+        &self,
+        parts: &[Part],
+        size: u64,
+        crc: Crc64Nvme,
+    ) -> Result<(), StorageError> {
+        let place = self.place();
+        let parts: Vec<_> = parts.iter().map(Part::completed).collect();
+        let listed = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts))
+            .build();
+        let completed = self
+            .bucket
+            .connection
+            .call(&place, Limit::copy(size), || {
+                self.complete_once(&listed, size, crc, &place)
+            })
+            .await;
+        let returned = match completed {
+            Ok(returned) => returned,
+            // An attempt whose answer was lost has completed it, if the object is ours.
+            Err(StorageError::UploadGone { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        match self.bucket.confirm(&self.key, returned, crc, size).await {
+            Err(StorageError::NotFound { bucket, key }) => {
+                Err(StorageError::UploadGone { bucket, key })
+            }
+            confirmed => confirmed,
+        }
+    }
+
+    async fn complete_once(
+        &self,
+        listed: &CompletedMultipartUpload,
+        size: u64,
+        crc: Crc64Nvme,
+        place: &Place,
+    ) -> Result<Option<Crc64Nvme>, StorageError> {
+        let if_none_match = match self.condition {
+            Condition::IfNoneMatch => Some("*".to_owned()),
+            Condition::None | Condition::IfMatch => None,
+        };
+        let output = self
+            .bucket
+            .connection
+            .client()
+            .complete_multipart_upload()
+            .bucket(self.bucket.name.as_str())
+            .key(self.key.as_str())
+            .upload_id(&self.id)
+            .multipart_upload(listed.clone())
+            .checksum_type(ChecksumType::FullObject)
+            .checksum_crc64_nvme(crc.to_base64())
+            .set_mpu_object_size(i64::try_from(size).ok())
+            .set_if_none_match(if_none_match)
+            .send()
+            .await
+            .map_err(|error| error_of(error, place, self.condition))?;
+        Ok(full_object(
+            output.checksum_crc64_nvme(),
+            output.checksum_type(),
+        ))
+    }
+
+    /// Gives the upload up. A failure is logged only: what is left over is found by
+    /// `abort_uploads`, and the error that led here matters more.
+    pub(crate) async fn abort(self) {
+        if let Err(error) = self.bucket.abort_upload(&self.key, &self.id).await {
+            tracing::warn!(
+                bucket = %self.bucket.name,
+                key = %self.key,
+                cause = %muniment_model::Chain(&error),
+                "a multipart upload is left open"
+            );
+        }
+    }
+}
+
+impl Part {
+    fn completed(&self) -> CompletedPart {
+        CompletedPart::builder()
+            .part_number(wire_number(self.number))
+            .e_tag(quoted(&self.etag))
+            .set_checksum_crc64_nvme(self.crc64nvme.clone())
+            .build()
+    }
+}
+
+/// Part numbers end at [`PARTS_MAX`], far below the limit of the type.
+fn wire_number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// A range in the words of HTTP, whose last byte is included. Never empty.
+pub(crate) fn header_of(range: &Range<u64>) -> String {
+    format!("bytes={}-{}", range.start, range.end.saturating_sub(1))
+}
+
+impl Bucket {
+    /// Aborts an upload; one that is gone is as good.
+    pub(crate) async fn abort_upload(&self, key: &ObjectKey, id: &str) -> Result<(), StorageError> {
+        let place = self.place_of(key);
+        let result = self
+            .connection
+            .call(&place, Limit::ANSWER, || async {
+                self.connection
+                    .client()
+                    .abort_multipart_upload()
+                    .bucket(self.name.as_str())
+                    .key(key.as_str())
+                    .upload_id(id)
+                    .send()
+                    .await
+                    .map_err(|error| error_of(error, &place, Condition::None))
+            })
+            .await;
+        match result {
+            Ok(_) | Err(StorageError::UploadGone { .. } | StorageError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

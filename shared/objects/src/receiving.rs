@@ -1,0 +1,116 @@
+//! Receiving buckets: where depositors put their tars. Workers list, read and, at the very end,
+//! delete exactly the upload they have ingested; only a depositor writes.
+//!
+//! A delete names the etag of the upload, so a newer one under the same key survives it.
+
+use std::ops::Range;
+
+use muniment_model::{BucketName, ObjectKey, Tar};
+use tokio_util::sync::CancellationToken;
+
+use crate::bucket::{Attributes, Bucket, Deletion, Head};
+use crate::connection::Connection;
+use crate::error::StorageError;
+use crate::listing::{self, Listing};
+use crate::stream::{ObjectStream, Source, TarStream};
+use crate::writer::ObjectWriter;
+
+/// All receiving buckets, behind one client.
+#[derive(Clone, Debug)]
+pub struct ReceivingBuckets {
+    connection: Connection,
+    prefix: String,
+}
+
+impl ReceivingBuckets {
+    pub(crate) fn new(connection: Connection, prefix: &str) -> Self {
+        Self {
+            connection,
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    pub fn bucket(&self, name: BucketName) -> ReceivingBucket {
+        ReceivingBucket(Bucket::new(self.connection.clone(), name))
+    }
+
+    /// The receiving buckets that the store has, whether an institution is known for them or not.
+    pub async fn names(&self) -> Result<Vec<BucketName>, StorageError> {
+        self.names_with_prefix(&self.prefix).await
+    }
+
+    pub async fn names_with_prefix(&self, prefix: &str) -> Result<Vec<BucketName>, StorageError> {
+        listing::buckets(&self.connection, prefix).await
+    }
+}
+
+/// The bucket one institution puts its bags in.
+#[derive(Clone, Debug)]
+pub struct ReceivingBucket(Bucket);
+
+impl ReceivingBucket {
+    pub fn name(&self) -> &BucketName {
+        &self.0.name
+    }
+
+    /// Everything in the bucket, tar or not, in key order.
+    pub fn list(&self) -> Listing {
+        Listing::new(self.0.clone(), "")
+    }
+
+    pub async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
+        self.0.head(key).await
+    }
+
+    /// Reads the upload that `tar` describes, from `from_offset` to its end, and no other.
+    pub fn read(&self, tar: &Tar, from_offset: u64, stop: &CancellationToken) -> TarStream {
+        self.read_range(tar, from_offset..tar.size, stop)
+    }
+
+    /// Reads a part of the upload that `tar` describes, such as one member.
+    pub fn read_range(&self, tar: &Tar, range: Range<u64>, stop: &CancellationToken) -> TarStream {
+        let source = Source {
+            bucket: self.0.clone(),
+            key: tar.key.clone(),
+            size: tar.size,
+        };
+        ObjectStream::new(source, Some(tar.etag.clone()), range, stop.clone())
+    }
+
+    /// Deletes the upload with this etag. Another one under the key stays, and is `Superseded`.
+    pub async fn delete(&self, key: &ObjectKey, etag: &str) -> Result<Deletion, StorageError> {
+        self.0.delete_if_match(key, etag).await
+    }
+
+    pub(crate) fn inner(&self) -> &Bucket {
+        &self.0
+    }
+}
+
+/// A receiving bucket as its depositor sees it: for the command that uploads bags, and for tests.
+/// No worker has one.
+#[derive(Clone, Debug)]
+pub struct DepositBucket(Bucket);
+
+impl DepositBucket {
+    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
+        Self(Bucket::new(connection, name))
+    }
+
+    pub fn name(&self) -> &BucketName {
+        &self.0.name
+    }
+
+    /// Uploads a bag, replacing one that has the key.
+    pub fn writer(&self, key: &ObjectKey) -> ObjectWriter {
+        let attributes = Attributes {
+            content_type: "application/x-tar".to_owned(),
+            ..Attributes::internal()
+        };
+        ObjectWriter::new(self.0.clone(), key.clone(), attributes)
+    }
+
+    pub async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
+        self.0.head(key).await
+    }
+}

@@ -1,0 +1,37 @@
+//! The records bucket: one deposit record per ingest, kept for good. Nothing here deletes.
+//!
+//! A record that is written again replaces itself with the same text.
+
+use bytes::Bytes;
+use muniment_model::{BucketName, ObjectKey};
+
+use crate::bucket::{Attributes, Bucket, Head};
+use crate::connection::Connection;
+use crate::error::StorageError;
+use crate::writer::ObjectWriter;
+
+#[derive(Clone, Debug)]
+pub struct RecordsBucket(Bucket);
+
+impl RecordsBucket {
+    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
+        Self(Bucket::new(connection, name))
+    }
+
+    pub fn name(&self) -> &BucketName {
+        &self.0.name
+    }
+
+    pub fn writer(&self, key: &ObjectKey) -> ObjectWriter {
+        ObjectWriter::new(self.0.clone(), key.clone(), Attributes::internal())
+    }
+
+    pub async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
+        self.0.head(key).await
+    }
+
+    /// A record as a whole; `TooLarge` beyond `size_max`.
+    pub async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
+        self.0.get(key, size_max).await
+    }
+}

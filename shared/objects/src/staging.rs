@@ -1,0 +1,116 @@
+//! The staging bucket: where the files of an item wait between the stages of its ingest.
+//!
+//! Everything stands under the item's prefix, and may be written again by any attempt: the key
+//! names one member of one tar, and every write carries that member's recorded checksum. Nothing
+//! relies on the metadata of staged objects.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use muniment_model::{BucketName, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
+
+use crate::bucket::{Attributes, Bucket, Head};
+use crate::connection::Connection;
+use crate::error::StorageError;
+use crate::listing::Listing;
+use crate::multipart::CopySource;
+use crate::receiving::ReceivingBucket;
+use crate::stream::{ObjectStream, Source};
+use crate::writer::ObjectWriter;
+
+#[derive(Clone, Debug)]
+pub struct StagingBucket(Bucket);
+
+impl StagingBucket {
+    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
+        Self(Bucket::new(connection, name))
+    }
+
+    pub fn name(&self) -> &BucketName {
+        &self.0.name
+    }
+
+    /// Stages a small file. Confirmed by the store when this returns.
+    pub async fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        crc: Crc64Nvme,
+    ) -> Result<(), StorageError> {
+        self.0.put(key, &bytes, crc, &Attributes::internal()).await
+    }
+
+    /// Whether the store can copy from that bucket to this one by itself.
+    pub fn can_copy_from(&self, receiving: &ReceivingBucket) -> bool {
+        let theirs = &receiving.inner().connection;
+        self.0.connection.is_one_store_with(theirs)
+    }
+
+    /// Stages a range of a tar without a byte passing through us. Confirmed by the store when this
+    /// returns. A tar that was replaced meanwhile is `Superseded`; `Unconfirmed` means that the
+    /// store has no such checksums, and the range has to go through [`Self::writer`].
+    pub async fn copy_range(
+        &self,
+        tar: &Tar,
+        range: Range<u64>,
+        key: &ObjectKey,
+        crc: Crc64Nvme,
+    ) -> Result<(), StorageError> {
+        let source = CopySource {
+            bucket: &tar.bucket,
+            key: &tar.key,
+            etag: Some(&tar.etag),
+        };
+        self.0
+            .copy_range(source, range, (key, crc), &Attributes::internal())
+            .await
+    }
+
+    /// Stages a large file whose bytes pass through us.
+    pub fn writer(&self, key: &ObjectKey) -> ObjectWriter {
+        ObjectWriter::new(self.0.clone(), key.clone(), Attributes::internal())
+    }
+
+    /// A small object as a whole; `TooLarge` beyond `size_max`.
+    pub async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
+        self.0.get(key, size_max).await
+    }
+
+    /// A staged object of the recorded size, as a stream.
+    pub fn read(&self, key: &ObjectKey, size: u64) -> ObjectStream {
+        self.read_range(key, size, 0..size)
+    }
+
+    /// A part of a staged object of the recorded size.
+    pub fn read_range(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> ObjectStream {
+        let source = Source {
+            bucket: self.0.clone(),
+            key: key.clone(),
+            size,
+        };
+        let stop = self.0.connection.stop().clone();
+        ObjectStream::new(source, None, range, stop)
+    }
+
+    pub async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
+        self.0.head(key).await
+    }
+
+    pub fn list(&self, prefix: &KeyPrefix) -> Listing {
+        Listing::new(self.0.clone(), prefix.as_str())
+    }
+
+    /// Deletes everything under the prefix; returns how many objects that were.
+    pub async fn delete_all(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
+        self.0.delete_all(prefix).await
+    }
+
+    /// Aborts the uploads that a killed worker left open; returns how many there were.
+    pub async fn abort_uploads(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
+        self.0.abort_uploads(prefix).await
+    }
+
+    pub(crate) fn inner(&self) -> &Bucket {
+        &self.0
+    }
+}

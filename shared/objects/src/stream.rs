@@ -1,0 +1,307 @@
+//! An object as one ordered stream of bytes, fed by a few parallel ranged GETs.
+//!
+//! Every GET names the object's etag, so all bytes are of one upload: another one under the same
+//! key is `Superseded`, never a mixture. A connection that breaks or a body that ends early is
+//! resumed at the byte where it stopped. Only the recorded size is the end. At most
+//! [`RANGES_AT_ONCE`] ranges of [`RANGE_BYTES`] are held, and the one that is being read.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use muniment_model::ObjectKey;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::{Condition, broken_body, error_of};
+use crate::bucket::{Bucket, incomplete, quoted, short_body, unquoted};
+use crate::connection::Limit;
+use crate::error::{Place, StorageError};
+use crate::multipart::header_of;
+use crate::retry::{Backoff, retry};
+
+/// Large enough that the request is a small part of the work, small enough to hold several.
+pub const RANGE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// One connection to S3 gives 50 to 100 MB/s; digesting takes some 200.
+pub const RANGES_AT_ONCE: usize = 3;
+
+/// How often one range is resumed after bytes did arrive. A range that breaks more often than once
+/// per 128 KiB is an outage.
+const RESUMES_MAX: u32 = 64;
+
+/// The object that a stream reads, and the size it is known to have.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) bucket: Bucket,
+    pub(crate) key: ObjectKey,
+    pub(crate) size: u64,
+}
+
+/// The bytes of an object, or of a range of it, in order.
+#[derive(Debug)]
+pub struct ObjectStream {
+    source: Arc<Source>,
+    /// Without quotes; `None` until the first range has said it.
+    etag: Option<String>,
+    /// Of the next byte the caller gets.
+    position: u64,
+    end: u64,
+    /// Where the next range to be asked for begins.
+    next_range: u64,
+    under_way: JoinSet<Result<Fetched, StorageError>>,
+    /// Ranges that have arrived before their turn, by their first byte.
+    arrived: BTreeMap<u64, VecDeque<Bytes>>,
+    current: VecDeque<Bytes>,
+    stop: CancellationToken,
+}
+
+/// The tar of a bag is read as any object is.
+pub type TarStream = ObjectStream;
+
+struct Fetched {
+    start: u64,
+    frames: VecDeque<Bytes>,
+    etag: String,
+}
+
+impl ObjectStream {
+    pub(crate) fn new(
+        source: Source,
+        etag: Option<String>,
+        range: Range<u64>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            etag,
+            position: range.start,
+            end: range.end.min(source.size),
+            next_range: range.start,
+            source: Arc::new(source),
+            under_way: JoinSet::new(),
+            arrived: BTreeMap::new(),
+            current: VecDeque::new(),
+            stop,
+        }
+    }
+
+    /// Where the next byte stands in the object.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next bytes; `None` at the end. After an error the next call tries again
+    /// from the same position.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
+        loop {
+            if let Some(frame) = self.current.pop_front() {
+                self.position += frame.len() as u64;
+                return Ok(Some(frame));
+            }
+            if self.position >= self.end {
+                return Ok(None);
+            }
+            if let Some(frames) = self.arrived.remove(&self.position) {
+                self.current = frames;
+                self.read_ahead();
+                continue;
+            }
+            self.read_ahead();
+            if let Err(error) = self.receive().await {
+                self.forget();
+                return Err(error);
+            }
+        }
+    }
+
+    /// Asks for as many ranges as may be held.
+    fn read_ahead(&mut self) {
+        // Until the etag is known, a second range could be of another upload.
+        let at_once = match self.etag {
+            Some(_) => RANGES_AT_ONCE,
+            None => 1,
+        };
+        while self.next_range < self.end && self.under_way.len() + self.arrived.len() < at_once {
+            let start = self.next_range;
+            let end = start.saturating_add(RANGE_BYTES).min(self.end);
+            self.next_range = end;
+            let source = Arc::clone(&self.source);
+            let (etag, stop) = (self.etag.clone(), self.stop.clone());
+            self.under_way
+                .spawn(async move { source.fetch(start..end, etag, &stop).await });
+        }
+    }
+
+    /// Waits for any range.
+    async fn receive(&mut self) -> Result<(), StorageError> {
+        let joined = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(StorageError::Stopped),
+            joined = self.under_way.join_next() => joined,
+        };
+        let place = || self.source.bucket.place_of(&self.source.key);
+        match joined {
+            Some(Ok(fetched)) => {
+                let fetched = fetched?;
+                self.etag = Some(fetched.etag);
+                self.arrived.insert(fetched.start, fetched.frames);
+                Ok(())
+            }
+            Some(Err(error)) => Err(broken_body(error, &place())),
+            // `read_ahead` leaves at least one range under way when bytes are missing.
+            None => Err(broken_body(short_body(), &place())),
+        }
+    }
+
+    /// Drops what was read ahead, so that the next call begins at the caller's position.
+    fn forget(&mut self) {
+        self.under_way = JoinSet::new();
+        self.arrived.clear();
+        self.next_range = self.position;
+    }
+}
+
+/// What one GET brought: frames, and why it ended early if it did.
+struct Piece {
+    frames: VecDeque<Bytes>,
+    length: u64,
+    etag: String,
+    fault: Option<StorageError>,
+}
+
+impl Source {
+    /// One range, complete.
+    async fn fetch(
+        &self,
+        range: Range<u64>,
+        mut etag: Option<String>,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, StorageError> {
+        let place = self.bucket.place_of(&self.key);
+        let mut frames = VecDeque::new();
+        let mut position = range.start;
+        let mut resumes = 0;
+        loop {
+            let rest = position..range.end;
+            let limit = Limit::body(rest.end - rest.start);
+            let piece = retry(&Backoff::S3, stop, || {
+                let attempt = Box::pin(self.attempt(rest.clone(), etag.as_deref(), &place));
+                self.bucket.connection.once(&place, limit, attempt)
+            })
+            .await?;
+            position += piece.length;
+            frames.extend(piece.frames);
+            let Some(fault) = piece.fault else {
+                return Ok(Fetched {
+                    start: range.start,
+                    frames,
+                    etag: piece.etag,
+                });
+            };
+            etag = Some(piece.etag);
+            resumes += 1;
+            if resumes > RESUMES_MAX {
+                return Err(fault);
+            }
+            tracing::debug!(%place, position, "a body ended early, resuming");
+        }
+    }
+
+    /// One GET. It fails only if it brought no byte; otherwise it says why it ended early.
+    async fn attempt(
+        &self,
+        range: Range<u64>,
+        etag: Option<&str>,
+        place: &Place,
+    ) -> Result<Piece, StorageError> {
+        let output = self
+            .bucket
+            .connection
+            .client()
+            .get_object()
+            .bucket(self.bucket.name.as_str())
+            .key(self.key.as_str())
+            .range(header_of(&range))
+            .set_if_match(etag.map(quoted))
+            .send()
+            .await
+            .map_err(|error| error_of(error, place, Condition::IfMatch))?;
+        self.check_range(output.content_range(), range.start, place)?;
+        let mut piece = Piece {
+            frames: VecDeque::new(),
+            length: 0,
+            etag: unquoted(output.e_tag()),
+            fault: None,
+        };
+        let wanted = range.end - range.start;
+        let mut body = output.body;
+        while piece.length < wanted {
+            let mut frame = match body.next().await {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return piece.ended_by(broken_body(error, place)),
+                None => return piece.ended_by(broken_body(short_body(), place)),
+            };
+            // A body that goes on after the last byte of the range has nothing for us.
+            let missing = usize::try_from(wanted - piece.length).unwrap_or(usize::MAX);
+            frame.truncate(missing);
+            piece.length += frame.len() as u64;
+            piece.frames.push_back(frame);
+        }
+        Ok(piece)
+    }
+
+    /// The answer must be about the range we asked for, of an object of the size we know.
+    fn check_range(
+        &self,
+        header: Option<&str>,
+        start: u64,
+        place: &Place,
+    ) -> Result<(), StorageError> {
+        let Some((first, total)) = header.and_then(parse_content_range) else {
+            return Err(incomplete(place, "a range without Content-Range"));
+        };
+        if first != start {
+            return Err(incomplete(place, "another range than was asked for"));
+        }
+        self.bucket.must_have_size(&self.key, self.size, total)
+    }
+}
+
+impl Piece {
+    fn ended_by(mut self, fault: StorageError) -> Result<Self, StorageError> {
+        if self.length == 0 {
+            return Err(fault);
+        }
+        self.fault = Some(fault);
+        Ok(self)
+    }
+}
+
+/// First byte and size of the object in `bytes 0-99/1234`.
+fn parse_content_range(header: &str) -> Option<(u64, u64)> {
+    let (range, total) = header.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.parse().ok()?, total.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_range_is_read_or_refused() {
+        let rows = [
+            ("bytes 0-99/1234", Some((0, 1234))),
+            ("bytes 8-8/9", Some((8, 9))),
+            ("bytes 0-99/*", None),
+            ("bytes */1234", None),
+            ("0-99/1234", None),
+            ("", None),
+        ];
+
+        for (header, expected) in rows {
+            assert_eq!(parse_content_range(header), expected, "{header}");
+        }
+    }
+}

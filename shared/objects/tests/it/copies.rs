@@ -1,0 +1,284 @@
+//! Copies within one store and between two: members out of tars, files into preservation.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use muniment_model::{KeyPrefix, ObjectKey, Proof, StorageTarget, WorkItemId};
+use muniment_objects::{CopyOrder, StorageError};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::proxy::Fault;
+use crate::support::{Bench, MIB, crc, noise, object_key, read_all};
+
+const BESIDE: StorageTarget = StorageTarget::StandardVa;
+const ELSEWHERE: StorageTarget = StorageTarget::WasabiOr;
+
+#[tokio::test]
+async fn a_member_is_staged_out_of_the_tar_without_reading_it() {
+    let bench = Bench::new().await;
+    let bytes = noise(20 * MIB, 40);
+    let tar = bench.deposit("bäg &+.tar", &bytes).await;
+    let key = object_key("12/member");
+    let member = bytes.slice(512..512 + 17 * MIB);
+    let staging = &bench.buckets.staging;
+
+    assert!(staging.can_copy_from(&bench.buckets.receiving));
+    staging
+        .copy_range(&tar, 512..512 + 17 * MIB as u64, &key, crc(&member))
+        .await
+        .expect("copies");
+
+    assert_eq!(bench.proxy.seen("GET").len(), 0);
+    let head = staging.head(&key).await.expect("head");
+    assert_eq!(head.crc64nvme, Some(crc(&member)));
+    let read = read_all(staging.read(&key, member.len() as u64)).await;
+    assert!(read.expect("reads") == member);
+}
+
+#[tokio::test]
+async fn a_range_that_is_not_what_pass_one_read_leaves_nothing_behind() {
+    let bench = Bench::new().await;
+    let tar = bench.deposit("bag.tar", &noise(2 * MIB, 41)).await;
+    let key = object_key("12/member");
+    let staging = &bench.buckets.staging;
+
+    let error = staging
+        .copy_range(&tar, 512..MIB as u64, &key, crc(b"other"))
+        .await
+        .expect_err("refused");
+
+    assert!(
+        matches!(error, StorageError::DamagedOnTheWay { .. }),
+        "{error}"
+    );
+    let prefix = KeyPrefix::of(WorkItemId(12));
+    assert_eq!(staging.abort_uploads(&prefix).await.expect("aborts"), 0);
+    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 0);
+}
+
+#[tokio::test]
+async fn a_tar_replaced_before_the_copy_is_superseded() {
+    let bench = Bench::new().await;
+    let tar = bench.deposit("bag.tar", &noise(MIB, 42)).await;
+    bench.deposit("bag.tar", &noise(MIB, 43)).await;
+
+    let error = bench
+        .buckets
+        .staging
+        .copy_range(&tar, 0..1_000, &object_key("12/member"), crc(b"any"))
+        .await
+        .expect_err("superseded");
+
+    assert_eq!(
+        error.to_string(),
+        "aptrust.receiving.test.edu/bag.tar was replaced by another upload"
+    );
+}
+
+#[tokio::test]
+async fn a_copy_carries_what_the_record_says_and_may_be_ordered_twice() {
+    let bench = Bench::new().await;
+    let large = noise(17 * MIB, 44);
+    let small = noise(1_000, 45);
+    let empty = Bytes::new();
+    let rows = [
+        ("beside, small", BESIDE, &small, Proof::Carried),
+        ("beside, large", BESIDE, &large, Proof::Carried),
+        ("beside, empty", BESIDE, &empty, Proof::Carried),
+        ("elsewhere, small", ELSEWHERE, &small, Proof::Stored),
+        ("elsewhere, large", ELSEWHERE, &large, Proof::Stored),
+        ("elsewhere, empty", ELSEWHERE, &empty, Proof::Stored),
+    ];
+
+    for (name, target, bytes, proof) in rows {
+        let order = order(&bench, name, bytes).await;
+        let preservation = &bench.buckets.preservation;
+        let staging = &bench.buckets.staging;
+
+        for attempt in ["first", "second"] {
+            let stored = preservation.store(target, staging, &order).await;
+            assert_eq!(stored.expect("stores"), proof, "{name}, {attempt}");
+        }
+
+        let head = preservation.head(target, &order.to).await.expect("head");
+        assert_eq!(head.size, bytes.len() as u64, "{name}");
+        assert_eq!(head.crc64nvme, Some(crc(bytes)), "{name}");
+        assert_eq!(head.content_type, "text/x-recorded", "{name}");
+        assert_eq!(head.metadata, order.metadata, "{name}");
+        let read = preservation.read_back(target, &order.to, order.size).await;
+        assert_eq!(read.expect("reads"), crc(bytes), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_something_else_has_is_never_replaced() {
+    let bench = Bench::new().await;
+    for (name, target) in [("beside", BESIDE), ("elsewhere", ELSEWHERE)] {
+        let first = order(&bench, name, &noise(1_000, 46)).await;
+        let mut second = order(&bench, "other", &noise(1_000, 47)).await;
+        second.to = first.to.clone();
+        let preservation = &bench.buckets.preservation;
+        let staging = &bench.buckets.staging;
+        let stored = preservation.store(target, staging, &first).await;
+        stored.expect("stores");
+
+        let error = preservation.store(target, staging, &second).await;
+
+        let error = error.expect_err("taken");
+        assert!(
+            matches!(error, StorageError::AlreadyThere { .. }),
+            "{name}: {error}"
+        );
+        let head = preservation.head(target, &first.to).await.expect("head");
+        assert_eq!(head.crc64nvme, Some(first.crc64nvme), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_whose_answer_is_lost_counts_once() {
+    let bench = Bench::new().await;
+    let order = order(&bench, "a", &noise(1_000, 48)).await;
+    bench.proxy.plan(("PUT", "copies-va"), Fault::LoseAnswer, 1);
+
+    let stored = bench
+        .buckets
+        .preservation
+        .store(BESIDE, &bench.buckets.staging, &order)
+        .await;
+
+    assert_eq!(stored.expect("stores"), Proof::Carried);
+    assert_eq!(bench.proxy.seen("PUT /copies-va").len(), 2);
+}
+
+#[tokio::test]
+async fn a_store_without_checksums_is_read_back() {
+    let bench = Bench::new().await;
+    let bytes = noise(1_000, 51);
+    let good = order(&bench, "good", &bytes).await;
+    let faults = Fault::NoChecksums;
+    bench.far_proxy.plan(("PUT", "copies-wasabi"), faults, 10);
+    bench.far_proxy.plan(("HEAD", "copies-wasabi"), faults, 10);
+    let preservation = &bench.buckets.preservation;
+    let staging = &bench.buckets.staging;
+
+    for attempt in ["first", "second"] {
+        let stored = preservation.store(ELSEWHERE, staging, &good).await;
+        assert_eq!(stored.expect("stores"), Proof::ReadBack, "{attempt}");
+    }
+
+    let mut other = order(&bench, "other", &noise(1_000, 52)).await;
+    other.to = good.to.clone();
+    let error = preservation.store(ELSEWHERE, staging, &other).await;
+    let error = error.expect_err("taken");
+    assert!(
+        matches!(error, StorageError::AlreadyThere { .. }),
+        "{error}"
+    );
+}
+
+/// Workers run many of these at once, on tasks of their own.
+#[tokio::test]
+async fn operations_can_run_on_tasks() {
+    let bench = Bench::new().await;
+    let order = order(&bench, "a", &noise(1_000, 53)).await;
+    let tar = bench.deposit("bag.tar", &noise(1_000, 54)).await;
+    let (preservation, staging) = (
+        bench.buckets.preservation.clone(),
+        bench.buckets.staging.clone(),
+    );
+    let receiving = bench.buckets.receiving.clone();
+    let mut tasks = JoinSet::new();
+
+    tasks.spawn(async move {
+        let stored = preservation.store(BESIDE, &staging, &order).await;
+        stored.expect("stores");
+        let mut writer = staging.writer(&object_key("12/w"));
+        let mut stream = receiving.read(&tar, 0, &CancellationToken::new());
+        while let Some(bytes) = stream.next().await.expect("reads") {
+            writer.write(bytes).await.expect("writes");
+        }
+        writer.finish(tar.crc64nvme).await.expect("finishes");
+        let prefix = KeyPrefix::of(WorkItemId(12));
+        staging.delete_all(&prefix).await.expect("deletes")
+    });
+
+    let deleted = tasks.join_next().await.expect("a task").expect("ends");
+    assert_eq!(deleted, 2);
+}
+
+#[tokio::test]
+async fn staged_bytes_that_differ_from_the_record_are_never_called_a_copy() {
+    let bench = Bench::new().await;
+    let rows = [
+        ("beside, small", BESIDE, 1_000),
+        ("elsewhere, small", ELSEWHERE, 1_000),
+        ("elsewhere, large", ELSEWHERE, 17 * MIB),
+    ];
+
+    for (name, target, length) in rows {
+        let mut order = order(&bench, name, &noise(length, 49)).await;
+        order.crc64nvme = crc(b"what pass one read");
+
+        let stored = bench
+            .buckets
+            .preservation
+            .store(target, &bench.buckets.staging, &order)
+            .await;
+
+        let error = stored.expect_err("refused");
+        assert!(
+            matches!(error, StorageError::DamagedOnTheWay { .. }),
+            "{name}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_staged_file_that_is_lost_is_named_as_such() {
+    let bench = Bench::new().await;
+    for (name, target) in [("beside", BESIDE), ("elsewhere", ELSEWHERE)] {
+        let mut order = order(&bench, name, &noise(10, 50)).await;
+        order.from = object_key("12/lost");
+
+        let stored = bench
+            .buckets
+            .preservation
+            .store(target, &bench.buckets.staging, &order)
+            .await;
+
+        let error = stored.expect_err("lost");
+        assert_eq!(error.to_string(), "staging has no object 12/lost", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_without_a_bucket_is_an_error_and_no_panic() {
+    let bench = Bench::new().await;
+    let target = StorageTarget::GlacierDeepOh;
+    let key = object_key("k");
+
+    let preservation = &bench.buckets.preservation;
+    assert!(preservation.url(target, &key).is_err());
+    assert!(preservation.head(target, &key).await.is_err());
+    assert_eq!(
+        preservation.url(ELSEWHERE, &key).expect("configured"),
+        "https://s3.us-west-1.wasabisys.com/copies-wasabi/k"
+    );
+}
+
+/// Stages `bytes` and orders their copy.
+async fn order(bench: &Bench, name: &str, bytes: &Bytes) -> CopyOrder {
+    let from = bench.stage(&format!("12/{name}"), bytes).await;
+    let path = ("bagpath-encoded".to_owned(), "data%2F%C3%BC+x".to_owned());
+    let bag = ("bag".to_owned(), "test.edu/a bag, with: marks".to_owned());
+    CopyOrder {
+        from,
+        to: ObjectKey::new(name).expect("key"),
+        size: bytes.len() as u64,
+        crc64nvme: crc(bytes),
+        content_type: "text/x-recorded".to_owned(),
+        metadata: HashMap::from([path, bag]),
+    }
+}

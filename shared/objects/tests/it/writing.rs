@@ -1,0 +1,264 @@
+//! Staging, deposit records and deletes.
+
+use bytes::Bytes;
+use muniment_model::{KeyPrefix, WorkItemId};
+use muniment_objects::{Deletion, StorageError};
+
+use crate::proxy::Fault;
+use crate::support::{Bench, MIB, crc, noise, object_key, read_all};
+
+#[tokio::test]
+async fn a_put_sends_the_recorded_checksum_and_no_other() {
+    let bench = Bench::new().await;
+    let bytes = noise(5_000, 20);
+    let key = object_key("12/a");
+
+    let staging = &bench.buckets.staging;
+    staging
+        .put(&key, bytes.clone(), crc(&bytes))
+        .await
+        .expect("puts");
+
+    let head = staging.head(&key).await.expect("head");
+    assert_eq!(head.size, 5_000);
+    assert_eq!(head.crc64nvme, Some(crc(&bytes)));
+    let put = &bench.proxy.seen("PUT")[0];
+    let recorded = crc(&bytes).to_base64();
+    assert_eq!(
+        put.header("x-amz-checksum-crc64nvme"),
+        Some(recorded.as_str())
+    );
+    assert_eq!(put.header("x-amz-checksum-crc32"), None);
+    assert_eq!(put.header("x-amz-trailer"), None);
+}
+
+#[tokio::test]
+async fn bytes_that_differ_from_the_record_are_refused() {
+    let bench = Bench::new().await;
+    let key = object_key("12/a");
+    let recorded = crc(b"what pass one read");
+
+    let staging = &bench.buckets.staging;
+    let error = staging
+        .put(&key, Bytes::from_static(b"what we have now"), recorded)
+        .await
+        .expect_err("refused");
+
+    assert!(
+        matches!(error, StorageError::DamagedOnTheWay { .. }),
+        "{error}"
+    );
+    let head = staging.head(&key).await.expect_err("nothing there");
+    assert!(matches!(head, StorageError::NotFound { .. }), "{head}");
+}
+
+#[tokio::test]
+async fn a_put_whose_answer_is_lost_is_made_again() {
+    let bench = Bench::new().await;
+    let bytes = noise(5_000, 21);
+    let key = object_key("12/a");
+    bench.proxy.plan(("PUT", "12/a"), Fault::LoseAnswer, 2);
+
+    let staging = &bench.buckets.staging;
+    staging
+        .put(&key, bytes.clone(), crc(&bytes))
+        .await
+        .expect("puts");
+
+    assert_eq!(staging.get(&key, 5_000).await.expect("reads"), bytes);
+    assert_eq!(bench.proxy.seen("PUT").len(), 3);
+}
+
+#[tokio::test]
+async fn an_object_is_written_whatever_its_length() {
+    let bench = Bench::new().await;
+    let part = 16 * MIB;
+    let rows = [
+        ("empty", 0),
+        ("one byte", 1),
+        ("just below a part", part - 1),
+        ("one part", part),
+        ("one byte more", part + 1),
+        ("several parts", 3 * part + 7),
+    ];
+
+    for (name, length) in rows {
+        let bytes = noise(length, 22);
+        let key = object_key("12/large");
+        let mut writer = bench.buckets.staging.writer(&key);
+        for piece in bytes.chunks(1_000_003) {
+            let piece = bytes.slice_ref(piece);
+            writer.write(piece).await.expect("writes");
+        }
+
+        let written = writer.finish(Some(crc(&bytes))).await.expect("finishes");
+
+        assert_eq!(written.size, length as u64, "{name}");
+        assert_eq!(written.crc64nvme, crc(&bytes), "{name}");
+        let head = bench.buckets.staging.head(&key).await.expect("head");
+        assert_eq!(head.crc64nvme, Some(crc(&bytes)), "{name}");
+        let stream = bench.buckets.staging.read(&key, length as u64);
+        assert!(read_all(stream).await.expect("reads") == bytes, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_differs_from_the_record_leaves_nothing_behind() {
+    let bench = Bench::new().await;
+    let key = object_key("12/large");
+    let mut writer = bench.buckets.staging.writer(&key);
+    writer.write(noise(17 * MIB, 23)).await.expect("writes");
+
+    let error = writer.finish(Some(crc(b"other"))).await;
+
+    let error = error.expect_err("refused");
+    assert!(
+        matches!(error, StorageError::DamagedOnTheWay { .. }),
+        "{error}"
+    );
+    let prefix = KeyPrefix::of(WorkItemId(12));
+    let staging = &bench.buckets.staging;
+    assert_eq!(staging.abort_uploads(&prefix).await.expect("aborts"), 0);
+    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 0);
+}
+
+#[tokio::test]
+async fn a_completion_whose_answer_is_lost_is_recognised() {
+    let bench = Bench::new().await;
+    let bytes = noise(17 * MIB, 24);
+    let key = object_key("12/large");
+    bench.proxy.plan(("POST", "uploadId"), Fault::LoseAnswer, 1);
+    let mut writer = bench.buckets.staging.writer(&key);
+    writer.write(bytes.clone()).await.expect("writes");
+
+    writer.finish(Some(crc(&bytes))).await.expect("finishes");
+
+    let head = bench.buckets.staging.head(&key).await.expect("head");
+    assert_eq!(head.crc64nvme, Some(crc(&bytes)));
+}
+
+#[tokio::test]
+async fn uploads_that_a_killed_worker_left_open_are_found_and_aborted() {
+    let bench = Bench::new().await;
+    for key in ["12/large", "120/large"] {
+        let mut writer = bench.buckets.staging.writer(&object_key(key));
+        writer.write(noise(17 * MIB, 25)).await.expect("writes");
+        drop(writer);
+    }
+
+    let mine = KeyPrefix::of(WorkItemId(12));
+    let staging = &bench.buckets.staging;
+    assert_eq!(staging.abort_uploads(&mine).await.expect("aborts"), 1);
+    assert_eq!(staging.abort_uploads(&mine).await.expect("aborts"), 0);
+    let other = KeyPrefix::of(WorkItemId(120));
+    assert_eq!(staging.abort_uploads(&other).await.expect("aborts"), 1);
+}
+
+#[tokio::test]
+async fn a_prefix_is_emptied_over_several_pages_and_no_other_is_touched() {
+    let bench = Bench::new().await;
+    let bytes = Bytes::from_static(b"x");
+    let staging = &bench.direct.staging;
+    for n in 0..1_001 {
+        let key = object_key(&format!("12/{n}"));
+        staging
+            .put(&key, bytes.clone(), crc(&bytes))
+            .await
+            .expect("puts");
+    }
+    bench.stage("120/a", &bytes).await;
+    bench.stage("1/a", &bytes).await;
+
+    let prefix = KeyPrefix::of(WorkItemId(12));
+    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 1_001);
+    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 0);
+    for key in ["120/a", "1/a"] {
+        staging.head(&object_key(key)).await.expect("still there");
+    }
+}
+
+#[tokio::test]
+async fn only_the_upload_that_was_ingested_is_deleted() {
+    let bench = Bench::new().await;
+    let old = bench.deposit("bag.tar", &noise(100, 26)).await;
+    let new = bench.deposit("bag.tar", &noise(100, 27)).await;
+    let receiving = &bench.buckets.receiving;
+
+    let error = receiving.delete(&old.key, &old.etag).await;
+    let error = error.expect_err("superseded");
+    assert!(matches!(error, StorageError::Superseded { .. }), "{error}");
+    let deleted = receiving.delete(&new.key, &new.etag).await;
+    assert_eq!(deleted.expect("deletes"), Deletion::Deleted);
+    let again = receiving.delete(&new.key, &new.etag).await;
+    assert_eq!(again.expect("is gone"), Deletion::Gone);
+}
+
+#[tokio::test]
+async fn depositors_keys_are_listed_as_they_are() {
+    let bench = Bench::new().await;
+    let mut keys = ["plain.tar", "a b+c%20d.tar", "ü&<>.tar", "folder/x.txt"];
+    for key in keys {
+        bench.deposit(key, &noise(10, 28)).await;
+    }
+
+    let mut listing = bench.buckets.receiving.list();
+    let mut listed = Vec::new();
+    while let Some(page) = listing.next_page().await.expect("lists") {
+        listed.extend(page);
+    }
+
+    keys.sort_unstable();
+    let found: Vec<_> = listed.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(found, keys);
+    let head = bench
+        .buckets
+        .receiving
+        .head(&object_key("plain.tar"))
+        .await
+        .expect("head");
+    let entry = listed.iter().find(|entry| entry.key == "plain.tar");
+    let entry = entry.expect("listed");
+    assert_eq!(entry.etag, head.etag);
+    assert_eq!(entry.size, 10);
+    assert!(!entry.etag.contains('"'));
+    // What identifies an upload must read the same from both.
+    assert_eq!(
+        entry.last_modified.timestamp(),
+        head.last_modified.timestamp()
+    );
+}
+
+#[tokio::test]
+async fn receiving_buckets_are_found_by_their_prefix() {
+    let bench = Bench::new().await;
+
+    let names = bench.buckets.all_receiving.names().await.expect("lists");
+
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        names,
+        [
+            "aptrust.receiving.example.edu",
+            "aptrust.receiving.test.edu"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_deposit_record_needs_no_checksum_from_elsewhere() {
+    let bench = Bench::new().await;
+    let key = object_key("test.edu/bag/12.jsonl.zst");
+    let mut writer = bench.buckets.records.writer(&key);
+    writer
+        .write(Bytes::from_static(b"a record"))
+        .await
+        .expect("writes");
+
+    let written = writer.finish(None).await.expect("finishes");
+
+    assert_eq!(written.crc64nvme, crc(b"a record"));
+    let read = bench.buckets.records.get(&key, 100).await.expect("reads");
+    assert_eq!(read, "a record");
+    let head = bench.buckets.records.head(&key).await.expect("head");
+    assert_eq!(head.crc64nvme, Some(written.crc64nvme));
+}
