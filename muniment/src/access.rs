@@ -79,7 +79,12 @@ pub struct BucketAccess {
     pub s3_endpoint: Option<Url>,
 
     /// Region of that endpoint
-    #[arg(long, env = "MUNIMENT_S3_REGION", default_value = "us-east-1")]
+    #[arg(
+        long,
+        env = "MUNIMENT_S3_REGION",
+        value_name = "REGION",
+        default_value = "us-east-1"
+    )]
     pub s3_region: String,
 
     /// Your access key to that endpoint; without it, the bucket is one of the data folder's

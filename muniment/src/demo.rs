@@ -35,6 +35,7 @@ use crate::{Outcome, deposit, table};
 use progress::Line;
 use report::Played;
 use samples::{Form, INSTITUTIONS, Sample};
+use writing::Written;
 
 /// Often enough to see the stages pass, and a small part of one core.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -189,10 +190,10 @@ async fn deposit_once(
 ) -> Result<Played, CommandError> {
     let turn = stage.uploads.acquire().await;
     line.say("being written");
-    let path = write(bag, sample.form, &stage.samples_folder).await?;
+    let written = write(bag, sample.form, &stage.samples_folder).await?;
     let began = Instant::now();
     line.say("being uploaded");
-    let tar = deposit::of_tar(&path)?;
+    let tar = deposit::of_tar(&written.path)?;
     let tar_bytes = tar.size;
     let upload = upload(stage, sample, tar).await?;
     drop(turn);
@@ -211,7 +212,7 @@ async fn deposit_once(
         expected: sample.expected,
         item,
         object,
-        files_seen: line.files_seen(),
+        tar_files: written.files,
         tar_bytes,
         took: began.elapsed(),
     };
@@ -260,7 +261,7 @@ async fn recorded(
 }
 
 /// Writes and digests, so not on a thread that others wait for.
-async fn write(bag: &BagBuilder, form: Form, folder: &Path) -> Result<PathBuf, CommandError> {
+async fn write(bag: &BagBuilder, form: Form, folder: &Path) -> Result<Written, CommandError> {
     let (bag, folder) = (bag.clone(), folder.to_path_buf());
     let failed = folder.clone();
     let mut task = JoinSet::new();

@@ -178,6 +178,7 @@ impl<'a> Spinner<'a> {
         let mut last = None;
         loop {
             let item = follower.look().await?;
+            self.line.tick();
             let step = Some((item.stage, item.status));
             if last != step {
                 self.step(&item);

@@ -6,13 +6,9 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
-
-/// Often enough to look alive, seldom enough to cost nothing.
-const BAR_TICK: Duration = Duration::from_millis(120);
 
 /// The two streams of the process. Clones share them.
 #[derive(Clone)]
@@ -56,7 +52,6 @@ impl Terminal {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.enable_steady_tick(BAR_TICK);
         bar
     }
 

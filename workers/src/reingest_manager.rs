@@ -5,9 +5,9 @@
 //! registry knows are marked unchanged and neither stored nor recorded again; a changed file will
 //! take a new key. An object keeps its storage option for as long as it is active.
 //!
-//! Safe to repeat: it only asks, and the turn is the same turn when taken twice. Rows that an
-//! earlier attempt of this very item recorded are recognised by their derived uuid and are not
-//! taken for an older version.
+//! Safe to repeat: it only asks, and the turn is the same turn when taken twice. What an earlier
+//! attempt of this very item recorded is recognised, the object by its work item and files by
+//! their derived uuids, and not taken for an older version.
 
 use std::time::Duration;
 
@@ -70,29 +70,30 @@ impl ReingestManager {
         }
     }
 
-    /// The object as it was before this item; `None` for a first ingest.
+    /// The object as the registry has it; `None` when it has none yet.
     async fn registered(
         &self,
         item: &WorkItem,
         object: &mut ObjectRecord,
     ) -> Result<Option<RegisteredObject>, JobError> {
-        let found = self.registry.object(&object.identifier).await?;
-        // An object that this item made itself, in an attempt whose records were lost, is new.
-        let older = found.filter(|found| found.created_at < item.created_at);
-        let Some(older) = older else {
+        let Some(found) = self.registry.object(&object.identifier).await? else {
             object.registered = None;
             return Ok(None);
         };
+        // Recorded, with its events, by an attempt of this item whose records were lost.
+        if found.work_item_id == item.id {
+            object.recorded_id = Some(found.id);
+        }
         let chosen = object
             .metadata
             .as_ref()
             .and_then(|metadata| metadata.storage_option);
         let registered = RegisteredObject {
-            id: older.id,
-            storage_option: if older.state == ACTIVE {
-                older.storage_option
+            id: found.id,
+            storage_option: if found.state == ACTIVE {
+                found.storage_option
             } else {
-                chosen.unwrap_or(older.storage_option)
+                chosen.unwrap_or(found.storage_option)
             },
         };
         if let Some(chosen) = chosen

@@ -71,6 +71,7 @@ impl Line {
         let text = text(item, seen.counts);
         let step = Some((item.stage, item.status));
         if self.terminal.is_live() {
+            self.bar.tick();
             self.bar.set_message(text);
         } else if seen.said != step && item.status == Status::Started {
             self.terminal.tell(format_args!("{}: {text}", self.name));
@@ -84,12 +85,6 @@ impl Line {
             self.terminal.tell(format_args!("{}: {text}", self.name));
         }
         self.bar.finish_with_message(text);
-    }
-
-    /// How many files the tar was seen to hold.
-    pub(super) fn files_seen(&self) -> Option<u64> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.counts.files
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) struct Played {
     pub(crate) item: Option<WorkItem>,
     /// The object that the deposit was recorded as.
     pub(crate) object: Option<IntellectualObject>,
-    pub(crate) files_seen: Option<u64>,
+    /// Of what was deposited, as far as that can be read.
+    pub(crate) tar_files: Option<u64>,
     pub(crate) tar_bytes: u64,
     pub(crate) took: Duration,
 }
@@ -72,7 +73,7 @@ impl Played {
     }
 
     fn files(&self) -> String {
-        match (&self.object, self.files_seen) {
+        match (&self.object, self.tar_files) {
             (Some(object), _) => object.file_count.to_string(),
             (None, Some(files)) => files.to_string(),
             (None, None) => "-".to_owned(),
@@ -153,13 +154,29 @@ pub(crate) fn verdict(played: &[Played], took: Duration) -> Verdict {
 /// What to do next.
 pub(crate) fn where_to_look(folder: &Path) -> String {
     let folder = folder.display();
-    format!(
-        "\nEverything is kept in {folder}. To look further:\n  \
-         muniment up --data {folder}                start it again\n  \
-         muniment status --data {folder}            in a second terminal: the work items\n  \
-         {folder}/instance.json        S3 endpoint, registry and keys for any other client\n  \
-         muniment validate {folder}/samples/*.tar   check the sample bags by themselves\n"
-    )
+    let rows = [
+        (
+            format!("muniment up --data {folder}"),
+            "start the same system again",
+        ),
+        (
+            format!("muniment status --data {folder}"),
+            "its work items, while it is up",
+        ),
+        (
+            format!("muniment validate {folder}/samples/*.tar"),
+            "check the sample bags",
+        ),
+        (
+            format!("{folder}/instance.json"),
+            "S3 endpoint, registry and keys, for any client",
+        ),
+    ];
+    let mut text = format!("\nEverything is kept in {folder}. To look further:\n");
+    for (what, why) in rows {
+        line(&mut text, &format!("  {what}\n      {why}"));
+    }
+    text
 }
 
 fn line(text: &mut String, line: &str) {

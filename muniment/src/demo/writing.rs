@@ -12,8 +12,15 @@ use muniment_bagit::build::BagBuilder;
 
 use super::samples::Form;
 
-/// Writes one bag as `<folder>/<name>.tar` and answers where it is.
-pub(crate) fn write(bag: &BagBuilder, form: Form, folder: &Path) -> io::Result<PathBuf> {
+/// A sample bag on the disk.
+pub(crate) struct Written {
+    pub(crate) path: PathBuf,
+    /// Those that can be found in it; `None` when it is no tar.
+    pub(crate) files: Option<u64>,
+}
+
+/// Writes one bag as `<folder>/<name>.tar`.
+pub(crate) fn write(bag: &BagBuilder, form: Form, folder: &Path) -> io::Result<Written> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(bag.key());
     let mut out = BufWriter::new(File::create(&path)?);
@@ -23,7 +30,18 @@ pub(crate) fn write(bag: &BagBuilder, form: Form, folder: &Path) -> io::Result<P
         Form::Gzip => out.write_all(&gzip(&bag.to_tar()))?,
     }
     out.flush()?;
-    Ok(path)
+    let files = files_in(&path);
+    Ok(Written { path, files })
+}
+
+/// Counts the files in a tar, up to where it is damaged.
+fn files_in(path: &Path) -> Option<u64> {
+    let mut tar = tar::Archive::new(File::open(path).ok()?);
+    let entries = tar.entries_with_seek().ok()?;
+    let files = entries
+        .map_while(Result::ok)
+        .filter(|entry| entry.header().entry_type().is_file());
+    Some(files.count() as u64).filter(|count| *count > 0)
 }
 
 fn two_thirds(tar: &[u8]) -> &[u8] {
@@ -75,11 +93,25 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let bag = BagBuilder::aptrust("bag").file("data/a", vec![1; 9_000]);
 
-        let path = write(&bag, Form::Truncated, folder.path()).expect("writes");
+        let path = write(&bag, Form::Truncated, folder.path())
+            .expect("writes")
+            .path;
 
         let written = std::fs::read(path).expect("reads");
         let whole = bag.to_tar();
         assert!(written.len() < whole.len());
         assert!(whole.starts_with(&written));
+    }
+
+    #[test]
+    fn the_files_of_a_tar_are_counted_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bag = BagBuilder::aptrust("bag").file("data/a", "a");
+        let rows = [(Form::Whole, Some(8)), (Form::Gzip, None)];
+
+        for (form, expected) in rows {
+            let written = write(&bag, form, folder.path()).expect("writes");
+            assert_eq!(written.files, expected, "{form:?}");
+        }
     }
 }

@@ -42,7 +42,9 @@ async fn large_and_small_members_of_a_btr_bag_are_preserved() {
     }
     let tar = bag.to_tar();
 
-    site.view.deposit(EXAMPLE_EDU, &bag.key(), tar.clone()).await;
+    site.view
+        .deposit(EXAMPLE_EDU, &bag.key(), tar.clone())
+        .await;
 
     let identity = (EXAMPLE_EDU, bag.name());
     assert_preserved(&site.view, identity, &tar, StorageOption::Standard, 1).await;

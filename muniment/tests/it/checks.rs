@@ -179,7 +179,6 @@ async fn assert_deposit_record(view: &View, identifier: &str, item: &Value, kept
 /// Asserts that a rejected or cancelled item left nothing but its tar and its note.
 pub(crate) async fn assert_nothing_kept(view: &View, institution: &str, key: &str, tar: &[u8]) {
     assert_eq!(view.preserved().await, Vec::<String>::new());
-    assert_eq!(view.staged().await, Vec::<String>::new());
     let stored = view
         .s3
         .get_object()

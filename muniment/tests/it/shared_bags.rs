@@ -13,10 +13,26 @@ type Row = (&'static str, &'static [&'static str], &'static str);
 const ROWS: &[Row] = &[
     ("aptrust/example.edu.sample_good.tar", &[], "Standard"),
     ("aptrust/example.edu.tagsample_good.tar", &[], "Standard"),
-    ("aptrust/example.edu.sample_glacier_oh.tar", &[], "Glacier-OH"),
-    ("aptrust/example.edu.sample_glacier_or.tar", &[], "Glacier-OR"),
-    ("aptrust/example.edu.sample_glacier_va.tar", &[], "Glacier-VA"),
-    ("aptrust/example.edu.sample_wrong_folder_name.tar", &[], "Standard"),
+    (
+        "aptrust/example.edu.sample_glacier_oh.tar",
+        &[],
+        "Glacier-OH",
+    ),
+    (
+        "aptrust/example.edu.sample_glacier_or.tar",
+        &[],
+        "Glacier-OR",
+    ),
+    (
+        "aptrust/example.edu.sample_glacier_va.tar",
+        &[],
+        "Glacier-VA",
+    ),
+    (
+        "aptrust/example.edu.sample_wrong_folder_name.tar",
+        &[],
+        "Standard",
+    ),
     (
         "aptrust/example.edu.fetchtxt.tar",
         &["Bag has fetch.txt file which profile does not allow"],
@@ -70,7 +86,11 @@ const ROWS: &[Row] = &[
         "",
     ),
     ("btr/test.edu.btr_good_sha256.tar", &[], "Standard"),
-    ("btr/test.edu.btr-glacier-deep-oh.tar", &[], "Glacier-Deep-OH"),
+    (
+        "btr/test.edu.btr-glacier-deep-oh.tar",
+        &[],
+        "Glacier-Deep-OH",
+    ),
     (
         "btr/test.edu.btr_bad_checksums.tar",
         &["doesn't match manifest checksum"],
@@ -79,11 +99,18 @@ const ROWS: &[Row] = &[
 ];
 
 fn institution_of(bag: &str) -> &'static str {
-    if bag.starts_with("btr/") { TEST_EDU } else { EXAMPLE_EDU }
+    if bag.starts_with("btr/") {
+        TEST_EDU
+    } else {
+        EXAMPLE_EDU
+    }
 }
 
 fn key_of(bag: &Path) -> String {
-    bag.file_name().expect("a name").to_string_lossy().into_owned()
+    bag.file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +130,11 @@ async fn every_shared_bag_ends_as_its_readme_says() {
     for (bag, texts, option) in ROWS {
         let item = site.view.ending_of(&key_of(Path::new(bag))).await;
         let note = item["note"].as_str().unwrap_or_default();
-        let expected = if texts.is_empty() { "Success" } else { "Failed" };
+        let expected = if texts.is_empty() {
+            "Success"
+        } else {
+            "Failed"
+        };
         assert_eq!(item["status"], expected, "{bag}: {item:#}");
         for text in *texts {
             assert!(note.contains(text), "{bag}: {note}");

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_open_item_at_reingest_check_goes_first_and_a_holder_keeps_its_turn() {
+    fn the_oldest_open_item_at_reingest_check_goes_first() {
         let me = item(10, 5, Stage::ReingestCheck);
         let rows = [
             ("alone", me, vec![], 10),
@@ -113,6 +113,17 @@ mod tests {
                 vec![item(9, 4, Stage::Validate)],
                 10,
             ),
+        ];
+
+        for (name, asking, others, expected) in rows {
+            assert_eq!(holder(&asking, &others), WorkItemId(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_has_the_turn_or_works_on_the_object_is_waited_for() {
+        let me = item(10, 5, Stage::ReingestCheck);
+        let rows = [
             (
                 "a younger one holds",
                 me,
@@ -145,8 +156,8 @@ mod tests {
             ),
         ];
 
-        for (name, me, others, expected) in rows {
-            assert_eq!(holder(&me, &others), WorkItemId(expected), "{name}");
+        for (name, asking, others, expected) in rows {
+            assert_eq!(holder(&asking, &others), WorkItemId(expected), "{name}");
         }
     }
 }

@@ -115,7 +115,7 @@ async fn what_identifies_an_upload_stays_and_the_object_is_filled_in_once() {
         site.client().update_work_item(&wanted).await
     };
 
-    let renamed = change(|item| item.name.insert(0, 'x')).await;
+    let renamed = change(|wanted| wanted.name.insert(0, 'x')).await;
     let mut filled = site.client().work_item(item.id).await.unwrap().unwrap();
     filled.intellectual_object_id = object.id;
     let filled = site.client().update_work_item(&filled).await.unwrap();

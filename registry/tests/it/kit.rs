@@ -57,7 +57,7 @@ impl Site {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(START_MICROS)));
-        let shared: Arc<dyn Clock> = clock.clone();
+        let shared: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
         let registry = Registry::open(folder.path().join("registry.db"), shared)
             .await
             .unwrap();
@@ -78,10 +78,10 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut server = JoinSet::new();
-        let served = registry.clone();
+        let serving = registry.clone();
         server.spawn(async move {
             let stop = CancellationToken::new();
-            served.serve(listener, stop).await.unwrap();
+            serving.serve(listener, stop).await.unwrap();
         });
         Self {
             registry,
@@ -228,7 +228,14 @@ pub(crate) fn file(object: &IntellectualObject, path: &str, seed: u128) -> Gener
         )
     };
     let uuid = derive("file");
-    let digits = |count: usize| uuid.simple().to_string().repeat(4)[..count].to_owned();
+    let digits = |count: usize| -> String {
+        uuid.simple()
+            .to_string()
+            .chars()
+            .cycle()
+            .take(count)
+            .collect()
+    };
     let checksums: Vec<_> = [("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128)]
         .into_iter()
         .map(|(algorithm, count)| {

@@ -104,8 +104,8 @@ async fn prefixes_ignore_case_and_mean_what_they_say() {
         let path = format!("/admin-api/v3/objects?identifier__starts_with={prefix}");
         assert_eq!(site.get(&path).await.1["count"], expected, "{prefix}");
     }
-    let rows = [("EXAMPLE", 1), ("of", 2), ("%25", 0), ("_", 0)];
-    for (part, expected) in rows {
+    let parts = [("EXAMPLE", 1), ("of", 2), ("%25", 0), ("_", 0)];
+    for (part, expected) in parts {
         let path = format!("/admin-api/v3/institutions?name__contains={part}");
         assert_eq!(site.get(&path).await.1["count"], expected, "{part}");
     }

@@ -98,7 +98,7 @@ fn played(
         expected,
         item: Some(item(status, note)),
         object: stored_as.map(object),
-        files_seen: None,
+        tar_files: None,
         tar_bytes: 10_240,
         took: Duration::from_secs(1),
     }

@@ -72,7 +72,7 @@ impl Service {
             trailers: req.trailing_headers,
         };
         let input = req.input;
-        let about = match self.admit_put(&input).await {
+        let about = match self.admit_put(&input, &arrival.headers).await {
             Ok(about) => about,
             Err(fault) => {
                 intake::drain(arrival.body).await;
@@ -109,8 +109,9 @@ impl Service {
         Ok(output)
     }
 
-    /// What can be refused before the body is read.
-    async fn admit_put(&self, input: &PutObjectInput) -> Result<About, Fault> {
+    /// What can be refused before the body is read. That a small body has no bucket is for the writer
+    /// to say: it looks anyway.
+    async fn admit_put(&self, input: &PutObjectInput, headers: &HeaderMap) -> Result<About, Fault> {
         limits::check_key(&input.key)?;
         let unsupported = [
             (input.tagging.is_some(), "a tag"),
@@ -122,7 +123,9 @@ impl Service {
             return Err(Fault::Unsupported(what));
         }
         let about = about_of!(input);
-        self.store.require_bucket(&input.bucket).await?;
+        if body_length(headers)? > intake::INLINE_MAX {
+            self.store.require_bucket(&input.bucket).await?;
+        }
         Ok(about)
     }
 

@@ -2,6 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use s3s::dto::ETagCondition;
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
 
 use super::StoreFault;
 use super::rows::{About, Place, checksum_words, column};
@@ -10,11 +14,29 @@ use crate::blobs::BlobId;
 use crate::conditions::{WriteConditions, check_write};
 use crate::intake::NewBytes;
 use crate::multipart::Content;
-use s3s::dto::ETagCondition;
 
 /// A new version of a key is at least this much younger than the one it replaces, so that the two
 /// can be told apart in listings, which show milliseconds.
 const YOUNGER_MICROS: i64 = 1000;
+
+/// Binds: see [`bind_blob`].
+macro_rules! insert_blob {
+    () => {
+        "INSERT INTO blobs (id, refs, place, size, body) VALUES (?, 1, ?, ?, ?)"
+    };
+}
+
+/// Binds: see [`bind_object`].
+macro_rules! insert_object {
+    () => {
+        "INSERT OR REPLACE INTO objects
+             (bucket, key, etag, size, modified_micros, storage_class, blob, crc64nvme,
+              checksum_algorithm, checksum_value, about)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    };
+}
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// What is about to be under a key.
 pub(crate) struct NewObject {
@@ -44,9 +66,7 @@ impl Change for PutObject {
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreFault> {
         let current = batch.admit(&self.object).await?;
-        let size_bytes = self.object.content.size_bytes;
-        batch.insert_blob(&self.bytes, size_bytes).await?;
-        batch.place(&self.object, self.bytes.id(), current).await
+        batch.place_new(&self.object, &self.bytes, current).await
     }
 
     fn committed(&mut self) {
@@ -149,18 +169,28 @@ impl Batch<'_> {
         bytes: &NewBytes,
         size_bytes: u64,
     ) -> Result<(), StoreFault> {
-        let (place, body): (Place, Option<&Bytes>) = match bytes {
-            NewBytes::Inline { body, .. } => (Place::Inline, Some(body)),
-            NewBytes::File(_) => (Place::File, None),
-        };
-        sqlx::query("INSERT INTO blobs (id, refs, place, size, body) VALUES (?, 1, ?, ?, ?)")
-            .bind(bytes.id().0)
-            .bind(place.number())
-            .bind(column(size_bytes))
-            .bind(body.map(AsRef::<[u8]>::as_ref))
+        bind_blob(sqlx::query(insert_blob!()), bytes, size_bytes)
             .execute(&mut *self.connection)
             .await?;
         Ok(())
+    }
+
+    /// Puts new bytes under the key. Returns when. One trip to the database for both rows: at
+    /// thousands of small objects a second, the trips are what it costs.
+    async fn place_new(
+        &mut self,
+        object: &NewObject,
+        bytes: &NewBytes,
+        replaced: Option<Current>,
+    ) -> Result<i64, StoreFault> {
+        let modified_micros = self.time_after(replaced.as_ref());
+        let both = sqlx::query(concat!(insert_blob!(), "; ", insert_object!()));
+        let both = bind_blob(both, bytes, object.content.size_bytes);
+        bind_object(both, object, bytes.id(), modified_micros)?
+            .execute(&mut *self.connection)
+            .await?;
+        self.released.extend(replaced.map(|before| before.blob));
+        Ok(modified_micros)
     }
 
     /// Puts `blob`, which already counts this reference, under the key. Returns when.
@@ -170,35 +200,18 @@ impl Batch<'_> {
         blob: BlobId,
         replaced: Option<Current>,
     ) -> Result<i64, StoreFault> {
-        let modified_micros = match &replaced {
-            Some(before) => self.now_micros.max(before.modified_micros + YOUNGER_MICROS),
-            None => self.now_micros,
-        };
-        let (algorithm, value) = checksum_words(object.content.checksum.as_ref());
-        // An error of the database, so that what this change wrote before is rolled back.
-        let about = serde_json::to_string(&object.about)
-            .map_err(|error| sqlx::Error::Encode(error.into()))?;
-        sqlx::query(
-            "INSERT OR REPLACE INTO objects
-                 (bucket, key, etag, size, modified_micros, storage_class, blob, crc64nvme,
-                  checksum_algorithm, checksum_value, about)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&object.bucket)
-        .bind(object.key.as_bytes())
-        .bind(&object.content.etag)
-        .bind(column(object.content.size_bytes))
-        .bind(modified_micros)
-        .bind(&object.about.storage_class)
-        .bind(blob.0)
-        .bind(object.content.crc64nvme.cast_signed())
-        .bind(algorithm)
-        .bind(value)
-        .bind(about)
-        .execute(&mut *self.connection)
-        .await?;
+        let modified_micros = self.time_after(replaced.as_ref());
+        bind_object(sqlx::query(insert_object!()), object, blob, modified_micros)?
+            .execute(&mut *self.connection)
+            .await?;
         self.released.extend(replaced.map(|before| before.blob));
         Ok(modified_micros)
+    }
+
+    fn time_after(&self, replaced: Option<&Current>) -> i64 {
+        replaced.map_or(self.now_micros, |before| {
+            self.now_micros.max(before.modified_micros + YOUNGER_MICROS)
+        })
     }
 
     async fn delete(
@@ -224,4 +237,40 @@ impl Batch<'_> {
         self.released.extend(released.map(BlobId));
         Ok(())
     }
+}
+
+fn bind_blob<'q>(statement: Statement<'q>, bytes: &'q NewBytes, size_bytes: u64) -> Statement<'q> {
+    let (place, body): (Place, Option<&Bytes>) = match bytes {
+        NewBytes::Inline { body, .. } => (Place::Inline, Some(body)),
+        NewBytes::File(_) => (Place::File, None),
+    };
+    statement
+        .bind(bytes.id().0)
+        .bind(place.number())
+        .bind(column(size_bytes))
+        .bind(body.map(AsRef::<[u8]>::as_ref))
+}
+
+/// An error is one of the database, so that what the change wrote before is rolled back.
+fn bind_object<'q>(
+    statement: Statement<'q>,
+    object: &'q NewObject,
+    blob: BlobId,
+    modified_micros: i64,
+) -> Result<Statement<'q>, sqlx::Error> {
+    let (algorithm, value) = checksum_words(object.content.checksum.as_ref());
+    let about =
+        serde_json::to_string(&object.about).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    Ok(statement
+        .bind(&object.bucket)
+        .bind(object.key.as_bytes())
+        .bind(&object.content.etag)
+        .bind(column(object.content.size_bytes))
+        .bind(modified_micros)
+        .bind(&object.about.storage_class)
+        .bind(blob.0)
+        .bind(object.content.crc64nvme.cast_signed())
+        .bind(algorithm)
+        .bind(value)
+        .bind(about))
 }

@@ -99,10 +99,10 @@ async fn every_algorithm_is_accepted_and_returned() {
             (&put.checksum_sha1, &get.checksum_sha1),
             (&put.checksum_sha256, &get.checksum_sha256),
         ];
-        let present = asked.iter().filter(|(put, _)| put.is_some()).count();
+        let present = asked.iter().filter(|(told, _)| told.is_some()).count();
         let expected = usize::from(algorithm != ChecksumAlgorithm::Crc64Nvme);
         assert_eq!(present, expected, "{algorithm}");
-        assert!(asked.iter().all(|(put, get)| put == get), "{algorithm}");
+        assert!(asked.iter().all(|(told, kept)| told == kept), "{algorithm}");
         assert_eq!(get.checksum_crc64_nvme, Some(crc64nvme(&body)));
         // The SDK compares the body with the checksum it was given.
         assert_eq!(get.body.collect().await.unwrap().to_vec(), body);

@@ -6,6 +6,9 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, CompletedPart, MetadataDirective, StorageClass,
 };
 
+use base64::Engine as _;
+use sha2::Digest as _;
+
 use crate::kit::{
     BUCKET, Endpoint, MIB, bytes, code, crc64nvme, files, md5_etag, start, status, until_files,
 };
@@ -30,7 +33,7 @@ async fn a_copy_has_the_bytes_and_says_what_it_was_told_to() {
             copy.copy_source(format!("{BUCKET}/source"))
         };
 
-        let kept = copy("kept")
+        let copied = copy("kept")
             .send()
             .await
             .unwrap()
@@ -45,8 +48,8 @@ async fn a_copy_has_the_bytes_and_says_what_it_was_told_to() {
             .await
             .unwrap();
 
-        assert_eq!(kept.e_tag, Some(md5_etag(&body)));
-        assert_eq!(kept.checksum_crc64_nvme, Some(crc64nvme(&body)));
+        assert_eq!(copied.e_tag, Some(md5_etag(&body)));
+        assert_eq!(copied.checksum_crc64_nvme, Some(crc64nvme(&body)));
         let kept = endpoint.client.head_object().bucket(BUCKET).key("kept");
         let kept = kept
             .checksum_mode(ChecksumMode::Enabled)
@@ -54,12 +57,12 @@ async fn a_copy_has_the_bytes_and_says_what_it_was_told_to() {
             .await
             .unwrap();
         assert_eq!(kept.content_type.as_deref(), Some("text/x-source"));
-        assert_eq!(kept.metadata.unwrap().get("bag").unwrap(), "source");
+        assert_eq!(kept.metadata.unwrap()["bag"], "source");
         assert_eq!(kept.checksum_crc64_nvme, Some(crc64nvme(&body)));
         let replaced = endpoint.client.head_object().bucket(BUCKET).key("replaced");
         let replaced = replaced.send().await.unwrap();
         assert_eq!(replaced.content_type.as_deref(), Some("text/x-replaced"));
-        assert_eq!(replaced.metadata.unwrap().get("bag").unwrap(), "replaced");
+        assert_eq!(replaced.metadata.unwrap()["bag"], "replaced");
         assert_eq!(replaced.storage_class, Some(StorageClass::DeepArchive));
         endpoint.delete("source").await;
         assert_eq!(endpoint.get("kept").await, Some(body.clone()));
@@ -140,8 +143,6 @@ async fn a_copy_gets_the_checksum_it_asks_for() {
         .copy_object_result
         .unwrap();
 
-    use base64::Engine as _;
-    use sha2::Digest as _;
     let sha256 = sha2::Sha256::digest(parts.concat());
     let expected = base64::engine::general_purpose::STANDARD.encode(sha256);
     assert_eq!(result.checksum_sha256, Some(expected));
@@ -176,10 +177,10 @@ async fn ranges_of_a_tar_become_objects_without_moving() {
     let parts = [one.e_tag, two.e_tag];
     let parts: Vec<CompletedPart> = (1..)
         .zip(parts)
-        .map(|(number, etag)| {
+        .map(|(number, tag)| {
             CompletedPart::builder()
                 .part_number(number)
-                .set_e_tag(etag)
+                .set_e_tag(tag)
                 .build()
         })
         .collect();

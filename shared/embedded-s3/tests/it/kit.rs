@@ -200,7 +200,6 @@ pub(crate) async fn until_files(folder: &Path, count: usize) {
             polls.tick().await;
         }
     });
-    if waited.await.is_err() {
-        panic!("{} files, expected {count}", files(folder).len());
-    }
+    let settled = waited.await.is_ok();
+    assert!(settled, "{} files, not {count}", files(folder).len());
 }

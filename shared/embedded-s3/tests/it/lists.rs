@@ -116,13 +116,13 @@ async fn names_that_xml_cannot_carry_can_be_had_escaped() {
 async fn list_all(endpoint: &Endpoint) -> (Vec<(String, String)>, usize) {
     let mut listed = Vec::new();
     let mut pages = 0;
-    let mut paged = endpoint
+    let mut listing = endpoint
         .client
         .list_objects_v2()
         .bucket(BUCKET)
         .into_paginator()
         .send();
-    while let Some(page) = paged.next().await {
+    while let Some(page) = listing.next().await {
         pages += 1;
         let contents = page.unwrap().contents.unwrap_or_default();
         listed.extend(

@@ -1,5 +1,10 @@
 //! The endpoint as a client sees it: the real SDK, over HTTP, against a folder of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the lint knows test functions, not the helpers beside them"
+)]
+
 mod checksums;
 mod conditions;
 mod copies;

@@ -49,8 +49,8 @@ async fn an_object_comes_back_with_all_that_was_said_about_it() {
     assert_eq!(head.content_language.as_deref(), Some("en-GB"));
     assert_eq!(head.storage_class, Some(StorageClass::Glacier));
     let metadata = head.metadata.unwrap();
-    assert_eq!(metadata.get("institution").unwrap(), "test.edu");
-    assert_eq!(metadata.get("bag").unwrap(), "a b  c");
+    assert_eq!(metadata["institution"], "test.edu");
+    assert_eq!(metadata["bag"], "a b  c");
     assert_eq!(endpoint.get("k").await, Some(body));
 }
 

@@ -51,7 +51,7 @@ async fn parts_become_one_object() {
     assert_eq!(head.e_tag, Some(etag));
     assert_eq!(head.checksum_crc64_nvme, Some(crc64nvme(&whole)));
     assert_eq!(head.content_type.as_deref(), Some("text/x-test"));
-    assert_eq!(head.metadata.unwrap().get("bag").unwrap(), "one");
+    assert_eq!(head.metadata.unwrap()["bag"], "one");
     assert_eq!(endpoint.get("k").await, Some(whole));
     until_files(endpoint.folder.path(), 2).await;
 
