@@ -171,7 +171,7 @@ async fn assert_deposit_record(view: &View, identifier: &str, item: &Value, kept
     let end: Value = serde_json::from_str(last).expect("the end line");
     assert_eq!(end["line"], "end");
     assert_eq!(end["files"], kept as u64);
-    let summed: String = before.iter().map(|line| format!("{line}\n")).collect();
+    let summed = before.join("\n") + "\n";
     let sha256 = muniment_digest::digest(summed.as_bytes()).hex(Algorithm::Sha256);
     assert_eq!(end["sha256"], sha256);
 }

@@ -70,22 +70,22 @@ fn bags() -> Vec<(BagBuilder, Vec<u8>)> {
 async fn ten_ingests_survive_a_kill_in_their_middle() {
     let folder = tempfile::tempdir().expect("a folder");
     let bags = bags();
-    let (up, view) = Up::start(folder.path()).await;
+    let (first, before) = Up::start(folder.path()).await;
     for (bag, tar) in &bags {
-        view.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
+        before.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
     }
-    view.ending_of("bag-0.tar").await;
+    before.ending_of("bag-0.tar").await;
 
-    drop(up);
-    let (up, view) = Up::start(folder.path()).await;
+    drop(first);
+    let (second, after) = Up::start(folder.path()).await;
 
     for (bag, tar) in &bags {
         let manifests = bag.payload_manifest_count();
         let identity = (TEST_EDU, bag.name());
-        assert_preserved(&view, identity, tar, StorageOption::Standard, manifests).await;
+        assert_preserved(&after, identity, tar, StorageOption::Standard, manifests).await;
     }
-    assert_nothing_doubled(&view, &bags).await;
-    drop(up);
+    assert_nothing_doubled(&after, &bags).await;
+    drop(second);
 }
 
 /// Every preserved object belongs to a file, and every upload has one item.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
 /// Long enough for a busy machine; a test that reaches it has found a bag that never ends.
-const ENDING_WITHIN: Duration = Duration::from_secs(120);
+const ENDING_WITHIN: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) const TEST_EDU: &str = "test.edu";

@@ -94,11 +94,15 @@ impl Store {
             folder: folder.to_owned(),
             source,
         };
-        let made = root.clone();
-        spawn_blocking(move || std::fs::create_dir_all(made))
-            .await
-            .map_err(|join| io_error(join.into()))?
-            .map_err(io_error)?;
+        let (made, above) = (root.clone(), folder.to_owned());
+        spawn_blocking(move || {
+            std::fs::create_dir_all(made)?;
+            File::open(above)?.sync_all()
+        })
+        .await
+        .map_err(std::io::Error::from)
+        .flatten()
+        .map_err(io_error)?;
         let lock = lock(folder).await?;
 
         let options = options(&folder.join("index.sqlite"));

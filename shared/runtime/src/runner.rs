@@ -53,6 +53,16 @@ pub struct Services {
     pub stop: CancellationToken,
 }
 
+impl Services {
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    pub fn work(&self) -> Arc<dyn WorkStore> {
+        Arc::clone(&self.work)
+    }
+}
+
 /// Runs one worker's jobs.
 pub struct Runner<W> {
     worker: W,

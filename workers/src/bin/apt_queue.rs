@@ -1,7 +1,6 @@
 //! Settings and wiring. The work is in `workers::apt_queue`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use muniment_runtime::{RuntimeSettings, run_sweep_process};
 use workers::apt_queue::{AptQueue, PERIOD};
@@ -24,7 +23,7 @@ fn main() -> ExitCode {
     run_sweep_process(PERIOD, async |_settings: &Settings, services| {
         Ok(AptQueue {
             registry: services.registry.clone(),
-            work: Arc::clone(&services.work),
+            work: services.work(),
         })
     })
 }

@@ -1,7 +1,6 @@
 //! Settings and wiring. The work is in `workers::ingest_pre_fetch`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use muniment_objects::{Connections, ReceivingSettings, StagingSettings};
 use muniment_runtime::{RuntimeSettings, run_worker};
@@ -32,7 +31,7 @@ fn main() -> ExitCode {
             receiving: settings.receiving.connect(&s3),
             staging: settings.staging.connect(&s3),
             namespace: services.registry.installation().await?.namespace,
-            clock: Arc::clone(&services.clock),
+            clock: services.clock(),
         })
     })
 }

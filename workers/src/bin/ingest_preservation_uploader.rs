@@ -1,7 +1,6 @@
 //! Settings and wiring. The work is in `workers::ingest_preservation_uploader`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use muniment_objects::{Connections, PreservationSettings, ReceivingSettings, StagingSettings};
 use muniment_runtime::{Batched, RuntimeSettings, run_worker};
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
             staging: settings.staging.connect(&s3),
             preservation: settings.preservation.connect(&s3)?,
             namespace: services.registry.installation().await?.namespace,
-            clock: Arc::clone(&services.clock),
+            clock: services.clock(),
         }))
     })
 }

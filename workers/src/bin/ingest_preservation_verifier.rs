@@ -1,7 +1,6 @@
 //! Settings and wiring. The work is in `workers::ingest_preservation_verifier`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use muniment_objects::{Connections, PreservationSettings};
 use muniment_runtime::{Batched, RuntimeSettings, run_worker};
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
         Ok(Batched(IngestPreservationVerifier {
             preservation: settings.preservation.connect(&s3)?,
             namespace: services.registry.installation().await?.namespace,
-            clock: Arc::clone(&services.clock),
+            clock: services.clock(),
         }))
     })
 }

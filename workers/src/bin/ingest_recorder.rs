@@ -1,7 +1,6 @@
 //! Settings and wiring. The work is in `workers::ingest_recorder`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use muniment_objects::{Connections, PreservationSettings, RecordsSettings};
 use muniment_runtime::{Batched, RuntimeSettings, run_worker};
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
             preservation: settings.preservation.connect(&s3)?,
             records: settings.records.connect(&s3),
             namespace: services.registry.installation().await?.namespace,
-            clock: Arc::clone(&services.clock),
+            clock: services.clock(),
         }))
     })
 }
