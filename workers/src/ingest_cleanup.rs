@@ -11,17 +11,19 @@
 //! It cannot touch preservation storage.
 
 use async_trait::async_trait;
-use muniment_model::{KeyPrefix, Queue, Status};
-use muniment_objects::{ReceivingBuckets, StagingBucket, StorageError};
+use muniment_model::{KeyPrefix, ObjectIdentifier, Queue, Status, bag_name_of};
+use muniment_objects::{ReceivingBuckets, RecordsBucket, StagingBucket, StorageError};
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{Final, Job, JobError, JobSpec, Step, Worker};
 
+use crate::ingest_recorder::deposit_record::key_of;
 use crate::upload::{self, Upload};
 
 pub struct IngestCleanup {
     pub registry: RegistryClient,
     pub receiving: ReceivingBuckets,
     pub staging: StagingBucket,
+    pub records: RecordsBucket,
 }
 
 #[async_trait]
@@ -86,11 +88,10 @@ impl IngestCleanup {
                 "the registry holds no object of this item. Requeue the item at Record.",
             ));
         }
-        // Without records there is nothing to compare: Cleanup began before, and they were the
-        // last thing to go.
         let object = job.work.object(job.item_id()).await?;
         let Some(saved) = object.and_then(|object| object.saved) else {
-            return Err(JobError::RecordsLost);
+            self.require_deposit_record(job).await?;
+            return Ok(object_id);
         };
         let files = u64::try_from(recorded.files).unwrap_or_default();
         let copies = u64::try_from(recorded.storage_records).unwrap_or_default();
@@ -102,6 +103,19 @@ impl IngestCleanup {
             )));
         }
         Ok(object_id)
+    }
+
+    /// Where the work records are lost there is nothing to count with. The deposit record is the
+    /// last thing that Record writes: if it is there, so is everything else.
+    async fn require_deposit_record(&self, job: &Job) -> Result<(), JobError> {
+        let item = &job.item;
+        let bag_name = bag_name_of(&item.name).unwrap_or(&item.name);
+        let identifier = ObjectIdentifier::new(&item.institution_identifier, bag_name);
+        match self.records.head(&key_of(&identifier, item.id)?).await {
+            Ok(_) => Ok(()),
+            Err(StorageError::NotFound { .. }) => Err(JobError::RecordsLost),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn clean_staging(&self, job: &Job) -> Result<(), JobError> {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Algorithm, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Queue, Stage,
-    StorageTarget,
+    Algorithm, BatchNumber, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
+    Queue, Stage, StorageTarget,
 };
 use muniment_objects::{
     CopyOrder, PreservationBuckets, ReceivingBuckets, StagingBucket, StorageError, user_metadata,
@@ -50,7 +50,12 @@ impl BatchWorker for IngestPreservationUploader {
 
     async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
         if object.storing_since.is_none() {
-            upload::require_same(&self.receiving, &job.item).await?;
+            let same = upload::require_same(&self.receiving, &job.item).await;
+            if let Err(replaced) = same
+                && !self.has_stored(job, object).await?
+            {
+                return Err(replaced);
+            }
             object.storing_since = Some(self.clock.now());
         }
         Ok(Work::AllBatches)
@@ -107,6 +112,46 @@ impl IngestPreservationUploader {
             });
         }
         Ok(())
+    }
+
+    /// Whether an attempt of this item whose records were lost has stored anything already: then
+    /// the item is past the point of no return. Asked only about an upload that is gone.
+    async fn has_stored(&self, job: &Job, object: &ObjectRecord) -> Result<bool, JobError> {
+        let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
+        for number in (0..batches).map(BatchNumber) {
+            for file in job.work.files(job.item_id(), number).await? {
+                job.checkpoint()?;
+                if self.has_copy(job, object, &file).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    async fn has_copy(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        file: &FileRecord,
+    ) -> Result<bool, JobError> {
+        let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
+            return Ok(false);
+        };
+        let sha256 = digests.hex(Algorithm::Sha256);
+        let uuid = self.namespace.file_uuid(job.item_id(), &file.path, &sha256);
+        for target in object.storage_option().targets() {
+            match self
+                .preservation
+                .head(*target, &ObjectKey::from(uuid))
+                .await
+            {
+                Ok(_) => return Ok(true),
+                Err(StorageError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
     }
 
     fn order(

@@ -86,11 +86,9 @@ impl IngestPreservationVerifier {
             Ok(()) => Ok(()),
             Err(CopyFault::Unanswered(error)) => Err(error.into()),
             Err(CopyFault::Stopped) => Err(JobError::Stopped),
-            Err(
-                fault @ (CopyFault::Unmade { .. }
-                | CopyFault::Missing { .. }
-                | CopyFault::Differs { .. }),
-            ) => {
+            // The record is older than the stage: the work store lost its last moments.
+            Err(CopyFault::Unmade) => Err(JobError::RecordsLost),
+            Err(fault @ (CopyFault::Missing { .. } | CopyFault::Differs { .. })) => {
                 let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
                 faults.push(fault.to_string());
                 Ok(())
@@ -109,11 +107,7 @@ impl IngestPreservationVerifier {
             return Ok(());
         };
         if file.copies.len() != wanted {
-            return Err(CopyFault::Unmade {
-                path: file.path.clone(),
-                made: file.copies.len(),
-                wanted,
-            });
+            return Err(CopyFault::Unmade);
         }
         let sha256 = digests.hex(Algorithm::Sha256);
         let key = ObjectKey::from(self.namespace.file_uuid(job.item_id(), &file.path, &sha256));
@@ -202,12 +196,8 @@ fn or_halt(mut faults: Vec<String>) -> Result<(), JobError> {
 
 #[derive(Debug, thiserror::Error)]
 enum CopyFault {
-    #[error("{path}: {made} copies were made, {wanted} are wanted")]
-    Unmade {
-        path: String,
-        made: usize,
-        wanted: usize,
-    },
+    #[error("the record does not name every copy")]
+    Unmade,
     #[error("{target} has no copy of {path}, but one was stored")]
     Missing {
         path: String,

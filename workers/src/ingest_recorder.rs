@@ -24,7 +24,7 @@ use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
 
 use crate::premis::{Events, Kept};
 
-mod deposit_record;
+pub(crate) mod deposit_record;
 
 const ACTIVE: &str = "A";
 
@@ -163,16 +163,13 @@ impl IngestRecorder {
         })
     }
 
-    /// Where the copies of a file are. Every one must have been confirmed.
+    /// Where the copies of a file are. One that was not confirmed means that the record is older
+    /// than the stage: the work store lost its last moments.
     fn urls(&self, file: &FileRecord, key: &ObjectKey) -> Result<Vec<String>, JobError> {
         let mut urls = Vec::new();
         for copy in &file.copies {
             if copy.verified_at.is_none() {
-                return Err(JobError::halt(format!(
-                    "the copy of {} in {} was never confirmed. Requeue the item at Storage \
-                     Validation.",
-                    file.path, copy.target
-                )));
+                return Err(JobError::RecordsLost);
             }
             urls.push(self.preservation.url(copy.target, key)?);
         }

@@ -80,6 +80,19 @@ impl BatchWorker for IngestStagingUploader {
     }
 }
 
+/// What the loss of both the staged file and the upload means.
+fn upload_gone(job: &Job, object: &ObjectRecord, path: &str) -> JobError {
+    if object.storing_since.is_some() {
+        return JobError::halt(format!(
+            "{path} is no longer in staging, and its upload is gone, after copies of other files \
+             were stored. Upload the same bag again, then cancel this item."
+        ));
+    }
+    JobError::Cancel {
+        note: upload::replaced_note(&job.item, None),
+    }
+}
+
 impl IngestStagingUploader {
     async fn stage_again(
         &self,
@@ -110,9 +123,7 @@ impl IngestStagingUploader {
                 Ok(())
             }
             Err(StorageError::Superseded { .. } | StorageError::NotFound { .. }) => {
-                Err(JobError::Cancel {
-                    note: upload::replaced_note(&job.item, None),
-                })
+                Err(upload_gone(job, object, &file.path))
             }
             Err(error) => Err(error.into()),
         }

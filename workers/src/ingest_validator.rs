@@ -160,9 +160,14 @@ impl IngestValidator {
         for partition in Partition::plan(check.received.files, JOIN_BYTES) {
             let mut join =
                 ManifestJoin::new(check.object, check.policy, &check.manifests, partition, key);
+            let mut files = 0;
             for number in (0..check.received.batches).map(BatchNumber) {
                 check.job.checkpoint()?;
-                add_batch(check, number, &mut join, findings).await?;
+                files += add_batch(check, number, &mut join, findings).await?;
+            }
+            // Records of ours that are missing must not look like files missing from the bag.
+            if files != check.received.files {
+                return Err(JobError::RecordsLost);
             }
             for manifest in &check.manifests {
                 self.add_manifest(check, manifest, &mut join, findings)
@@ -198,13 +203,14 @@ impl IngestValidator {
     }
 }
 
-/// Adds the files of one batch, and marks those that repeat an earlier member.
+/// Adds the files of one batch, and marks those that repeat an earlier member. Answers how many
+/// files the batch holds.
 async fn add_batch(
     check: &Check<'_>,
     number: BatchNumber,
     join: &mut ManifestJoin,
     findings: &mut Findings,
-) -> Result<(), JobError> {
+) -> Result<u64, JobError> {
     let job = check.job;
     let mut files = job.work.files(job.item_id(), number).await?;
     let mut repeated = BTreeSet::new();
@@ -213,16 +219,17 @@ async fn add_batch(
             repeated.insert(file.tar_offset);
         }
     }
+    let count = files.iter().filter(|file| file.digests.is_some()).count() as u64;
     if repeated.is_empty() {
-        return Ok(());
+        return Ok(count);
     }
     for file in &mut files {
         file.repeated |= repeated.contains(&file.tar_offset);
     }
-    Ok(job
-        .work
+    job.work
         .put_files(&job.lease, number, 0, &files, None)
-        .await?)
+        .await?;
+    Ok(count)
 }
 
 fn add_file(file: &FileRecord, join: &mut ManifestJoin, findings: &mut Findings) -> Placed {

@@ -124,6 +124,7 @@ impl Crew<'_> {
             registry: parts.services.registry.clone(),
             receiving: parts.receiving.clone(),
             staging: parts.staging.clone(),
+            records: parts.records.clone(),
         };
         self.worker(cleanup, JOBS);
     }

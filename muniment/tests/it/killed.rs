@@ -14,6 +14,9 @@ use crate::site::{TEST_EDU, View};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const BAGS: u64 = 10;
+/// Together they last about as long as the ten ingests, so that kills fall into every stage.
+const KILLS: u32 = 12;
+const LIFE: Duration = Duration::from_millis(120);
 
 /// A `muniment up` of its own process, killed when dropped.
 struct Up(Child);
@@ -86,6 +89,35 @@ async fn ten_ingests_survive_a_kill_in_their_middle() {
     }
     assert_nothing_doubled(&after, &bags).await;
     drop(second);
+}
+
+/// Kills during the recovery from kills: each start gets a little further than the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn ingests_survive_being_killed_again_and_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bags = bags();
+    let (first, view) = Up::start(folder.path()).await;
+    for (bag, tar) in &bags {
+        view.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
+    }
+    drop(first);
+
+    for n in 1..=KILLS {
+        let (up, _) = Up::start(folder.path()).await;
+        let mut life = interval(LIFE * n);
+        life.tick().await;
+        life.tick().await;
+        drop(up);
+    }
+    let (last, after) = Up::start(folder.path()).await;
+
+    for (bag, tar) in &bags {
+        let manifests = bag.payload_manifest_count();
+        let identity = (TEST_EDU, bag.name());
+        assert_preserved(&after, identity, tar, StorageOption::Standard, manifests).await;
+    }
+    assert_nothing_doubled(&after, &bags).await;
+    drop(last);
 }
 
 /// Every preserved object belongs to a file, and every upload has one item.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use muniment_objects::{Connections, ReceivingSettings, StagingSettings};
+use muniment_objects::{Connections, ReceivingSettings, RecordsSettings, StagingSettings};
 use muniment_runtime::{RuntimeSettings, run_worker};
 use workers::ingest_cleanup::IngestCleanup;
 
@@ -16,6 +16,8 @@ struct Settings {
     receiving: ReceivingSettings,
     #[command(flatten)]
     staging: StagingSettings,
+    #[command(flatten)]
+    records: RecordsSettings,
 }
 
 impl AsRef<RuntimeSettings> for Settings {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             registry: services.registry.clone(),
             receiving: settings.receiving.connect(&s3),
             staging: settings.staging.connect(&s3),
+            records: settings.records.connect(&s3),
         })
     })
 }

@@ -39,6 +39,46 @@ pub(super) struct Passed {
     pub(super) crc64nvme: Crc64Nvme,
 }
 
+/// Where an earlier attempt left off, and the records of the batch it was filling.
+pub(super) struct SoFar {
+    pub(super) checkpoint: Checkpoint,
+    files: Vec<FileRecord>,
+}
+
+impl SoFar {
+    /// `None` begins at the start of the tar: there is no checkpoint, or the records it speaks of
+    /// are not all there.
+    pub(super) async fn load(job: &Job) -> Result<Option<Self>, JobError> {
+        let Some(checkpoint) = job.work.checkpoint(job.item_id()).await? else {
+            return Ok(None);
+        };
+        let mut files = job.work.files(job.item_id(), checkpoint.batch).await?;
+        let wanted = checkpoint.in_batch as usize;
+        if files.len() < wanted {
+            job.work.clear_records(&job.lease).await?;
+            return Ok(None);
+        }
+        files.truncate(wanted);
+        Ok(Some(Self { checkpoint, files }))
+    }
+
+    fn nothing() -> Self {
+        let so_far = nothing_received();
+        Self {
+            checkpoint: Checkpoint {
+                schema: SCHEMA_VERSION,
+                tar_offset: 0,
+                batch: BatchNumber(0),
+                in_batch: 0,
+                crc64nvme: so_far.crc64nvme,
+                so_far,
+                findings: Findings::default(),
+            },
+            files: Vec::new(),
+        }
+    }
+}
+
 pub(super) struct Ledger<'a> {
     job: &'a Job,
     staging: &'a StagingBucket,
@@ -59,42 +99,23 @@ pub(super) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     /// Continues at `from`, or begins.
-    pub(super) async fn open(
-        job: &'a Job,
-        staging: &'a StagingBucket,
-        from: Option<Checkpoint>,
-    ) -> Result<Self, JobError> {
-        let mut ledger = Self {
+    pub(super) fn open(job: &'a Job, staging: &'a StagingBucket, from: Option<SoFar>) -> Self {
+        let SoFar { checkpoint, files } = from.unwrap_or_else(SoFar::nothing);
+        Self {
             job,
             staging,
             early: BTreeMap::new(),
             next: 0,
-            batch: BatchNumber(0),
-            files: Vec::new(),
-            bytes: 0,
-            written: 0,
-            so_far: nothing_received(),
-            findings: Findings::default(),
-            offset: 0,
-            saved_offset: 0,
+            batch: checkpoint.batch,
+            bytes: files.iter().map(|file| file.size).sum(),
+            written: files.len(),
+            files,
+            so_far: checkpoint.so_far,
+            findings: checkpoint.findings,
+            offset: checkpoint.tar_offset,
+            saved_offset: checkpoint.tar_offset,
             saved_at: Instant::now(),
-        };
-        let Some(from) = from else { return Ok(ledger) };
-        if from.in_batch > 0 {
-            ledger.files = job.work.files(job.item_id(), from.batch).await?;
-            ledger.files.truncate(from.in_batch as usize);
-            if ledger.files.len() < from.in_batch as usize {
-                return Err(JobError::RecordsLost);
-            }
         }
-        ledger.bytes = ledger.files.iter().map(|file| file.size).sum();
-        ledger.written = ledger.files.len();
-        ledger.batch = from.batch;
-        ledger.so_far = from.so_far;
-        ledger.findings = from.findings;
-        ledger.offset = from.tar_offset;
-        ledger.saved_offset = from.tar_offset;
-        Ok(ledger)
     }
 
     /// Takes a member that has passed. `sequence` counts the members of this run from 0.

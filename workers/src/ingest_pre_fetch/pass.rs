@@ -8,15 +8,13 @@ use bytes::{Bytes, BytesMut};
 use muniment_bagit::member::check_identity;
 use muniment_bagit::tar::{EntryKind, Event, Member, TarFault, TarReader};
 use muniment_digest::Crc64;
-use muniment_model::{
-    Checkpoint, FileRecord, FindingCode, Findings, ObjectIdentifier, ObjectRecord, Received,
-};
+use muniment_model::{FileRecord, FindingCode, Findings, ObjectIdentifier, ObjectRecord, Received};
 use muniment_objects::{StorageError, TarStream};
 use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
 
 use super::IngestPreFetch;
-use super::ledger::{Ledger, Passed};
+use super::ledger::{Ledger, Passed, SoFar};
 use super::members::{LargeMember, RANGE_COPY_FROM_BYTES, Stager, begin_record};
 use crate::upload;
 
@@ -34,8 +32,8 @@ pub(super) enum Reading {
 
 impl IngestPreFetch {
     pub(super) async fn read(&self, job: &Job, object: &ObjectRecord) -> Result<Reading, JobError> {
-        let checkpoint = job.work.checkpoint(job.item_id()).await?;
-        let mut pass = Pass::open(self, job, object, checkpoint).await?;
+        let so_far = SoFar::load(job).await?;
+        let mut pass = Pass::open(self, job, object, so_far);
         let result = pass.read_to_end().await;
         match result {
             Ok(()) => pass.close(object).await,
@@ -101,19 +99,17 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    async fn open(
+    fn open(
         worker: &'a IngestPreFetch,
         job: &'a Job,
         object: &ObjectRecord,
-        from: Option<Checkpoint>,
-    ) -> Result<Self, JobError> {
+        from: Option<SoFar>,
+    ) -> Self {
         let tar = &object.tar;
-        let offset = from.as_ref().map_or(0, |at| at.tar_offset);
-        let crc = from
-            .as_ref()
-            .map_or_else(Crc64::new, |at| Crc64::resume(at.crc64nvme));
-        let folder = from
-            .as_ref()
+        let at = from.as_ref().map(|so_far| &so_far.checkpoint);
+        let offset = at.map_or(0, |at| at.tar_offset);
+        let crc = at.map_or_else(Crc64::new, |at| Crc64::resume(at.crc64nvme));
+        let folder = at
             .map(|at| at.so_far.folder.clone())
             .filter(|folder| !folder.is_empty());
         let bucket = worker.receiving.bucket(tar.bucket.clone());
@@ -125,13 +121,13 @@ impl<'a> Pass<'a> {
             tar: tar.clone(),
             copies_ranges: worker.staging.can_copy_from(&bucket),
         };
-        Ok(Self {
+        Self {
             job,
             institution: object.institution.clone(),
             identifier: object.identifier.clone(),
             stream: bucket.read(tar, offset, &job.stop),
             parser: TarReader::resume(tar.size, offset),
-            ledger: Ledger::open(job, &worker.staging, from).await?,
+            ledger: Ledger::open(job, &worker.staging, from),
             stager,
             jobs: JoinSet::new(),
             held: 0,
@@ -140,7 +136,7 @@ impl<'a> Pass<'a> {
             findings: Findings::default(),
             folder,
             crc,
-        })
+        }
     }
 
     async fn read_to_end(&mut self) -> Result<(), Halted> {

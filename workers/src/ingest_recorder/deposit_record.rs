@@ -14,7 +14,8 @@ use std::io::Write;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use muniment_model::{
-    Algorithm, BatchNumber, Copy, FileRecord, Finding, ObjectKey, ObjectRecord, Saved, Tar,
+    Algorithm, BatchNumber, Copy, FileRecord, Finding, ObjectIdentifier, ObjectKey, ObjectRecord,
+    Saved, Tar, WorkItemId,
 };
 use muniment_objects::ObjectWriter;
 use muniment_runtime::{Job, JobError};
@@ -37,7 +38,7 @@ enum Line<'a> {
     Deposit {
         format: u16,
         program: &'static str,
-        work_item: muniment_model::WorkItemId,
+        work_item: WorkItemId,
         object_identifier: &'a str,
         object_id: Option<i64>,
         recorded_at: DateTime<Utc>,
@@ -65,8 +66,11 @@ enum Line<'a> {
 }
 
 /// `<institution>/<bag>/<item>.jsonl.zst`
-fn key_of(object: &ObjectRecord) -> Result<ObjectKey, JobError> {
-    ObjectKey::new(format!("{}/{}.jsonl.zst", object.identifier, object.item))
+pub(crate) fn key_of(
+    identifier: &ObjectIdentifier,
+    item: WorkItemId,
+) -> Result<ObjectKey, JobError> {
+    ObjectKey::new(format!("{identifier}/{item}.jsonl.zst"))
         .map_err(|fault| JobError::halt(format!("no key for the deposit record: {fault}")))
 }
 
@@ -77,7 +81,11 @@ pub(super) async fn write(
     object: &ObjectRecord,
 ) -> Result<Saved, JobError> {
     let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
-    let mut lines = Lines::open(recorder.records.writer(&key_of(object)?))?;
+    let mut lines = Lines::open(
+        recorder
+            .records
+            .writer(&key_of(&object.identifier, object.item)?),
+    )?;
     let profile = object
         .metadata
         .as_ref()
