@@ -82,7 +82,8 @@ pub(crate) async fn run(
     Ok(Outcome::AllWell)
 }
 
-/// Uploads one bag after the other, while those already uploaded are followed.
+/// Uploads one bag after the other, while those already uploaded are followed. One that cannot be
+/// uploaded is the last one; those before it are followed to their endings all the same.
 async fn upload_and_wait(
     bags: Vec<Bag>,
     deposits: &Deposits,
@@ -91,14 +92,20 @@ async fn upload_and_wait(
 ) -> Result<Outcome, CommandError> {
     let followed = Arc::new(Semaphore::new(FOLLOWED_MAX));
     let mut endings = JoinSet::new();
+    let mut failed = None;
     for bag in bags {
-        // Asked for before the upload, or the item of this one could count as an earlier one.
-        let after = follow::newest(&registry, &deposits.name, &bag.key).await?;
-        let upload = Upload {
-            bucket: deposits.name.clone(),
-            key: bag.key.clone(),
-            after,
-            etag: upload_visibly(bag, deposits, terminal).await?,
+        let key = bag.key.clone();
+        let upload = match upload_to_follow(bag, deposits, &registry, terminal).await {
+            Ok(upload) => upload,
+            Err(fault) => {
+                if !endings.is_empty() {
+                    terminal.tell(format_args!(
+                        "{key}: not uploaded; waiting for the bags before it"
+                    ));
+                }
+                failed = Some(fault);
+                break;
+            }
         };
         let (registry, followed, terminal) =
             (registry.clone(), Arc::clone(&followed), terminal.clone());
@@ -108,14 +115,47 @@ async fn upload_and_wait(
             show_ending(&registry, &upload, &terminal).await
         });
     }
-    let mut outcome = Outcome::AllWell;
+    let outcome = wait_for_all(endings).await;
+    failed.map_or(outcome, Err)
+}
+
+async fn upload_to_follow(
+    bag: Bag,
+    deposits: &Deposits,
+    registry: &RegistryClient,
+    terminal: &Terminal,
+) -> Result<Upload, CommandError> {
+    let (bucket, key) = (deposits.name.clone(), bag.key.clone());
+    // Asked for before the upload, or the item of this one could count as an earlier one.
+    let after = follow::newest(registry, &bucket, &key).await?;
+    let etag = upload_visibly(bag, deposits, terminal).await?;
+    Ok(Upload {
+        bucket,
+        key,
+        etag,
+        after,
+    })
+}
+
+/// Waits until every bag has ended. One that cannot be followed does not end the others' wait.
+async fn wait_for_all(
+    mut endings: JoinSet<Result<WorkItem, FollowFault>>,
+) -> Result<Outcome, CommandError> {
+    let mut outcome = Ok(Outcome::AllWell);
     while let Some(ended) = endings.join_next().await {
-        let item = ended.map_err(CommandError::Task)??;
-        if item.status != Status::Success {
-            outcome = Outcome::NotAll;
-        }
+        let item = match ended {
+            Ok(Ok(item)) => Ok(item),
+            Ok(Err(fault)) => Err(fault.into()),
+            Err(fault) => Err(CommandError::Task(fault)),
+        };
+        outcome = match (outcome, item) {
+            (Err(first), _) => Err(first),
+            (Ok(_), Err(fault)) => Err(fault),
+            (Ok(_), Ok(item)) if item.status != Status::Success => Ok(Outcome::NotAll),
+            (Ok(so_far), Ok(_)) => Ok(so_far),
+        };
     }
-    Ok(outcome)
+    outcome
 }
 
 async fn upload_visibly(
@@ -200,3 +240,6 @@ impl<'a> Spinner<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,9 @@
 //!
 //! Drives the same validator as pass one and `ingest_validator` do: every file is read once and
 //! digested, then manifests and tag files are read again and joined with what was seen. What was
-//! seen of each file waits in a temporary file without a name, so a bag of a million files needs no
-//! more memory than one of ten.
+//! seen of each file waits in a temporary file without a name, and is joined in parts of about
+//! [`JOIN_BYTES`]. Of a tar, nothing else grows with the number of files; of a folder, the names of
+//! the folder's entries and of those above it are held while it is walked.
 //!
 //! Changes nothing, so it can be repeated at will. It cannot know what only the installation knows:
 //! institution, storage option of an earlier deposit, names too long for the bucket.
@@ -77,8 +78,14 @@ pub fn validate(path: &Path, choice: ProfileChoice) -> Result<Findings, LocalBag
         path: path.to_owned(),
         source,
     };
-    let whole = path.canonicalize().map_err(failed)?;
-    let kind = whole.metadata().map_err(failed)?;
+    let kind = path.metadata().map_err(failed)?;
+    // `.` and `..` have a name too, which only their real path tells. A tar has the name under which
+    // it would be deposited, be that the name of a link.
+    let whole = if kind.is_dir() {
+        path.canonicalize().map_err(failed)?
+    } else {
+        path.to_owned()
+    };
     let name = whole.file_name().unwrap_or_default().to_string_lossy();
     let mut findings = Findings::default();
     let survey = if kind.is_dir() {

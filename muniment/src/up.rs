@@ -1,10 +1,12 @@
 //! `muniment up`: the whole system in one process, staying up until it is told to stop.
 
+mod folder;
 pub mod instance;
 pub mod lock;
 mod services;
 mod settings;
 mod system;
+mod tasks;
 mod wiring;
 
 use std::path::Path;

@@ -135,6 +135,11 @@ impl Call {
 }
 
 impl Answer {
+    /// What the answer would have been without [`Call::or`].
+    pub(crate) fn into_error(self) -> ClientError {
+        ClientError::from_answer(self.call, self.status, &self.body, None)
+    }
+
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         match serde_json::from_slice(&self.body) {
             Ok(read) => Ok(read),

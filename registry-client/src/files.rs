@@ -1,7 +1,7 @@
 //! Files, in batches.
 
 use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile, Listing};
-use muniment_model::{InstitutionId, StorageOption};
+use muniment_model::{InstitutionId, StorageOption, WorkItemId};
 
 use crate::exchange::{Call, segment};
 use crate::paging::{Order, PageRequest};
@@ -59,8 +59,8 @@ impl RegistryClient {
         self.fetch_if_any(&Call::get(path)).await
     }
 
-    /// Those of the identifiers that are recorded, with checksums and current copies but without
-    /// events. One request per thousand.
+    /// Those of the identifiers that are recorded, with checksums and copies, superseded ones
+    /// included, but without events. One request per thousand.
     pub async fn lookup_files(
         &self,
         object_id: i64,
@@ -82,15 +82,20 @@ impl RegistryClient {
     /// Records the files with their checksums, copies and events, and gives them back in the same
     /// order with their ids. Up to a thousand are one transaction; more are several.
     ///
+    /// `work_item` is the ingest that records them. One that had the turn of the files' object and
+    /// has it no more is refused with a conflict; 0 names none and is never refused for that.
+    ///
     /// Safe to repeat: what is recorded already is left alone.
     pub async fn save_files(
         &self,
         institution: InstitutionId,
+        work_item: WorkItemId,
         files: &[GenericFile],
     ) -> Result<Vec<GenericFile>, ClientError> {
         let mut saved = Vec::with_capacity(files.len());
         for some in files.chunks(BATCH_MAX) {
-            let call = Call::post(format!("files/create_batch/{institution}"), some)?;
+            let call = Call::post(format!("files/create_batch/{institution}"), some)?
+                .with_query(vec![("work_item_id", work_item.to_string())]);
             let mut listing: Listing<GenericFile> = self.fetch(&call).await?;
             saved.append(&mut listing.results);
         }

@@ -132,7 +132,8 @@ impl RegistryClient {
         self.page("items", query.parameters(), page).await
     }
 
-    /// Every item that has not ended, in the order of their ids, a page at a time.
+    /// Every item that a worker is to touch, in the order of their ids, a page at a time. Suspended
+    /// items are left out: they wait for an operator.
     pub fn open_work_items(&self) -> OpenItems {
         OpenItems {
             client: self.clone(),
@@ -151,12 +152,15 @@ impl RegistryClient {
         };
         let call = Call::post(format!("items/take_turn/{id}"), &ask)?.or(StatusCode::CONFLICT);
         let answer = self.exchange(&call).await?;
-        let turn: Turn = answer.read()?;
-        Ok(if answer.status == StatusCode::CONFLICT {
-            TurnAnswer::HeldBy(turn.holder)
-        } else {
-            TurnAnswer::Taken
-        })
+        if answer.status != StatusCode::CONFLICT {
+            answer.read::<Turn>()?;
+            return Ok(TurnAnswer::Taken);
+        }
+        match serde_json::from_slice::<Turn>(&answer.body) {
+            Ok(turn) => Ok(TurnAnswer::HeldBy(turn.holder)),
+            // A conflict of another kind, or a page of something in front of the registry.
+            Err(_no_turn) => Err(answer.into_error()),
+        }
     }
 
     /// What this item has recorded so far: its object, and how many files and copies.
@@ -180,11 +184,7 @@ impl OpenItems {
             return Ok(None);
         };
         let query = WorkItemQuery {
-            statuses: Status::ALL
-                .iter()
-                .copied()
-                .filter(|status| !status.is_ended())
-                .collect(),
+            statuses: vec![Status::Pending, Status::Started],
             after_id: Some(after),
             order: Some(Order::Ascending("id")),
             ..WorkItemQuery::default()

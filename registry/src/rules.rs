@@ -1,6 +1,8 @@
 //! What the registry allows. Pure: nothing here reads a row, a clock or a header, so every rule is
 //! tested as a table.
 
+use muniment_model::WorkItemId;
+
 pub(crate) mod access;
 pub(crate) mod changes;
 pub(crate) mod checks;
@@ -24,6 +26,9 @@ pub(crate) enum Refusal {
     /// The wording is the one that clients of the contract look for.
     #[error("{what} has already been taken")]
     Taken { what: String },
+    /// What a work item sends after its turn has ended must not overwrite what the next one records.
+    #[error("work item {item} does not have the turn of {object}")]
+    OutOfTurn { item: WorkItemId, object: String },
     #[error("the work item is at version {stored}, not {sent}")]
     VersionDiffers { sent: i64, stored: i64 },
     /// The element of a batch that made the whole batch fail.

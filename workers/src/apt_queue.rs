@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muniment_model::Status;
 use muniment_model::registry::WorkItem;
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{JobError, Sweep};
@@ -45,7 +46,12 @@ impl Sweep for AptQueue {
 
 impl AptQueue {
     async fn requeue_if_lost(&self, item: &WorkItem) -> Result<(), JobError> {
-        let Some(queue) = item.stage.queue() else {
+        // A suspended item waits for an operator, not for a worker.
+        let Some(queue) = item
+            .stage
+            .queue()
+            .filter(|_| item.status != Status::Suspended)
+        else {
             return Ok(());
         };
         if self.work.is_known(item.id).await? {

@@ -24,6 +24,10 @@ fn end_key(item: WorkItemId) -> ObjectKey {
     KeyPrefix::index_of(item).key("end")
 }
 
+fn storing_key(item: WorkItemId) -> ObjectKey {
+    KeyPrefix::index_of(item).key("storing")
+}
+
 pub(crate) async fn put_batch(
     staging: &StagingBucket,
     item: WorkItemId,
@@ -54,6 +58,26 @@ pub(crate) async fn end(
     item: WorkItemId,
 ) -> Result<Option<ObjectRecord>, JobError> {
     get(staging, &end_key(item)).await
+}
+
+/// Marks that copies are about to be made: from here on the item cannot be cancelled, also not by a
+/// worker that finds its records lost.
+pub(crate) async fn begin_storing(
+    staging: &StagingBucket,
+    item: WorkItemId,
+) -> Result<(), JobError> {
+    put(staging, &storing_key(item), &item).await
+}
+
+pub(crate) async fn has_begun_storing(
+    staging: &StagingBucket,
+    item: WorkItemId,
+) -> Result<bool, JobError> {
+    match staging.head(&storing_key(item)).await {
+        Ok(_) => Ok(true),
+        Err(StorageError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn put<T: Serialize + ?Sized>(

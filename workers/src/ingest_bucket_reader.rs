@@ -126,8 +126,14 @@ impl Sweep for IngestBucketReader {
             if stop.is_cancelled() {
                 return Err(JobError::Stopped);
             }
-            if let Some(owner) = self.owner_of(owners.get(name.as_str())) {
-                self.sweep_bucket(&name, &owner, stop).await?;
+            let Some(owner) = self.owner_of(owners.get(name.as_str())) else {
+                continue;
+            };
+            // One bucket or upload that cannot be taken up must not hold up all others.
+            match self.sweep_bucket(&name, &owner, stop).await {
+                Ok(()) => {}
+                Err(JobError::Stopped) => return Err(JobError::Stopped),
+                Err(error) => warn!(worker = Self::NAME, bucket = %name, ?error, "not swept"),
             }
         }
         Ok(())
@@ -184,9 +190,24 @@ impl IngestBucketReader {
                 if stop.is_cancelled() {
                     return Err(JobError::Stopped);
                 }
-                self.take_up(name, listed, owner).await?;
+                self.take_up_or_leave(name, listed, owner).await?;
             }
         }
+    }
+
+    /// One upload that the registry refuses must not hold up the others.
+    async fn take_up_or_leave(
+        &self,
+        bucket: &BucketName,
+        listed: &Listed,
+        owner: &Owner,
+    ) -> Result<(), JobError> {
+        let taken = self.take_up(bucket, listed, owner).await;
+        if let Err(JobError::Halt { note }) = &taken {
+            warn!(worker = Self::NAME, %bucket, key = listed.key, note, "cannot be taken up");
+            return Ok(());
+        }
+        taken
     }
 
     async fn take_up(

@@ -11,7 +11,7 @@
 //! It cannot touch preservation storage.
 
 use async_trait::async_trait;
-use muniment_model::{KeyPrefix, ObjectIdentifier, Queue, Status, bag_name_of};
+use muniment_model::{KeyPrefix, ObjectIdentifier, ObjectRecord, Queue, Status, bag_name_of};
 use muniment_objects::{ReceivingBuckets, RecordsBucket, StagingBucket, StorageError};
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{Final, Job, JobError, JobSpec, Step, Worker};
@@ -66,15 +66,31 @@ fn ended(status: Status, outcome: &str) -> Step {
     })
 }
 
+/// So that Record records everything again when an operator says so.
+async fn forget_recording(job: &Job, object: Option<ObjectRecord>) -> Result<(), JobError> {
+    job.work
+        .clear_done(&job.lease, Queue::IngestRecorder)
+        .await?;
+    if let Some(mut object) = object {
+        object.recorded_id = None;
+        object.saved = None;
+        job.save_object(&object).await?;
+    }
+    Ok(())
+}
+
 impl IngestCleanup {
     async fn clean_after_success(&self, job: &Job) -> Result<Step, JobError> {
         let object_id = self.require_recorded(job).await?;
         self.clean_staging(job).await?;
-        self.delete_tar(job).await?;
+        let mut note = "Finished cleanup. Ingest complete.".to_owned();
+        if let Some(newer) = self.delete_tar(job).await? {
+            note = format!("{note} {newer}.");
+        }
         Ok(Step::Ended(Final {
             status: Status::Success,
             outcome: "Ingest complete".to_owned(),
-            note: Some("Finished cleanup. Ingest complete.".to_owned()),
+            note: Some(note),
             object_id,
         }))
     }
@@ -83,22 +99,25 @@ impl IngestCleanup {
     async fn require_recorded(&self, job: &Job) -> Result<i64, JobError> {
         let recorded = self.registry.recorded(job.item_id()).await?;
         let object_id = recorded.intellectual_object_id;
+        let object = job.work.object(job.item_id()).await?;
         if object_id == 0 {
+            forget_recording(job, object).await?;
             return Err(JobError::halt(
-                "the registry holds no object of this item. Requeue the item at Record.",
+                "the registry holds no object of this item. Nothing was cleaned. Requeue the item \
+                 at Record.",
             ));
         }
-        let object = job.work.object(job.item_id()).await?;
-        let Some(saved) = object.and_then(|object| object.saved) else {
+        let Some(saved) = object.as_ref().and_then(|object| object.saved) else {
             self.require_deposit_record(job).await?;
             return Ok(object_id);
         };
         let files = u64::try_from(recorded.files).unwrap_or_default();
         let copies = u64::try_from(recorded.storage_records).unwrap_or_default();
         if (files, copies) != (saved.files, saved.copies) {
+            forget_recording(job, object).await?;
             return Err(JobError::halt(format!(
                 "the registry holds {files} files and {copies} copies of this item, {} and {} were \
-                 recorded. Nothing was cleaned.",
+                 recorded. Nothing was cleaned. Requeue the item at Record.",
                 saved.files, saved.copies
             )));
         }
@@ -125,20 +144,19 @@ impl IngestCleanup {
         Ok(())
     }
 
-    async fn delete_tar(&self, job: &Job) -> Result<(), JobError> {
-        match upload::look(&self.receiving, &job.item).await? {
-            Upload::Replaced(_) | Upload::Gone => return Ok(()),
+    /// Deletes the tar, unless another upload has taken its place: then says so.
+    async fn delete_tar(&self, job: &Job) -> Result<Option<String>, JobError> {
+        let item = &job.item;
+        match upload::look(&self.receiving, item).await? {
+            Upload::Replaced(newer) => return Ok(Some(upload::replaced_note(item, Some(&newer)))),
+            Upload::Gone => return Ok(None),
             Upload::Same(_) => {}
         }
-        let (bucket, key) = upload::place_of(&job.item)?;
-        let deleted = self
-            .receiving
-            .bucket(bucket)
-            .delete(&key, &job.item.etag)
-            .await;
-        match deleted {
+        let (bucket, key) = upload::place_of(item)?;
+        match self.receiving.bucket(bucket).delete(&key, &item.etag).await {
+            Ok(_) => Ok(None),
             // Replaced since we looked: the newer upload is an item of its own.
-            Ok(_) | Err(StorageError::Superseded { .. }) => Ok(()),
+            Err(StorageError::Superseded { .. }) => Ok(Some(upload::replaced_note(item, None))),
             Err(error) => Err(error.into()),
         }
     }

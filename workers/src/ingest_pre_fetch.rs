@@ -5,7 +5,8 @@
 //!
 //! Safe to repeat. Staging keys are derived from the tar offset, so a repeated member overwrites
 //! itself; records, findings and the checkpoint move in one step, and a successor continues at the
-//! checkpoint. A reading that stumbles is read a second time before the bag is blamed.
+//! checkpoint. A reading that stumbles is done a second time, and the bag is blamed only when both
+//! stumble over the same thing.
 //!
 //! It cannot write to the receiving bucket, or to preservation storage at all.
 
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    Clock, Findings, KeyPrefix, Namespace, ObjectIdentifier, ObjectRecord, Queue, SCHEMA_VERSION,
-    Stage, Tar, bag_name_of,
+    Clock, Doubt, Findings, KeyPrefix, Namespace, ObjectIdentifier, ObjectRecord, Queue,
+    SCHEMA_VERSION, Stage, Tar, bag_name_of,
 };
 use muniment_objects::{Head, ReceivingBuckets, StagingBucket};
 use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
@@ -28,8 +29,8 @@ mod pass;
 
 use pass::Reading;
 
-/// Readings of a tar that stumbles before the bag is rejected.
-const READINGS_MAX: u32 = 2;
+/// Readings that do not have the checksum of the tar before an operator is asked.
+const FALSIFIED_MAX: u32 = 3;
 
 pub struct IngestPreFetch {
     pub receiving: ReceivingBuckets,
@@ -48,54 +49,86 @@ impl Worker for IngestPreFetch {
     };
 
     async fn run(&self, job: &Job) -> Result<Step, JobError> {
-        let head = upload::require_same(&self.receiving, &job.item).await?;
-        self.staging
-            .abort_uploads(&KeyPrefix::of(job.item_id()))
-            .await?;
-        let mut object = self.open_record(job, &head).await?;
-        loop {
-            match self.read(job, &object).await? {
-                Reading::Whole(received, findings) => {
-                    object.received = Some(received);
-                    object.findings = findings;
-                    object.readings += 1;
-                    index::put_end(&self.staging, &object).await?;
-                    job.save_object(&object).await?;
-                    let note = "Finished pre-fetch metadata gathering";
-                    return Ok(Step::Completed(Completed::with_note(note)));
-                }
-                Reading::Stumbled(findings) => {
-                    object.readings += 1;
-                    if object.readings >= READINGS_MAX {
-                        return Err(JobError::Reject(findings));
-                    }
-                    job.work.clear_records(&job.lease).await?;
-                    job.save_object(&object).await?;
-                }
-            }
+        let result = self.receive(job).await;
+        match result {
+            Err(error) => Err(upload::or_halt_if_storing(&self.staging, &job.item, error).await),
+            done => done,
         }
     }
 }
 
 impl IngestPreFetch {
+    async fn receive(&self, job: &Job) -> Result<Step, JobError> {
+        let head = upload::require_same(&self.receiving, &job.item).await?;
+        self.staging
+            .abort_uploads(&KeyPrefix::of(job.item_id()))
+            .await?;
+        let mut object = self.open_record(job, &head).await?;
+        // Complete already: only the item's update was lost.
+        while object.received.is_none() {
+            match self.read(job, &object).await? {
+                Reading::Whole(mut received, findings) => {
+                    received.findings = findings.clone();
+                    object.received = Some(received);
+                    object.findings = findings;
+                }
+                // Never the depositor's fault, and never to be believed.
+                Reading::Falsified => {
+                    object.readings_doubted += 1;
+                    if object.readings_doubted >= FALSIFIED_MAX {
+                        return Err(JobError::halt(UNSTABLE));
+                    }
+                    job.work.clear_records(&job.lease).await?;
+                    job.save_object(&object).await?;
+                }
+                Reading::Stumbled(findings) => {
+                    let said = findings.note();
+                    self.read_again_or_reject(job, &mut object, said, findings)
+                        .await?;
+                }
+            }
+        }
+        index::put_end(&self.staging, &object).await?;
+        job.save_object(&object).await?;
+        let note = "Finished pre-fetch metadata gathering";
+        Ok(Step::Completed(Completed::with_note(note)))
+    }
+
+    async fn read_again_or_reject(
+        &self,
+        job: &Job,
+        object: &mut ObjectRecord,
+        said: String,
+        findings: Findings,
+    ) -> Result<(), JobError> {
+        match object.doubt_reading(said) {
+            Doubt::Believed => Err(JobError::Reject(findings)),
+            Doubt::Unstable => Err(JobError::halt(UNSTABLE)),
+            Doubt::ReadAgain => {
+                job.work.clear_records(&job.lease).await?;
+                job.save_object(object).await
+            }
+        }
+    }
+
     /// The record of an earlier attempt on this very upload, or a new one.
     async fn open_record(&self, job: &Job, head: &Head) -> Result<ObjectRecord, JobError> {
         let fresh = new_record(&job.item, head)?;
-        let earlier = job.work.object(job.item_id()).await?;
-        // A second reading is asked for by sending the item back here with its record complete.
-        let readings = earlier.as_ref().map_or(0, |record| record.readings);
-        if let Some(earlier) = earlier
+        if let Some(earlier) = job.work.object(job.item_id()).await?
             && earlier.tar == fresh.tar
-            && earlier.received.is_none()
         {
             return Ok(earlier);
         }
         job.work.clear_records(&job.lease).await?;
-        let object = ObjectRecord { readings, ..fresh };
-        job.save_object(&object).await?;
-        Ok(object)
+        job.save_object(&fresh).await?;
+        Ok(fresh)
     }
 }
+
+/// What an operator reads when no two readings of a tar agree.
+pub(crate) const UNSTABLE: &str = "every reading of the tar says something else: the network or the \
+    receiving bucket falsifies bytes. Nobody's bag is to blame. Requeue the item when that is \
+    settled.";
 
 fn new_record(item: &WorkItem, head: &Head) -> Result<ObjectRecord, JobError> {
     let (bucket, key) = upload::place_of(item)?;
@@ -126,6 +159,7 @@ fn new_record(item: &WorkItem, head: &Head) -> Result<ObjectRecord, JobError> {
         storing_since: None,
         recorded_id: None,
         saved: None,
-        readings: 0,
+        doubt: None,
+        readings_doubted: 0,
     })
 }

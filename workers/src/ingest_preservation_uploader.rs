@@ -15,21 +15,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Algorithm, BatchNumber, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
-    Queue, Stage, StorageTarget,
+    Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Queue, Stage,
+    StorageTarget,
 };
 use muniment_objects::{
     CopyOrder, PreservationBuckets, ReceivingBuckets, StagingBucket, StorageError, user_metadata,
 };
 use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
 
-use crate::{side_by_side, upload};
+use crate::{UNKNOWN_FORMAT, index, side_by_side, upload};
 
 /// Files of one batch that are copied at a time. Server-side copies cost us nothing but requests;
 /// streamed ones are bounded by the S3 layer.
 const AT_A_TIME: usize = 16;
-/// What a file without a known format is stored as (worker contract, 1.8).
-const UNKNOWN_FORMAT: &str = "application/binary";
 
 pub struct IngestPreservationUploader {
     pub receiving: ReceivingBuckets,
@@ -49,12 +47,13 @@ impl BatchWorker for IngestPreservationUploader {
     };
 
     async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+        if object.metadata.is_none() {
+            return Err(JobError::RecordsLost);
+        }
         if object.storing_since.is_none() {
-            let same = upload::require_same(&self.receiving, &job.item).await;
-            if let Err(replaced) = same
-                && !self.has_stored(job, object).await?
-            {
-                return Err(replaced);
+            if !index::has_begun_storing(&self.staging, job.item_id()).await? {
+                upload::require_same(&self.receiving, &job.item).await?;
+                index::begin_storing(&self.staging, job.item_id()).await?;
             }
             object.storing_since = Some(self.clock.now());
         }
@@ -71,7 +70,14 @@ impl BatchWorker for IngestPreservationUploader {
         let files = files
             .iter_mut()
             .map(|file| self.store(job, object, targets, file).boxed());
-        side_by_side(files.collect(), AT_A_TIME).await
+        let stored = side_by_side(files.collect(), AT_A_TIME).await;
+        if matches!(stored, Err(JobError::Halt { .. })) {
+            // So that Copy To Staging looks at every batch again when an operator says so.
+            job.work
+                .clear_done(&job.lease, Queue::IngestStagingUploader)
+                .await?;
+        }
+        stored
     }
 
     async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Completed, JobError> {
@@ -114,46 +120,6 @@ impl IngestPreservationUploader {
         Ok(())
     }
 
-    /// Whether an attempt of this item whose records were lost has stored anything already: then
-    /// the item is past the point of no return. Asked only about an upload that is gone.
-    async fn has_stored(&self, job: &Job, object: &ObjectRecord) -> Result<bool, JobError> {
-        let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
-        for number in (0..batches).map(BatchNumber) {
-            for file in job.work.files(job.item_id(), number).await? {
-                job.checkpoint()?;
-                if self.has_copy(job, object, &file).await? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    async fn has_copy(
-        &self,
-        job: &Job,
-        object: &ObjectRecord,
-        file: &FileRecord,
-    ) -> Result<bool, JobError> {
-        let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
-            return Ok(false);
-        };
-        let sha256 = digests.hex(Algorithm::Sha256);
-        let uuid = self.namespace.file_uuid(job.item_id(), &file.path, &sha256);
-        for target in object.storage_option().targets() {
-            match self
-                .preservation
-                .head(*target, &ObjectKey::from(uuid))
-                .await
-            {
-                Ok(_) => return Ok(true),
-                Err(StorageError::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(false)
-    }
-
     fn order(
         &self,
         job: &Job,
@@ -162,7 +128,9 @@ impl IngestPreservationUploader {
         digests: &Digests,
     ) -> Result<CopyOrder, JobError> {
         let item = job.item_id();
-        let sha256 = digests.hex(Algorithm::Sha256);
+        let uuid = file
+            .uuid(self.namespace, item)
+            .ok_or(JobError::RecordsLost)?;
         let content_type = file
             .format
             .as_ref()
@@ -176,7 +144,7 @@ impl IngestPreservationUploader {
             })?;
         Ok(CopyOrder {
             from: self.namespace.staging_key(item, file.tar_offset),
-            to: ObjectKey::from(self.namespace.file_uuid(item, &file.path, &sha256)),
+            to: ObjectKey::from(uuid),
             size: file.size,
             crc64nvme: digests.crc64nvme,
             content_type: content_type.to_owned(),

@@ -12,8 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Algorithm, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Proof, Queue,
-    Stage,
+    Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Proof, Queue, Stage,
 };
 use muniment_objects::{PreservationBuckets, StorageError};
 use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
@@ -109,8 +108,10 @@ impl IngestPreservationVerifier {
         if file.copies.len() != wanted {
             return Err(CopyFault::Unmade);
         }
-        let sha256 = digests.hex(Algorithm::Sha256);
-        let key = ObjectKey::from(self.namespace.file_uuid(job.item_id(), &file.path, &sha256));
+        let Some(uuid) = file.uuid(self.namespace, job.item_id()) else {
+            return Ok(());
+        };
+        let key = ObjectKey::from(uuid);
         let (path, size) = (file.path.clone(), file.size);
         let mut lost = None;
         for copy in &mut file.copies {

@@ -10,18 +10,21 @@
 //!
 //! It cannot write to preservation storage.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{Checksum, GenericFile, IntellectualObject, StorageRecord};
 use muniment_model::{
-    Algorithm, Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Queue, Stage, Status,
+    Algorithm, BatchNumber, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
+    Proof, Queue, Stage, Status,
 };
-use muniment_objects::{PreservationBuckets, RecordsBucket};
+use muniment_objects::{PreservationBuckets, RecordsBucket, StagingBucket};
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
 
+use crate::UNKNOWN_FORMAT;
 use crate::premis::{Events, Kept};
 
 pub(crate) mod deposit_record;
@@ -31,6 +34,8 @@ const ACTIVE: &str = "A";
 pub struct IngestRecorder {
     pub registry: RegistryClient,
     pub preservation: PreservationBuckets,
+    /// For the files that are kept in the deposit record alone.
+    pub staging: StagingBucket,
     pub records: RecordsBucket,
     pub namespace: Namespace,
     pub clock: Arc<dyn Clock>,
@@ -45,9 +50,9 @@ impl BatchWorker for IngestRecorder {
         retry_delay: crate::RETRY_DELAY,
     };
 
-    async fn prepare(&self, _job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
         if object.recorded_id.is_none() {
-            let row = self.row_of(object)?;
+            let row = self.row_of(object, &proofs_of(job).await?)?;
             object.recorded_id = Some(self.registry.save_object(&row).await?.id);
         }
         Ok(Work::AllBatches)
@@ -65,7 +70,7 @@ impl BatchWorker for IngestRecorder {
         }
         if !rows.is_empty() {
             self.registry
-                .save_files(object.institution_id, &rows)
+                .save_files(object.institution_id, object.item, &rows)
                 .await?;
         }
         Ok(())
@@ -92,7 +97,7 @@ impl IngestRecorder {
         }
     }
 
-    fn row_of(&self, object: &ObjectRecord) -> Result<IntellectualObject, JobError> {
+    fn row_of(&self, object: &ObjectRecord, proofs: &str) -> Result<IntellectualObject, JobError> {
         let metadata = object.metadata.as_ref().ok_or(JobError::RecordsLost)?;
         let now = self.clock.now();
         Ok(IntellectualObject {
@@ -119,7 +124,7 @@ impl IngestRecorder {
             payload_file_count: 0,
             payload_size: 0,
             work_item_id: object.item,
-            premis_events: self.events(object, now).of_object(),
+            premis_events: self.events(object, now).of_object(proofs),
         })
     }
 
@@ -136,7 +141,7 @@ impl IngestRecorder {
                 .file_uuid(object.item, &file.path, &digests.hex(Algorithm::Sha256));
         let kept = Kept {
             uuid,
-            urls: self.urls(file, &ObjectKey::from(uuid))?,
+            urls: self.urls(object, file, &ObjectKey::from(uuid))?,
         };
         let premis_events = self.events(object, now).of_file(file, &digests, &kept);
         let digested_at = file.staged_at.unwrap_or(now);
@@ -145,7 +150,7 @@ impl IngestRecorder {
             created_at: None,
             updated_at: None,
             file_format: file.format.as_ref().map_or_else(
-                || "application/binary".to_owned(),
+                || UNKNOWN_FORMAT.to_owned(),
                 |format| format.media_type.clone(),
             ),
             size: file.size,
@@ -163,18 +168,34 @@ impl IngestRecorder {
         })
     }
 
-    /// Where the copies of a file are. One that was not confirmed means that the record is older
-    /// than the stage: the work store lost its last moments.
-    fn urls(&self, file: &FileRecord, key: &ObjectKey) -> Result<Vec<String>, JobError> {
+    /// Where the copies of a file are, the primary one first. One that is missing or was not
+    /// confirmed means that the record is older than the stage.
+    fn urls(
+        &self,
+        object: &ObjectRecord,
+        file: &FileRecord,
+        key: &ObjectKey,
+    ) -> Result<Vec<String>, JobError> {
         let mut urls = Vec::new();
-        for copy in &file.copies {
-            if copy.verified_at.is_none() {
+        for target in object.storage_option().targets() {
+            let confirmed = |copy: &Copy| copy.target == *target && copy.verified_at.is_some();
+            if !file.copies.iter().any(confirmed) {
                 return Err(JobError::RecordsLost);
             }
-            urls.push(self.preservation.url(copy.target, key)?);
+            urls.push(self.preservation.url(*target, key)?);
         }
         Ok(urls)
     }
+}
+
+/// The proofs that the copies of the first files have, which as a rule are those of all.
+async fn proofs_of(job: &Job) -> Result<String, JobError> {
+    let mut proofs = BTreeSet::new();
+    for file in job.work.files(job.item_id(), BatchNumber(0)).await? {
+        proofs.extend(file.copies.iter().filter_map(|copy| copy.proof));
+    }
+    let names: Vec<_> = proofs.into_iter().map(Proof::as_str).collect();
+    Ok(names.join(", "))
 }
 
 fn checksums_of(digests: &Digests, at: DateTime<Utc>) -> Vec<Checksum> {

@@ -18,12 +18,10 @@ use muniment_model::{
 use muniment_objects::{ReceivingBuckets, StagingBucket, StorageError};
 use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
 
-use crate::{side_by_side, upload};
+use crate::{RANGE_COPY_FROM_BYTES, side_by_side, upload};
 
 /// Files of one batch that are staged at a time; each streams through a few parts of memory.
 const AT_A_TIME: usize = 4;
-/// As in pass one: members from this size on are copied by the store itself.
-const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
 
 pub struct IngestStagingUploader {
     pub receiving: ReceivingBuckets,
@@ -80,19 +78,6 @@ impl BatchWorker for IngestStagingUploader {
     }
 }
 
-/// What the loss of both the staged file and the upload means.
-fn upload_gone(job: &Job, object: &ObjectRecord, path: &str) -> JobError {
-    if object.storing_since.is_some() {
-        return JobError::halt(format!(
-            "{path} is no longer in staging, and its upload is gone, after copies of other files \
-             were stored. Upload the same bag again, then cancel this item."
-        ));
-    }
-    JobError::Cancel {
-        note: upload::replaced_note(&job.item, None),
-    }
-}
-
 impl IngestStagingUploader {
     async fn stage_again(
         &self,
@@ -122,10 +107,10 @@ impl IngestStagingUploader {
                 file.staged_at = Some(self.clock.now());
                 Ok(())
             }
-            Err(StorageError::Superseded { .. } | StorageError::NotFound { .. }) => {
-                Err(upload_gone(job, object, &file.path))
+            Err(error) => {
+                let lost = upload::explain_read(&job.item, error);
+                Err(upload::or_halt_if_storing(&self.staging, &job.item, lost).await)
             }
-            Err(error) => Err(error.into()),
         }
     }
 

@@ -21,19 +21,25 @@ use muniment_bagit::validate::{
     listing_policy,
 };
 use muniment_model::{
-    BatchNumber, FileRecord, Findings, Manifest, Namespace, ObjectRecord, Queue, Received, Stage,
-    StagedTagFile,
+    BatchNumber, Doubt, FileRecord, Findings, Manifest, Namespace, ObjectRecord, Queue, Received,
+    Stage, StagedTagFile,
 };
 use muniment_objects::StagingBucket;
 use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
 use uuid::Uuid;
 
 use crate::index;
+use crate::ingest_pre_fetch::UNSTABLE;
 
 /// Memory for the files of one partition of the join.
 const JOIN_BYTES: usize = 64 * 1024 * 1024;
-/// Complete readings of a tar after which its bytes are believed, checksum or not.
-const READINGS_TO_BELIEVE: u32 = 2;
+/// The stages after this one that keep account of their batches.
+const LATER_IN_BATCHES: [Queue; 4] = [
+    Queue::IngestStagingUploader,
+    Queue::IngestPreservationUploader,
+    Queue::IngestPreservationVerifier,
+    Queue::IngestRecorder,
+];
 
 pub struct IngestValidator {
     pub staging: StagingBucket,
@@ -51,9 +57,12 @@ impl Worker for IngestValidator {
 
     async fn run(&self, job: &Job) -> Result<Step, JobError> {
         let mut object = self.load_or_rebuild(job).await?;
+        // Whatever later stages did for records that were lost since, they do again.
+        for queue in LATER_IN_BATCHES {
+            job.work.clear_done(&job.lease, queue).await?;
+        }
         let received = object.received.clone().ok_or(JobError::RecordsLost)?;
-        // Those of the tar come from pass one; a repetition starts from there.
-        let mut findings = object.findings.clone();
+        let mut findings = received.findings.clone();
         let tags = self.read_tags(job, &received, &mut findings).await?;
         let profile = Profile::choose(tags.profile_identifier());
         let facts = BagFacts::of(&received, &object.bag_name);
@@ -68,30 +77,13 @@ impl Worker for IngestValidator {
         };
         self.join(&check, &mut findings).await?;
         if !findings.is_valid() {
-            return doubt_or_reject(&object, &received, findings);
+            return self.doubt_or_reject(job, object, findings).await;
         }
         object.findings = findings;
         object.metadata = Some(metadata);
         job.save_object(&object).await?;
         Ok(Step::Completed(Completed::with_note("Bag is valid")))
     }
-}
-
-/// A depositor is not blamed for a bit that flipped on our way: where nothing confirms the first
-/// reading of the tar, a second one must agree.
-fn doubt_or_reject(
-    object: &ObjectRecord,
-    received: &Received,
-    findings: Findings,
-) -> Result<Step, JobError> {
-    if received.confirmed || object.readings >= READINGS_TO_BELIEVE {
-        return Err(JobError::Reject(findings));
-    }
-    Ok(Step::Completed(Completed {
-        note: "The bag is read a second time, to be sure of what seems wrong with it".to_owned(),
-        to: Some(Stage::Receive),
-        intended: None,
-    }))
 }
 
 /// What the join of one bag needs to know.
@@ -105,6 +97,34 @@ struct Check<'a> {
 }
 
 impl IngestValidator {
+    /// A depositor is not blamed for a bit that flipped on our way: where no checksum of the store
+    /// confirms the reading of the tar, a second one must have read the same bytes.
+    async fn doubt_or_reject(
+        &self,
+        job: &Job,
+        mut object: ObjectRecord,
+        findings: Findings,
+    ) -> Result<Step, JobError> {
+        let received = object.received.take().ok_or(JobError::RecordsLost)?;
+        if received.confirmed {
+            return Err(JobError::Reject(findings));
+        }
+        let said = format!("crc64nvme {}", received.crc64nvme.to_base64());
+        match object.doubt_reading(said) {
+            Doubt::Believed => return Err(JobError::Reject(findings)),
+            Doubt::Unstable => return Err(JobError::halt(UNSTABLE)),
+            Doubt::ReadAgain => {}
+        }
+        job.work.clear_records(&job.lease).await?;
+        job.save_object(&object).await?;
+        Ok(Step::Completed(Completed {
+            note: "The bag is read a second time, to be sure of what seems wrong with it"
+                .to_owned(),
+            to: Some(Stage::Receive),
+            intended: None,
+        }))
+    }
+
     async fn load_or_rebuild(&self, job: &Job) -> Result<ObjectRecord, JobError> {
         if let Some(object) = job.work.object(job.item_id()).await? {
             return Ok(object);

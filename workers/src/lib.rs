@@ -29,6 +29,14 @@ mod upload;
 /// How long a failed attempt rests before the next (worker contract, 1.3).
 pub(crate) const RETRY_DELAY: Duration = Duration::from_mins(1);
 
+/// Members from this size on are staged by the store itself, from their range of the tar; smaller
+/// ones are put. Below it, a range copy costs more requests than it saves bytes (architecture,
+/// section 8).
+pub(crate) const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What a file without a known format is stored and recorded as (worker contract, 1.8).
+pub(crate) const UNKNOWN_FORMAT: &str = "application/binary";
+
 /// Runs the work on the files of a batch, so many at a time. Ends at the first error; what is
 /// under way then is dropped, which every worker's effects must bear.
 pub(crate) async fn side_by_side<E>(

@@ -6,38 +6,39 @@
 
 use chrono::{DateTime, Utc};
 use muniment_model::registry::PremisEvent;
-use muniment_model::{Algorithm, Digests, FileRecord, MemberKind, Namespace, ObjectRecord, Proof};
+use muniment_model::{Algorithm, Digests, FileRecord, MemberKind, Namespace, ObjectRecord};
 use uuid::Uuid;
 
 /// Identifies the agent of every event: the product, with its version.
 const AGENT: &str = concat!("https://muniment.org/", env!("CARGO_PKG_VERSION"));
 const SUCCESS: &str = "Success";
 
-/// What performed an event: our component, and the library that did it.
+/// What performed an event: our component, and the library that did it, with their versions. A test
+/// compares the libraries' with the lock file.
 mod instrument {
     pub(super) const RECORDER: &str =
         concat!("Muniment ingest_recorder ", env!("CARGO_PKG_VERSION"));
     pub(super) const STORE: &str = concat!(
         "Muniment ingest_preservation_uploader ",
         env!("CARGO_PKG_VERSION"),
-        " with aws-sdk-s3"
+        " with aws-sdk-s3 1.157.0"
     );
     pub(super) const VALIDATOR: &str =
         concat!("Muniment ingest_validator ", env!("CARGO_PKG_VERSION"));
     pub(super) const MD5: &str = concat!(
         "Muniment ingest_pre_fetch ",
         env!("CARGO_PKG_VERSION"),
-        " with RustCrypto md-5"
+        " with RustCrypto md-5 0.11.0"
     );
     pub(super) const SHA1: &str = concat!(
         "Muniment ingest_pre_fetch ",
         env!("CARGO_PKG_VERSION"),
-        " with RustCrypto sha1"
+        " with RustCrypto sha1 0.11.0"
     );
     pub(super) const SHA2: &str = concat!(
         "Muniment ingest_pre_fetch ",
         env!("CARGO_PKG_VERSION"),
-        " with RustCrypto sha2"
+        " with RustCrypto sha2 0.11.1"
     );
 }
 
@@ -67,7 +68,8 @@ struct Text<'a> {
 
 impl Events<'_> {
     /// Four for a first ingest, two for a re-ingest.
-    pub(crate) fn of_object(&self) -> Vec<PremisEvent> {
+    /// `proofs` names how the copies were confirmed.
+    pub(crate) fn of_object(&self, proofs: &str) -> Vec<PremisEvent> {
         let identifier = self.object.identifier.as_str();
         let files = self.object.received.as_ref().map_or(0, |seen| seen.files);
         let copied = format!("{files} files copied");
@@ -77,7 +79,7 @@ impl Events<'_> {
             .as_ref()
             .map_or("", |metadata| metadata.access.as_str());
         let set_access = format!("Set access to {access}");
-        let proof = format!("Put and confirmed ({})", Proof::Carried.as_str());
+        let proof = format!("Put and confirmed ({proofs})");
         let mut texts = Vec::new();
         if self.object.registered.is_none() {
             texts.push(Text {

@@ -149,7 +149,6 @@ impl ReingestManager {
                     .put_files(&job.lease, *batch, 0, files, None)
                     .await?;
             }
-            job.work.progress(&job.lease).await?;
             first = end;
         }
         Ok(())
@@ -160,9 +159,8 @@ impl ReingestManager {
         let row = known.iter().find(|row| row.identifier == identifier);
         file.registered = match (row, &file.digests) {
             (Some(row), Some(digests)) if file.kind.is_preserved() => {
-                let sha256 = digests.hex(Algorithm::Sha256);
-                let ours = self.namespace.file_uuid(job.item_id(), &file.path, &sha256);
-                if row.uuid == ours {
+                let ours = file.uuid(self.namespace, job.item_id());
+                if ours == Some(row.uuid) {
                     of_earlier_attempt(row)
                 } else {
                     Some(of_older_version(row, digests))

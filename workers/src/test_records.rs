@@ -50,6 +50,7 @@ pub(crate) fn object(manifests: Vec<Manifest>) -> ObjectRecord {
             has_payload_folder: true,
             crc64nvme: Crc64Nvme(0),
             confirmed: true,
+            findings: Findings::default(),
             manifests,
             tag_files: Vec::new(),
             unknown_manifests: Vec::new(),
@@ -65,7 +66,8 @@ pub(crate) fn object(manifests: Vec<Manifest>) -> ObjectRecord {
         storing_since: None,
         recorded_id: Some(7),
         saved: None,
-        readings: 1,
+        doubt: None,
+        readings_doubted: 0,
     }
 }
 

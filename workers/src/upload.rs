@@ -6,8 +6,10 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use muniment_model::registry::WorkItem;
 use muniment_model::{BucketName, ObjectKey};
-use muniment_objects::{Head, ReceivingBuckets, StorageError};
+use muniment_objects::{Head, ReceivingBuckets, StagingBucket, StorageError};
 use muniment_runtime::JobError;
+
+use crate::index;
 
 /// What stands in the receiving bucket under the item's key.
 pub(crate) enum Upload {
@@ -80,6 +82,41 @@ pub(crate) fn replaced_note(item: &WorkItem, newer: Option<&Head>) -> String {
             "{} was replaced by a newer upload, which is ingested instead",
             item.name
         ),
+    }
+}
+
+/// What it means that the tar could not be read.
+pub(crate) fn explain_read(item: &WorkItem, error: StorageError) -> JobError {
+    if matches!(error, StorageError::NotFound { .. }) {
+        return JobError::Cancel {
+            note: gone_note(item),
+        };
+    }
+    if matches!(error, StorageError::Superseded { .. }) {
+        return JobError::Cancel {
+            note: replaced_note(item, None),
+        };
+    }
+    error.into()
+}
+
+/// Past the point of no return nothing can be cancelled any more, whoever finds the upload gone.
+pub(crate) async fn or_halt_if_storing(
+    staging: &StagingBucket,
+    item: &WorkItem,
+    error: JobError,
+) -> JobError {
+    let JobError::Cancel { note } = error else {
+        return error;
+    };
+    match index::has_begun_storing(staging, item.id).await {
+        Ok(false) => JobError::Cancel { note },
+        Ok(true) => JobError::halt(format!(
+            "{note}. But copies of its files are in preservation storage already, and what is left \
+             cannot be read. Upload the same bag again; it is taken up as a new item once this one \
+             is cancelled."
+        )),
+        Err(unknown) => unknown,
     }
 }
 

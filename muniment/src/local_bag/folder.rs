@@ -57,18 +57,13 @@ pub(super) fn survey(
             survey.add_folder(found.path);
             waiting.extend(sorted(&path)?);
         } else {
-            add_file(&mut survey, found.path, &path, findings)?;
+            add_file(&mut survey, found.path, &path)?;
         }
     }
     Ok(survey)
 }
 
-fn add_file(
-    survey: &mut Survey,
-    path_in_bag: &str,
-    path: &Path,
-    findings: &mut Findings,
-) -> Result<(), LocalBagError> {
+fn add_file(survey: &mut Survey, path_in_bag: &str, path: &Path) -> Result<(), LocalBagError> {
     let mut digests = FanOut::new();
     let size = File::open(path)
         .and_then(|file| pump(file, &mut |bytes| digests.update_split(bytes)))
@@ -82,7 +77,7 @@ fn add_file(
         tar_offset: 0,
         data_offset: 0,
     };
-    survey.add_file(&met, digests.finish(), findings)
+    survey.add_file(&met, digests.finish())
 }
 
 /// The entries of a folder, the first by name last.

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 
 use muniment_bagit::manifest::ManifestFile;
 use muniment_bagit::member::kind_of;
+use muniment_bagit::survey::is_payload_folder;
 use muniment_bagit::tag_file::PARSED;
 use muniment_bagit::validate::{BagFacts, FileFacts, Serialization};
-use muniment_model::{Digests, FindingCode, Findings, Manifest, MemberKind};
+use muniment_model::{Digests, Manifest, MemberKind};
 
 use super::notes::{Note, Notes};
 use super::{LocalBagError, pump};
@@ -68,20 +69,19 @@ impl Survey {
         })
     }
 
-    /// Of a tar, known when its first member is; empty until then.
-    pub(super) fn folder_mut(&mut self) -> &mut String {
-        &mut self.folder
+    /// Of a tar, known when its members are.
+    pub(super) fn set_folder(&mut self, folder: &str) {
+        folder.clone_into(&mut self.folder);
     }
 
     pub(super) fn add_folder(&mut self, path: &str) {
-        self.has_payload_folder |= path == "data" || path.starts_with("data/");
+        self.has_payload_folder |= is_payload_folder(path);
     }
 
     pub(super) fn add_file(
         &mut self,
         met: &Met<'_>,
         digests: Digests,
-        findings: &mut Findings,
     ) -> Result<(), LocalBagError> {
         let kind = kind_of(met.path);
         self.files += 1;
@@ -91,7 +91,7 @@ impl Survey {
                 self.payload_bytes += met.size;
                 self.has_payload_folder = true;
             }
-            MemberKind::Manifest | MemberKind::TagManifest => self.add_manifest(met, findings),
+            MemberKind::Manifest | MemberKind::TagManifest => self.add_manifest(met),
             MemberKind::Fetch | MemberKind::Declaration | MemberKind::Tag => {
                 if kind == MemberKind::Fetch || PARSED.contains(&met.path) {
                     self.add_place(met);
@@ -110,7 +110,7 @@ impl Survey {
             .map_err(|source| LocalBagError::Notes { source })
     }
 
-    fn add_manifest(&mut self, met: &Met<'_>, findings: &mut Findings) {
+    fn add_manifest(&mut self, met: &Met<'_>) {
         let Some(file) = ManifestFile::at(met.path) else {
             return;
         };
@@ -118,26 +118,16 @@ impl Survey {
         if self.place_of(met.path).is_some() {
             return;
         }
-        let (path, of_tags) = (&file.path, file.of_tags);
         match file.algorithm {
-            Some(algorithm) => {
-                let is_same =
-                    |known: &&Manifest| known.algorithm == algorithm && known.of_tags == of_tags;
-                if let Some(first) = self.manifests.iter().find(is_same) {
-                    let message = format_args!("Bag has {path} besides {}", first.path);
-                    findings.error(FindingCode::ManifestNotAllowed, path, message);
-                    return;
-                }
-                self.manifests.push(Manifest {
-                    path: path.clone(),
-                    algorithm,
-                    of_tags,
-                    tar_offset: met.tar_offset,
-                    size: met.size,
-                });
-            }
+            Some(algorithm) => self.manifests.push(Manifest {
+                path: file.path,
+                algorithm,
+                of_tags: file.of_tags,
+                tar_offset: met.tar_offset,
+                size: met.size,
+            }),
             None if self.unknown_manifests.len() < UNKNOWN_MANIFESTS_MAX => {
-                self.unknown_manifests.push(path.clone());
+                self.unknown_manifests.push(file.path);
             }
             None => return,
         }

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use muniment_bagit::survey;
 use muniment_bagit::tar::{EntryKind, Event, Member, TarFault, TarReader};
 use muniment_digest::FanOut;
-use muniment_model::{FindingCode, Findings};
+use muniment_model::Findings;
 
 use super::survey::{Met, Source, Survey};
 use super::{CHUNK_BYTES, LocalBagError};
@@ -25,6 +26,7 @@ pub(super) fn survey(
     let mut reader = TarReader::new(size);
     let mut visit = Visit {
         survey: Survey::new(Source::Tar(path.to_owned()), "")?,
+        places: survey::Survey::default(),
         current: None,
     };
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -46,6 +48,8 @@ pub(super) fn survey(
         Ok(end) => end.report(findings),
         Err(fault) => return Ok(unreadable(&fault, findings)),
     }
+    let folder = visit.places.folder().unwrap_or_default();
+    visit.survey.set_folder(folder);
     Ok(Some(visit.survey))
 }
 
@@ -56,6 +60,7 @@ fn unreadable(fault: &TarFault, findings: &mut Findings) -> Option<Survey> {
 
 struct Visit {
     survey: Survey,
+    places: survey::Survey,
     /// The file whose bytes are passing, with its path in the bag.
     current: Option<(Member, String, FanOut)>,
 }
@@ -78,7 +83,7 @@ impl Visit {
                         tar_offset: member.tar_offset,
                         data_offset: member.data_offset,
                     };
-                    self.survey.add_file(&met, digests.finish(), findings)?;
+                    self.survey.add_file(&met, digests.finish())?;
                 }
             }
             Event::End => {}
@@ -87,28 +92,10 @@ impl Visit {
     }
 
     fn member(&mut self, member: Member, findings: &mut Findings) {
-        let place = match member.place() {
-            Ok(place) => place,
-            Err(fault) => {
-                fault.report(findings);
-                return;
-            }
+        let Some(placed) = self.places.place(&member, findings) else {
+            return;
         };
-        if place.is_root() {
-            return;
-        }
-        let folder = self.survey.folder_mut();
-        if folder.is_empty() {
-            place.folder.clone_into(folder);
-        } else if folder != place.folder {
-            let message = format_args!(
-                "Tar file has more than one folder at its top: '{folder}' and '{}'",
-                place.folder
-            );
-            findings.error(FindingCode::SeveralFolders, place.folder, message);
-            return;
-        }
-        let path = place.path.to_owned();
+        let path = placed.path.to_owned();
         match member.kind {
             EntryKind::Directory => self.survey.add_folder(&path),
             EntryKind::Regular => self.current = Some((member, path, FanOut::new())),

@@ -14,13 +14,13 @@ use muniment_registry::{Registry, RegistryError, Role};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use url::Url;
 
 use super::instance::{FORMAT, Instance, InstitutionAccess, RegistryAccess, S3Access};
 use super::system::{Options, StartFault};
+use super::tasks::Tasks;
 
 /// Everything that signs requests wants a region; a folder has none.
 const REGION: &str = "us-east-1";
@@ -53,21 +53,19 @@ pub enum ServiceFault {
 pub(super) struct Endpoints {
     pub(super) operator: InstitutionId,
     stop: CancellationToken,
-    tasks: Mutex<JoinSet<&'static str>>,
+    tasks: Mutex<Tasks>,
 }
 
 impl Endpoints {
     /// Answers which one has ended. After a stop, both have.
     pub(super) async fn died(&self) -> &'static str {
-        match self.tasks.lock().await.join_next().await {
-            Some(Ok(part)) => part,
-            Some(Err(_)) | None => "a service",
-        }
+        let ended = self.tasks.lock().await.next_ended().await;
+        ended.unwrap_or("a service")
     }
 
     pub(super) async fn stop(&self) {
         self.stop.cancel();
-        while self.tasks.lock().await.join_next().await.is_some() {}
+        self.tasks.lock().await.all_ended().await;
     }
 }
 
@@ -89,19 +87,17 @@ pub(super) async fn start(
     instance.started_at = started_at;
 
     let stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let mut tasks = Tasks::default();
     let (s3_stop, registry_stop) = (stop.clone(), stop.clone());
-    tasks.spawn(async move {
+    tasks.spawn("the S3 endpoint", async move {
         if let Err(cause) = s3.serve(s3_listener, s3_stop).await {
             error!(?cause, "the S3 endpoint failed");
         }
-        "the S3 endpoint"
     });
-    tasks.spawn(async move {
+    tasks.spawn("the registry", async move {
         if let Err(cause) = registry.serve(registry_listener, registry_stop).await {
             error!(?cause, "the registry failed");
         }
-        "the registry"
     });
     let endpoints = Endpoints {
         operator,

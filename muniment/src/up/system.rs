@@ -7,6 +7,7 @@
 //!
 //! `up`, `demo` and the tests all start it here.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +18,19 @@ use muniment_registry_client::{ClientError, RegistryClient};
 use muniment_runtime::{RELEASE_LIMIT, SOFT_LIMIT, Services, Shutdown, SystemClock};
 use muniment_work::{SqliteWork, WorkError, WorkStore};
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::warn;
 
+use super::folder;
 use super::instance::{Instance, InstanceFault};
 use super::lock::{FolderLock, LockFault};
 use super::services::{self, Endpoints, ServiceFault};
+use super::tasks::Tasks;
 use super::wiring::{self, Parts};
 
-/// How long S3 endpoint and registry may take to finish what they are answering.
-const SERVICES_LIMIT: Duration = Duration::from_secs(5);
+/// How long S3 endpoint and registry may take to finish what they are answering. They give
+/// themselves 10 and 5 seconds, and say which requests they cut off then.
+const SERVICES_LIMIT: Duration = Duration::from_secs(12);
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -100,7 +103,7 @@ pub struct System {
     registry: RegistryClient,
     work: Arc<dyn WorkStore>,
     shutdown: Shutdown,
-    workers: Mutex<JoinSet<()>>,
+    workers: Mutex<Tasks>,
     endpoints: Endpoints,
     _lock: FolderLock,
 }
@@ -108,7 +111,7 @@ pub struct System {
 impl System {
     pub async fn start(options: &Options) -> Result<Self, StartFault> {
         let folder = &options.folder;
-        make_folder(folder).map_err(|source| StartFault::Folder {
+        folder::make(folder).map_err(|source| StartFault::Folder {
             folder: folder.clone(),
             source,
         })?;
@@ -148,8 +151,8 @@ impl System {
             namespace,
             operator: endpoints.operator,
         };
-        let workers = wiring::start(&parts, &options.shutdown);
         instance.write(folder)?;
+        let workers = wiring::start(&parts, &options.shutdown);
         Ok(Self {
             instance,
             registry,
@@ -179,24 +182,35 @@ impl System {
         &self.shutdown
     }
 
-    /// Answers when a part has ended that should not have.
+    /// Answers when a part has ended that should not have: S3 endpoint, registry, a worker.
     pub async fn died(&self) -> SystemDied {
-        let part = self.endpoints.died().await;
+        let part = tokio::select! {
+            part = self.endpoints.died() => part,
+            part = self.worker_died() => part,
+        };
         SystemDied { part }
+    }
+
+    /// Never answers once the stop has begun: from then on workers end because they are told to.
+    async fn worker_died(&self) -> &'static str {
+        let next = async { self.workers.lock().await.next_ended().await };
+        tokio::select! {
+            biased;
+            () = self.shutdown.soft.cancelled() => pending().await,
+            () = self.shutdown.hard.cancelled() => pending().await,
+            ended = next => ended.unwrap_or("a worker"),
+        }
     }
 
     /// Lets jobs stop at their next checkpoint, hands back what they leave, and ends everything.
     pub async fn stop(&self) {
         self.shutdown.soft.cancel();
         let mut workers = self.workers.lock().await;
-        if timeout(SOFT_LIMIT, all_ended(&mut workers)).await.is_err() {
+        if timeout(SOFT_LIMIT, workers.all_ended()).await.is_err() {
             self.shutdown.hard.cancel();
-            if timeout(RELEASE_LIMIT, all_ended(&mut workers))
-                .await
-                .is_err()
-            {
+            if timeout(RELEASE_LIMIT, workers.all_ended()).await.is_err() {
                 warn!("some leases were not handed back; the next start voids them");
-                workers.shutdown().await;
+                workers.abort().await;
             }
         }
         // Requests that still wait between two attempts are nobody's any more.
@@ -208,10 +222,6 @@ impl System {
             warn!("the S3 endpoint or the registry did not finish in time");
         }
     }
-}
-
-async fn all_ended(tasks: &mut JoinSet<()>) {
-    while tasks.join_next().await.is_some() {}
 }
 
 /// Whoever held these leases is dead: we hold the lock.
@@ -227,12 +237,25 @@ async fn open_work(
     Ok(Arc::new(work))
 }
 
-/// Only for its owner: it holds keys, and other people's papers.
-fn make_folder(folder: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    #[tokio::test]
+    async fn a_worker_that_dies_is_noticed_unless_the_system_stops() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let system = System::start(&Options::on(folder.path()))
+            .await
+            .expect("the system starts");
+
+        let clumsy = async { panic!("a mistake of ours") };
+        system.workers.lock().await.spawn("the clumsy one", clumsy);
+        assert_eq!(system.died().await.part, "the clumsy one");
+
+        system.shutdown.soft.cancel();
+        system.workers.lock().await.all_ended().await;
+        let died = timeout(Duration::ZERO, system.worker_died()).await;
+        assert!(died.is_err(), "{died:?}");
+        system.stop().await;
+    }
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use muniment_model::{InstitutionId, Namespace};
 use muniment_objects::{PreservationBuckets, ReceivingBuckets, RecordsBucket, StagingBucket};
 use muniment_runtime::{Batched, Runner, Services, Shutdown, Sweep, Worker, keep_sweeping};
-use tokio::task::JoinSet;
 use workers::apt_queue::AptQueue;
 use workers::ingest_bucket_reader::IngestBucketReader;
 use workers::ingest_cleanup::IngestCleanup;
@@ -22,6 +21,8 @@ use workers::ingest_recorder::IngestRecorder;
 use workers::ingest_staging_uploader::IngestStagingUploader;
 use workers::ingest_validator::IngestValidator;
 use workers::reingest_manager::ReingestManager;
+
+use super::tasks::Tasks;
 
 /// Soon enough for somebody who watches, and two small requests when there is nothing new.
 const LOOK_FOR_BAGS_EVERY: Duration = Duration::from_secs(1);
@@ -46,9 +47,9 @@ pub(super) struct Parts {
 }
 
 /// Starts all workers. They end when told to stop.
-pub(super) fn start(parts: &Parts, shutdown: &Shutdown) -> JoinSet<()> {
+pub(super) fn start(parts: &Parts, shutdown: &Shutdown) -> Tasks {
     let mut crew = Crew {
-        tasks: JoinSet::new(),
+        tasks: Tasks::default(),
         services: &parts.services,
         shutdown,
     };
@@ -60,7 +61,7 @@ pub(super) fn start(parts: &Parts, shutdown: &Shutdown) -> JoinSet<()> {
 }
 
 struct Crew<'a> {
-    tasks: JoinSet<()>,
+    tasks: Tasks,
     services: &'a Services,
     shutdown: &'a Shutdown,
 }
@@ -115,6 +116,7 @@ impl Crew<'_> {
         let recorder = IngestRecorder {
             registry: parts.services.registry.clone(),
             preservation: parts.preservation.clone(),
+            staging: parts.staging.clone(),
             records: parts.records.clone(),
             namespace: parts.namespace,
             clock: Arc::clone(&parts.services.clock),
@@ -142,11 +144,12 @@ impl Crew<'_> {
 
     fn worker<W: Worker>(&mut self, worker: W, jobs: usize) {
         let runner = Runner::new(worker, self.services.clone(), self.shutdown.clone());
-        self.tasks.spawn(runner.run(jobs));
+        let name = W::SPEC.queue.as_str();
+        self.tasks.spawn(name, runner.run(jobs));
     }
 
     fn sweep<S: Sweep>(&mut self, sweep: S, period: Duration) {
-        self.tasks
-            .spawn(keep_sweeping(sweep, period, self.shutdown.clone()));
+        let sweeping = keep_sweeping(sweep, period, self.shutdown.clone());
+        self.tasks.spawn(S::NAME, sweeping);
     }
 }

@@ -1,6 +1,8 @@
 //! Bags that are accepted, and everything they must leave behind.
 
-use muniment_bagit::build::BagBuilder;
+use std::io::Read;
+
+use muniment_bagit::build::{BagBuilder, Entry};
 use muniment_model::{Algorithm, StorageOption};
 
 use crate::checks::{assert_preserved, each};
@@ -114,5 +116,31 @@ async fn two_versions_deposited_at_once_end_one_after_the_other() {
         first["intellectual_object_id"],
         second["intellectual_object_id"]
     );
+    site.stop().await;
+}
+
+/// `tar -cf bag.tar .` names the root of the tar first, and every member with a `./` before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bag_that_was_packed_from_the_folder_above_it_is_accepted() {
+    let site = Site::start().await;
+    let plain = BagBuilder::aptrust("dotted").file("data/a.txt", "a");
+    let mut tar = Entry::directory("./").to_bytes();
+    for entry in tar::Archive::new(plain.to_tar().as_slice())
+        .entries()
+        .expect("a tar")
+    {
+        let mut entry = entry.expect("an entry");
+        let name = [b"./".as_slice(), &entry.path_bytes()].concat();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("bytes");
+        let kind = entry.header().entry_type().as_byte();
+        tar.extend(Entry::of_type(kind, name, bytes).to_bytes());
+    }
+    tar.extend([0; 1_024]);
+
+    site.view.deposit(TEST_EDU, "dotted.tar", tar).await;
+    let item = site.view.ending_of("dotted.tar").await;
+
+    assert_eq!(item["status"], "Success", "{item:#}");
     site.stop().await;
 }

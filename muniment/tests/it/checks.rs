@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use muniment_model::{Algorithm, Digests, StorageOption};
 use serde_json::Value;
 
@@ -171,6 +173,18 @@ async fn assert_deposit_record(view: &View, identifier: &str, item: &Value, kept
     let end: Value = serde_json::from_str(last).expect("the end line");
     assert_eq!(end["line"], "end");
     assert_eq!(end["files"], kept as u64);
+    let bodies: BTreeMap<String, Vec<u8>> = before
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line"))
+        .filter(|line| line["line"] == "tag_file")
+        .map(|line| {
+            let body = line["base64"].as_str().expect("base64");
+            let path = line["path"].as_str().expect("a path");
+            (path.to_owned(), STANDARD.decode(body).expect("base64"))
+        })
+        .collect();
+    assert!(bodies["bagit.txt"].starts_with(b"BagIt-Version: "));
+    assert!(bodies.keys().any(|path| path.starts_with("manifest-")));
     let summed = before.join("\n") + "\n";
     let sha256 = muniment_digest::digest(summed.as_bytes()).hex(Algorithm::Sha256);
     assert_eq!(end["sha256"], sha256);

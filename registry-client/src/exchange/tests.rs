@@ -1,8 +1,10 @@
+use muniment_model::{ObjectIdentifier, WorkItemId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::TurnAnswer;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 52\r\n\r\n\
                   {\"namespace\":\"b2a5e0a4-5f0d-4a7e-9a39-2f3b2b6f5c11\"}";
@@ -47,9 +49,32 @@ async fn an_answer_that_is_not_the_registrys_is_an_outage() {
     );
 }
 
+/// Only a turn says who has it. Whatever else is a conflict says so itself.
+#[tokio::test]
+async fn a_conflict_that_names_no_holder_is_the_error_it_says() {
+    const HEAD: &str = "HTTP/1.1 409 Conflict\r\nConnection: close\r\n\r\n";
+    let ask = async |body: &str| {
+        let (settings, _server) = answering(vec![format!("{HEAD}{body}")]).await;
+        let client = settings.connect().unwrap();
+        let bag = ObjectIdentifier::new("test.edu", "a");
+        client.take_turn(WorkItemId(7), &bag).await
+    };
+
+    let held = ask(r#"{"holder":9}"#).await;
+    let refused = ask(r#"{"StatusCode":409,"Error":"taken"}"#).await;
+    let page = ask("<html>").await;
+
+    assert_eq!(held.unwrap(), TurnAnswer::HeldBy(WorkItemId(9)));
+    let Err(ClientError::Conflict { message, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(message, "taken");
+    assert!(matches!(page, Err(ClientError::NotOurs { .. })), "{page:?}");
+}
+
 #[tokio::test]
 async fn a_registry_that_is_not_there_is_unreachable() {
-    let (settings, server) = answering(vec![]).await;
+    let (settings, server) = answering::<&str>(vec![]).await;
     drop(server);
     let stop = CancellationToken::new();
     stop.cancel();
@@ -89,7 +114,10 @@ fn settings(url: &str) -> RegistrySettings {
 }
 
 /// A server that gives these answers, one per connection, and then none.
-async fn answering(answers: Vec<&'static str>) -> (RegistrySettings, JoinSet<()>) {
+async fn answering<A>(answers: Vec<A>) -> (RegistrySettings, JoinSet<()>)
+where
+    A: AsRef<[u8]> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut server = JoinSet::new();
@@ -99,7 +127,7 @@ async fn answering(answers: Vec<&'static str>) -> (RegistrySettings, JoinSet<()>
             let mut head = [0; 4096];
             let read = stream.read(&mut head).await.unwrap();
             assert!(read > 0);
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.write_all(answer.as_ref()).await.unwrap();
         }
     });
     (settings(&url), server)

@@ -210,7 +210,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Refusal::WrittenOnce => StatusCode::METHOD_NOT_ALLOWED,
-        Refusal::Taken { .. } => StatusCode::CONFLICT,
+        Refusal::Taken { .. } | Refusal::OutOfTurn { .. } => StatusCode::CONFLICT,
         Refusal::VersionDiffers { .. } => StatusCode::PRECONDITION_FAILED,
         Refusal::InBatch { source, .. } => refused(source),
     }

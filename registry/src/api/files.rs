@@ -5,14 +5,14 @@ use std::slice;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use muniment_model::InstitutionId;
 use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile};
+use muniment_model::{InstitutionId, WorkItemId};
 
 use super::App;
 use super::access::Caller;
 use super::failure::Failure;
 use super::listing::{Asked, whole};
-use super::request::{Json, Name, id, reply, same_institution};
+use super::request::{Json, Name, id, recording_item, reply, same_institution};
 use crate::rules::Refusal;
 use crate::store::StoreError;
 use crate::store::files::FILES;
@@ -65,14 +65,17 @@ pub(super) async fn create(
     Ok(reply(StatusCode::CREATED, &saved))
 }
 
-/// New files, files that are there already, and (with their id) files with new bytes.
+/// New files, files that are there already, and (with their id) files with new bytes. `work_item_id`
+/// in the query, which is ours, names the ingest that records them.
 pub(super) async fn create_batch(
     State(app): State<App>,
     Path(institution): Path<String>,
+    uri: OriginalUri,
     Json(files): Json<Vec<GenericFile>>,
 ) -> Result<Response, Failure> {
     let institution = InstitutionId(id(&institution)?);
-    let saved = app.store.save_files(institution, &files).await?;
+    let work_item = recording_item(&uri)?;
+    let saved = app.store.save_files(institution, work_item, &files).await?;
     Ok(whole(StatusCode::CREATED, &saved))
 }
 
@@ -109,7 +112,7 @@ pub(super) async fn lookup(
 async fn save_one(app: &App, file: &GenericFile) -> Result<GenericFile, Failure> {
     let saved = app
         .store
-        .save_files(file.institution_id, slice::from_ref(file))
+        .save_files(file.institution_id, WorkItemId(0), slice::from_ref(file))
         .await;
     match saved {
         Ok(files) => files.into_iter().next().ok_or(Failure::NotFound),

@@ -1,13 +1,14 @@
 //! Reading bodies, ids and preconditions; writing replies.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use muniment_model::InstitutionId;
 use muniment_model::registry::WorkItem;
+use muniment_model::{InstitutionId, WorkItemId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 use super::failure::Failure;
 use crate::rules::Refusal;
@@ -94,6 +95,18 @@ pub(super) fn same_institution(path: &str, body: InstitutionId) -> Result<(), Fa
     } else {
         Err(Refusal::Mismatch.into())
     }
+}
+
+/// The ingest that the query says is recording, 0 for none.
+pub(super) fn recording_item(uri: &OriginalUri) -> Result<WorkItemId, Failure> {
+    let query = uri.query().unwrap_or_default();
+    let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "work_item_id");
+    let Some((_, value)) = named else {
+        return Ok(WorkItemId(0));
+    };
+    value.parse().map(WorkItemId).map_err(|_not_a_number| {
+        Failure::Bad("work_item_id in the query is not a number".to_owned())
+    })
 }
 
 /// The version that `If-Match` names. `*` and no header mean any.

@@ -26,8 +26,12 @@ const OUTCOMES: [&str; 3] = ["Success", "Failure", "Failed"];
 
 const ACCESS: [&str; 3] = ["consortia", "institution", "restricted"];
 
-/// Contract 2.4.7. S3 keys have at most 1,024 bytes; those above 1,000 were never accepted.
-const NAME_BYTES_MAX: usize = 1_000;
+/// The longest key that S3 has: whatever can be uploaded can have a work item. The original ends at
+/// 1,000 (contract 2.4.7), and an upload with a longer key would wait in its bucket for ever.
+const NAME_BYTES_MAX: usize = 1_024;
+
+/// Contract 2.4.7. Far more than any bucket's name has.
+const BUCKET_BYTES_MAX: usize = 1_000;
 
 /// An md5, or the etag of a multipart upload: an md5, a hyphen and at most five digits.
 const ETAG_BYTES: std::ops::RangeInclusive<usize> = 32..=40;
@@ -57,9 +61,11 @@ impl Faults {
 
 pub(crate) fn item(item: &WorkItem) -> Result<(), Refusal> {
     let mut faults = Faults::default();
-    let named = |text: &str| (1..=NAME_BYTES_MAX).contains(&text.len());
     faults.add([
-        (named(&item.name), "Name: Name is required."),
+        (
+            (1..=NAME_BYTES_MAX).contains(&item.name.len()),
+            "Name: Name is required.",
+        ),
         (
             ETAG_BYTES.contains(&item.etag.len()),
             "ETag: ETag is required (32-40 bytes).",
@@ -68,7 +74,10 @@ pub(crate) fn item(item: &WorkItem) -> Result<(), Refusal> {
             item.institution_id.0 > 0,
             "InstitutionID: InstitutionID is required.",
         ),
-        (named(&item.bucket), "Bucket: Bucket is required."),
+        (
+            (1..=BUCKET_BYTES_MAX).contains(&item.bucket.len()),
+            "Bucket: Bucket is required.",
+        ),
         (
             is_email(&item.user),
             "User: User must be a valid email address.",

@@ -1,11 +1,16 @@
 //! Whose turn an object has: one open work item per object from Reingest Check on, the oldest first
 //! (architecture, section 6).
 //!
+//! Who had a turn records only while it lasts: a worker that was thought dead may wake up after its
+//! item has ended and another one has recorded a later upload.
+//!
 //! Two items may ask at once; the store asks this rule inside the write transaction, and a unique
 //! index stands behind it, so of two answers at most one is "taken".
 
 use chrono::{DateTime, Utc};
 use muniment_model::{Stage, WorkItemId};
+
+use super::Refusal;
 
 /// An open work item for the object in question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +57,44 @@ pub(crate) fn holder(me: &Contender, others: &[Contender]) -> WorkItemId {
         .filter(|other| other.stage == Stage::ReingestCheck && other.is_older_than(me))
         .min_by_key(|other| (other.bag_date, other.id))
         .map_or(me.id, |oldest| oldest.id)
+}
+
+/// An ingest that wants to record something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recorder {
+    pub(crate) id: WorkItemId,
+    /// The object whose turn it has now; empty for none.
+    pub(crate) holds: String,
+    /// Whether it ever had a turn. Workers of another make never ask for one and record without.
+    pub(crate) had_turn: bool,
+}
+
+/// Whether the ingest may record the object as a whole.
+pub(crate) fn may_record(recorder: &Recorder, object: &str) -> Result<(), Refusal> {
+    if !recorder.had_turn || recorder.holds == object {
+        return Ok(());
+    }
+    Err(Refusal::OutOfTurn {
+        item: recorder.id,
+        object: object.to_owned(),
+    })
+}
+
+/// Whether the ingest may record files of the object: it must also be the one that recorded the
+/// object last, since its files are counted for that one.
+pub(crate) fn may_record_files(
+    recorder: &Recorder,
+    object: &str,
+    recorded_by: WorkItemId,
+) -> Result<(), Refusal> {
+    may_record(recorder, object)?;
+    if !recorder.had_turn || recorder.id == recorded_by {
+        return Ok(());
+    }
+    Err(Refusal::OutOfTurn {
+        item: recorder.id,
+        object: object.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -117,6 +160,41 @@ mod tests {
 
         for (name, asking, others, expected) in rows {
             assert_eq!(holder(&asking, &others), WorkItemId(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_had_a_turn_records_only_while_it_lasts() {
+        let recorder = |holds: &str, had_turn| Recorder {
+            id: WorkItemId(7),
+            holds: holds.to_owned(),
+            had_turn,
+        };
+        let rows = [
+            ("never asked", recorder("", false), 8, true, true),
+            ("has the turn", recorder("test.edu/a", true), 7, true, true),
+            (
+                "has the turn, the object is another's",
+                recorder("test.edu/a", true),
+                8,
+                true,
+                false,
+            ),
+            ("had the turn", recorder("", true), 7, false, false),
+            (
+                "has another turn",
+                recorder("test.edu/ab", true),
+                7,
+                false,
+                false,
+            ),
+        ];
+
+        for (name, asking, recorded_by, object, files) in rows {
+            let bag = "test.edu/a";
+            assert_eq!(may_record(&asking, bag).is_ok(), object, "{name}");
+            let answer = may_record_files(&asking, bag, WorkItemId(recorded_by));
+            assert_eq!(answer.is_ok(), files, "{name}");
         }
     }
 

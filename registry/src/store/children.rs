@@ -1,9 +1,10 @@
 //! What hangs on a file: checksums, copies and events. Written once, never changed; the one
-//! exception is that a copy becomes superseded.
+//! exception is that a copy becomes superseded, or current again.
 //!
-//! Safe to repeat: a child that is there already, by the unique key of its kind, is left alone.
+//! Safe to repeat: a child that is there already, by the unique key of its kind, is left alone. An
+//! event whose identifier another event has is refused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use muniment_model::InstitutionId;
@@ -13,6 +14,7 @@ use sqlx::query_builder::Separated;
 use super::columns::{Columns, key, micros};
 use super::multi_row::{self, Insert};
 use super::{Connection, Db, Row, StoreError};
+use crate::rules::Refusal;
 
 /// A checksum and the file it belongs to.
 pub(super) struct ChecksumRow<'a> {
@@ -46,6 +48,7 @@ fn push_checksum(columns: &mut Separated<'_, Db, &'static str>, row: &ChecksumRo
 }
 
 /// A copy and the file it belongs to.
+#[derive(Clone, Copy)]
 pub(super) struct StorageRow<'a> {
     pub(super) url: &'a str,
     pub(super) file: i64,
@@ -56,11 +59,35 @@ const STORAGE_RECORDS: Insert = Insert {
     tail: " ON CONFLICT (generic_file_id, url) DO NOTHING",
 };
 
+const CURRENT_COPIES: Insert = Insert {
+    head: "INSERT INTO storage_records (generic_file_id, url) ",
+    tail: " ON CONFLICT (generic_file_id, url) DO UPDATE SET superseded_at = NULL \
+           WHERE storage_records.superseded_at IS NOT NULL",
+};
+
+/// Leaves a superseded copy superseded: who sends a copy alone does not say of which bytes it is.
 pub(super) async fn insert_storage_records(
     connection: &mut Connection,
     rows: &[StorageRow<'_>],
 ) -> Result<(), StoreError> {
     multi_row::insert(connection, &STORAGE_RECORDS, rows, push_storage_record).await?;
+    Ok(())
+}
+
+/// Copies of the bytes that their files have now. A superseded one is current again: the file has
+/// gone back to former bytes, and without this their copies would be deleted after the undo time.
+pub(super) async fn insert_current_copies(
+    connection: &mut Connection,
+    rows: &[StorageRow<'_>],
+) -> Result<(), StoreError> {
+    // PostgreSQL updates no row twice in one statement.
+    let mut seen = HashSet::new();
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|row| seen.insert((row.file, row.url)))
+        .copied()
+        .collect();
+    multi_row::insert(connection, &CURRENT_COPIES, &rows, push_storage_record).await?;
     Ok(())
 }
 
@@ -75,21 +102,71 @@ pub(super) struct EventRow<'a> {
     pub(super) object: i64,
     /// 0 for an event about the object as a whole.
     pub(super) file: i64,
+    /// In a batch: the index and identifier of the file, for a refusal.
+    pub(super) place: Option<(usize, &'a str)>,
     pub(super) now: DateTime<Utc>,
+}
+
+impl EventRow<'_> {
+    /// The rest may differ: a repeated step takes the time anew and may word its outcome anew.
+    fn is_repetition_of(&self, stored: &PremisEvent) -> bool {
+        stored.event_type == self.event.event_type
+            && stored.intellectual_object_id == self.object
+            && stored.generic_file_id == self.file
+    }
+
+    fn refusal(&self) -> Refusal {
+        let taken = Refusal::Taken {
+            what: format!("event identifier {}", self.event.identifier),
+        };
+        match self.place {
+            Some((index, identifier)) => taken.at(index, identifier),
+            None => taken,
+        }
+    }
 }
 
 const EVENTS: Insert = Insert {
     head: "INSERT INTO premis_events (created_at, updated_at, agent, date_time, detail, \
            event_type, generic_file_id, identifier, institution_id, intellectual_object_id, \
            object, old_uuid, outcome, outcome_detail, outcome_information) ",
-    tail: " ON CONFLICT (identifier) DO NOTHING",
+    tail: " ON CONFLICT (identifier) DO NOTHING RETURNING identifier",
 };
 
+/// Adds the events that are not there yet. An identifier that an event of something else has is
+/// refused: passed over, the event would be missing and nobody would know.
 pub(super) async fn insert_events(
     connection: &mut Connection,
     rows: &[EventRow<'_>],
 ) -> Result<(), StoreError> {
-    multi_row::insert(connection, &EVENTS, rows, push_event).await?;
+    let mut new = HashSet::new();
+    for row in multi_row::insert(connection, &EVENTS, rows, push_event).await? {
+        new.insert(row.text("identifier")?);
+    }
+    let mut passed_over = Vec::new();
+    let mut identifiers = Vec::new();
+    for row in rows {
+        let identifier = row.event.identifier.to_string();
+        // Taken out, so that a second event with it in the same list counts as passed over.
+        if !new.remove(&identifier) {
+            passed_over.push(row);
+            identifiers.push(identifier);
+        }
+    }
+    let mut stored = HashMap::new();
+    let head = "SELECT * FROM premis_events WHERE identifier IN";
+    for row in multi_row::select_in(connection, head, &identifiers).await? {
+        let event = event(&row)?;
+        stored.insert(event.identifier, event);
+    }
+    for row in passed_over {
+        let repeated = stored
+            .get(&row.event.identifier)
+            .is_some_and(|event| row.is_repetition_of(event));
+        if !repeated {
+            return Err(row.refusal().into());
+        }
+    }
     Ok(())
 }
 

@@ -102,6 +102,7 @@ impl Store {
             institution: wanted.institution_id,
             object: wanted.intellectual_object_id,
             file: wanted.generic_file_id,
+            place: None,
             now: self.now(),
         };
         insert_events(&mut transaction, &[row]).await?;

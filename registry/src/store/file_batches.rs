@@ -2,25 +2,28 @@
 //!
 //! Safe to repeat: `rules/file_plan.rs` decides per file whether it is new, there already, or to be
 //! replaced; children that are there are left alone. A batch that was sent twice changes nothing
-//! the second time, and one that failed in the middle has left nothing.
+//! the second time, and one that failed in the middle has left nothing. A batch of a work item that
+//! had the object's turn and has it no more is refused (`rules/turn.rs`).
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use muniment_model::InstitutionId;
 use muniment_model::registry::GenericFile;
+use muniment_model::{InstitutionId, WorkItemId};
 use sqlx::query_builder::Separated;
 
 use super::children::{
     ChecksumRow, EventRow, StorageRow, attach_events_named, attach_records, insert_checksums,
-    insert_events, insert_storage_records,
+    insert_current_copies, insert_events,
 };
 use super::columns::{Columns, key, micros, signed};
 use super::files::file;
 use super::multi_row::{self, Insert};
 use super::objects::move_counters;
+use super::turns::recorder;
 use super::{Connection, Db, Row, Store, StoreError};
 use crate::rules::file_plan::{Counted, Plan, Stored, Tally, plan};
+use crate::rules::turn::{self, Recorder};
 use crate::rules::{Refusal, checks};
 
 /// "Never checked", as the original writes it: 2000-01-01T00:00:00Z.
@@ -40,6 +43,8 @@ struct Batch<'a> {
     connection: &'a mut Connection,
     files: &'a [GenericFile],
     now: DateTime<Utc>,
+    /// The ingest that sends the batch, if it says so.
+    recorder: Option<Recorder>,
     parents: HashMap<i64, Parent>,
     /// By identifier: what is recorded before the batch.
     stored: HashMap<String, Stored>,
@@ -50,18 +55,22 @@ struct Batch<'a> {
 }
 
 impl Store {
-    /// Saves the files of one institution and gives them back in order, with their ids.
+    /// Saves the files of one institution and gives them back in order, with their ids. `work_item`
+    /// is the ingest that sends them, 0 when nobody says.
     pub(crate) async fn save_files(
         &self,
         institution: InstitutionId,
+        work_item: WorkItemId,
         files: &[GenericFile],
     ) -> Result<Vec<GenericFile>, StoreError> {
         checks::batch(files)?;
         let mut transaction = self.write().await?;
+        let recorder = recorder(&mut transaction, work_item).await?;
         let mut batch = Batch {
             connection: &mut transaction,
             files,
             now: self.now(),
+            recorder,
             parents: HashMap::new(),
             stored: HashMap::new(),
             plans: Vec::with_capacity(files.len()),
@@ -154,6 +163,10 @@ impl Batch<'_> {
             })?;
         if parent.institution != institution {
             return Err(Refusal::Mismatch);
+        }
+        if let Some(recorder) = &self.recorder {
+            let recorded_by = WorkItemId(parent.work_item);
+            turn::may_record_files(recorder, &parent.identifier, recorded_by)?;
         }
         checks::file(file, &parent.identifier)?;
         plan(file, self.stored.get(&file.identifier))
@@ -276,12 +289,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Adds the children without an id; those with one are somebody's echo of what is stored.
+    /// Adds the children without an id; those with one are somebody's echo of what is stored. By now
+    /// every file has the uuid it was sent with, so the copies sent with it are those of its bytes.
     async fn insert_children(&mut self) -> Result<(), StoreError> {
         let mut checksums = Vec::new();
         let mut copies = Vec::new();
         let mut events = Vec::new();
-        for (file, id) in self.files.iter().zip(&self.ids) {
+        for (index, (file, id)) in self.files.iter().zip(&self.ids).enumerate() {
             let new_checksums = file.checksums.iter().filter(|child| child.id == 0);
             checksums.extend(new_checksums.map(|checksum| ChecksumRow {
                 checksum,
@@ -299,11 +313,12 @@ impl Batch<'_> {
                 institution: file.institution_id,
                 object: file.intellectual_object_id,
                 file: *id,
+                place: Some((index, &file.identifier)),
                 now: self.now,
             }));
         }
         insert_checksums(self.connection, &checksums).await?;
-        insert_storage_records(self.connection, &copies).await?;
+        insert_current_copies(self.connection, &copies).await?;
         insert_events(self.connection, &events).await
     }
 

@@ -134,7 +134,8 @@ impl Store {
     }
 
     /// Those of the identifiers that are recorded in the object, in the order of the question, with
-    /// checksums and current copies and without events.
+    /// checksums and copies and without events. Superseded copies are among them: they show who asks
+    /// that the row has replaced an older version.
     pub(crate) async fn lookup_files(
         &self,
         lookup: &FileLookup,
@@ -154,10 +155,6 @@ impl Store {
             .filter_map(|identifier| found.remove(identifier))
             .collect();
         attach_records(&mut transaction, &mut files).await?;
-        for file in &mut files {
-            file.storage_records
-                .retain(|record| record.superseded_at.is_none());
-        }
         Ok(files)
     }
 }

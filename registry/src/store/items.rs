@@ -143,15 +143,12 @@ impl Store {
         self.one(&ITEMS, "w.id", Value::Number(id.0), view).await
     }
 
-    /// Creates the item, or finds the one that the same upload has.
+    /// Creates the item, or finds the one that the same upload has, whosever it is: a bucket that
+    /// changed hands is scanned for its new owner and still holds the uploads of the former one.
     pub(crate) async fn create_item(&self, item: &WorkItem) -> Result<Made, StoreError> {
         let mut transaction = self.write().await?;
         if let Some(id) = of_upload(&mut transaction, item).await? {
-            let stored = stored(&mut transaction, id).await?;
-            if stored.institution_id != item.institution_id {
-                return Err(StoreError::Taken);
-            }
-            return Ok(Made::Existing(stored));
+            return Ok(Made::Existing(stored(&mut transaction, id).await?));
         }
         let now = self.now();
         let subject = subject(&mut transaction, item).await?;

@@ -16,11 +16,18 @@ use super::{Db, StoreError};
 const IDENTITY: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";
 
 /// Version, description, text.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "records",
-    include_str!("../../migrations/0001_records.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "records",
+        include_str!("../../migrations/0001_records.sql"),
+    ),
+    (
+        2,
+        "last turn",
+        include_str!("../../migrations/0002_last_turn.sql"),
+    ),
+];
 
 pub(super) async fn run(pool: &Pool<Db>) -> Result<(), StoreError> {
     let migrations = MIGRATIONS

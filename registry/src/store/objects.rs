@@ -1,7 +1,8 @@
 //! Intellectual objects, and the events about them as a whole.
 //!
 //! Safe to repeat: one identifier, one row. A create that comes again from the same work item finds
-//! the row and adds the events that are missing.
+//! the row and adds the events that are missing. A work item that had the object's turn and has it no
+//! more is refused.
 
 use muniment_model::registry::{IntellectualObject, PremisEvent};
 use muniment_model::{InstitutionId, WorkItemId};
@@ -9,9 +10,10 @@ use muniment_model::{InstitutionId, WorkItemId};
 use super::children::{EventRow, insert_events};
 use super::columns::{Columns, key};
 use super::query::{Direction, Filter, Kind, Op, Page, Query, Resource, Value, filter, one_in};
+use super::turns::recorder;
 use super::{Connection, Row, Store, StoreError};
 use crate::rules::file_plan::Tally;
-use crate::rules::{Refusal, changes, checks};
+use crate::rules::{Refusal, changes, checks, turn};
 use crate::views::ObjectView;
 
 pub(crate) const OBJECTS: Resource = Resource {
@@ -137,6 +139,7 @@ impl Store {
         wanted: &IntellectualObject,
     ) -> Result<Made, StoreError> {
         let mut transaction = self.write().await?;
+        refuse_out_of_turn(&mut transaction, wanted).await?;
         let value = Value::Text(wanted.identifier.clone());
         let found = one_in(&mut transaction, &OBJECTS, "o.identifier", value, view).await;
         let made = match found {
@@ -172,6 +175,7 @@ impl Store {
         let mut transaction = self.write().await?;
         let before = stored(&mut transaction, wanted.id).await?;
         let next = changes::object(&before, wanted)?;
+        refuse_out_of_turn(&mut transaction, wanted).await?;
         sqlx::query(
             "UPDATE intellectual_objects SET updated_at = $1, title = $2, description = $3, \
              alt_identifier = $4, access = $5, bag_name = $6, state = $7, etag = $8, \
@@ -264,6 +268,7 @@ impl Store {
                 institution: object.institution_id,
                 object: object.id,
                 file: 0,
+                place: None,
                 now: self.now(),
             })
             .collect();
@@ -292,6 +297,17 @@ pub(super) async fn move_counters(
     .bind(object)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Asked inside the write transaction, so no turn can end between the question and the commit.
+async fn refuse_out_of_turn(
+    connection: &mut Connection,
+    wanted: &IntellectualObject,
+) -> Result<(), StoreError> {
+    if let Some(recorder) = recorder(connection, wanted.work_item_id).await? {
+        turn::may_record(&recorder, &wanted.identifier)?;
+    }
     Ok(())
 }
 

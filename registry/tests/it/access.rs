@@ -117,7 +117,10 @@ async fn another_institutions_records_never_appear() {
     let made = object(site.institution, "test.edu", "a", WorkItemId(1));
     let made = client.save_object(&made).await.unwrap();
     let files = [file(&made, "data/1", 1)];
-    let saved = client.save_files(site.institution, &files).await.unwrap();
+    let saved = client
+        .save_files(site.institution, WorkItemId(1), &files)
+        .await
+        .unwrap();
     let event = saved[0].premis_events[0].identifier;
 
     for list in ["items", "objects", "files", "checksums", "events"] {

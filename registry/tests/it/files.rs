@@ -81,10 +81,85 @@ async fn a_changed_file_takes_a_new_key_and_its_former_copies_are_superseded() {
     assert_eq!(superseded, [true, true, false, false]);
     assert_eq!(repeated.storage_records, after.storage_records);
     let identifiers = [after.identifier.clone(), "test.edu/a/data/none".to_owned()];
-    let current = site.client().lookup_files(object.id, &identifiers).await;
-    let current = current.unwrap();
-    assert_eq!(current[0].storage_records, after.storage_records[2..]);
-    assert_eq!((current.len(), current[0].premis_events.len()), (1, 0));
+    let found = site.client().lookup_files(object.id, &identifiers).await;
+    let found = found.unwrap();
+    // Superseded copies too: they tell a worker that this row replaced another.
+    assert_eq!(found[0].storage_records, after.storage_records);
+    assert_eq!((found.len(), found[0].premis_events.len()), (1, 0));
+}
+
+/// The copies would otherwise be deleted after their undo time, although the file has these bytes.
+#[tokio::test]
+async fn copies_of_bytes_that_come_back_are_current_again() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(7)).await;
+    let first = file(&object, "data/1", 1);
+    let id = save(&site, std::slice::from_ref(&first)).await[0].id;
+    let version = |seed| GenericFile {
+        id,
+        ..file(&object, "data/1", seed)
+    };
+    let superseded = |saved: &GenericFile| -> Vec<_> {
+        let copies = saved.storage_records.iter();
+        copies.map(|copy| copy.superseded_at.is_some()).collect()
+    };
+
+    let replaced = save(&site, &[version(2)]).await.remove(0);
+    // A copy sent alone says nothing of the bytes that the file has.
+    let mut lone = first.storage_records[0].clone();
+    lone.generic_file_id = id;
+    let path = format!("/admin-api/v3/storage_records/create/{}", site.institution);
+    let (status, _) = site.post(&path, json!(lone)).await;
+    assert!(status.is_success(), "{status}");
+    let echoed = save(&site, std::slice::from_ref(&replaced)).await.remove(0);
+    let back = save(&site, &[version(1)]).await.remove(0);
+    let repeated = save(&site, &[version(1), file(&object, "data/2", 1)]).await;
+
+    assert_eq!(superseded(&replaced), [true, true, false, false]);
+    assert_eq!(superseded(&echoed), [true, true, false, false]);
+    assert_eq!(back.uuid, first.uuid);
+    assert_eq!(superseded(&back), [false, false, true, true]);
+    assert_eq!(repeated[0].storage_records, back.storage_records);
+}
+
+#[tokio::test]
+async fn an_event_identifier_of_something_else_is_refused_and_named() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(7)).await;
+    let other = site.object("b", WorkItemId(7)).await;
+    let known = save(&site, &[file(&object, "data/0", 1)]).await.remove(0);
+    let taken = known.premis_events[0].identifier;
+    let stealing = |mut thief: GenericFile| {
+        thief.premis_events[3].identifier = taken;
+        thief
+    };
+    let mut retyped = file(&object, "data/0", 1);
+    for event in &mut retyped.premis_events {
+        event.event_type = "replication".to_owned();
+    }
+    let mut twins = [file(&object, "data/3", 1), file(&object, "data/4", 1)];
+    twins[1].premis_events[8].identifier = twins[0].premis_events[8].identifier;
+    let rows = [
+        ("another file", stealing(file(&object, "data/1", 1)), None),
+        ("another object", stealing(file(&other, "data/1", 1)), None),
+        ("another type", retyped, None),
+        ("the same batch", twins[1].clone(), Some(twins[0].clone())),
+    ];
+
+    for (name, bad, before) in rows {
+        let good = before.unwrap_or_else(|| file(&object, "data/good", 1));
+        let text = format!("file 1 ({}): event identifier ", bad.identifier);
+        let path = "/admin-api/v3/files/create_batch/1";
+        let (status, body) = site.post(path, json!([good, bad])).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{name}");
+        let found = body["Error"].as_str().unwrap();
+        assert!(found.starts_with(&text), "{name}: {found}");
+        assert!(
+            found.ends_with(" has already been taken"),
+            "{name}: {found}"
+        );
+    }
+    assert_eq!(counts(&site).await, [1, 4, 2, 9]);
 }
 
 #[tokio::test]
@@ -252,9 +327,15 @@ async fn a_full_batch_is_recorded_in_one_request() {
 
     let begun = Instant::now();
     let client = site.client();
-    let saved = client.save_files(site.institution, &files).await.unwrap();
+    let send = async || {
+        client
+            .save_files(site.institution, WorkItemId(7), &files)
+            .await
+            .unwrap()
+    };
+    let saved = send().await;
     let first = begun.elapsed();
-    let repeated = client.save_files(site.institution, &files).await.unwrap();
+    let repeated = send().await;
     let both = begun.elapsed();
 
     println!("500 files with 7,500 children: {first:?}; sent twice: {both:?}");
@@ -278,8 +359,10 @@ async fn a_full_batch_is_recorded_in_one_request() {
 }
 
 async fn save(site: &Site, files: &[GenericFile]) -> Vec<GenericFile> {
-    let saved = site.client().save_files(site.institution, files).await;
-    saved.unwrap()
+    site.client()
+        .save_files(site.institution, WorkItemId(0), files)
+        .await
+        .unwrap()
 }
 
 /// Files, checksums, copies and events there are.

@@ -39,6 +39,19 @@ async fn a_repeated_scan_does_nothing_after_any_ending() {
     assert_eq!(made, MadeItem::Existing(ended));
 }
 
+/// A bucket may change hands while an upload lies in it.
+#[tokio::test]
+async fn an_upload_that_another_institution_has_is_answered_with_its_item() {
+    let site = Site::start().await;
+    let item = site.item("a", 1).await;
+    let mut again = upload(site.other, "test.edu", "a", 1);
+    again.note = "another".to_owned();
+
+    let made = site.client().create_work_item(&again).await.unwrap();
+
+    assert_eq!(made, MadeItem::Existing(item));
+}
+
 #[tokio::test]
 async fn every_update_raises_the_version_and_an_old_one_is_refused() {
     let site = Site::start().await;
@@ -135,7 +148,13 @@ async fn open_items_are_read_page_by_page_although_some_end_meanwhile() {
     let mut ended = site.item("ended", 1).await;
     ended.status = Status::Cancelled;
     client.update_work_item(&ended).await.unwrap();
-    let open = [site.item("b", 2).await, site.item("c", 3).await];
+    let mut suspended = site.item("suspended", 4).await;
+    suspended.status = Status::Suspended;
+    client.update_work_item(&suspended).await.unwrap();
+    let mut started = site.item("b", 2).await;
+    started.status = Status::Started;
+    client.update_work_item(&started).await.unwrap();
+    let open = [started, site.item("c", 3).await];
 
     let mut pages = client.open_work_items();
     let first = pages.next().await.unwrap().unwrap();

@@ -143,7 +143,7 @@ async fn a_page_of_files_brings_their_children_and_the_member_list_their_digests
         .map(|n| file(&object, &format!("data/{n}"), 1))
         .collect();
     site.client()
-        .save_files(site.institution, &files)
+        .save_files(site.institution, WorkItemId(1), &files)
         .await
         .unwrap();
 

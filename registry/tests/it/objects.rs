@@ -34,6 +34,29 @@ async fn a_create_from_the_same_item_finds_the_object_and_adds_missing_events() 
     );
 }
 
+/// Passed over, the event would be missing from its object and nobody would know.
+#[tokio::test]
+async fn an_event_of_another_object_keeps_its_identifier() {
+    let site = Site::start().await;
+    let mut first = object(site.institution, "test.edu", "a", WorkItemId(7));
+    first.premis_events = vec![event(1)];
+    site.client().save_object(&first).await.unwrap();
+    let mut second = object(site.institution, "test.edu", "b", WorkItemId(8));
+    second.premis_events = vec![event(2), event(1)];
+
+    let refused = site.client().save_object(&second).await;
+
+    let Err(ClientError::Conflict { message, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    let taken = Uuid::from_u128(1);
+    assert_eq!(
+        message,
+        format!("event identifier {taken} has already been taken")
+    );
+    assert_eq!(count(&site, "objects").await, 1);
+}
+
 #[tokio::test]
 async fn a_second_bag_cannot_take_an_identifier() {
     let site = Site::start().await;

@@ -1,10 +1,13 @@
 //! One open work item per object, the oldest first.
 
-use muniment_model::registry::WorkItem;
-use muniment_model::{ObjectIdentifier, Stage, Status};
+use muniment_model::registry::{GenericFile, WorkItem};
+use muniment_model::{ObjectIdentifier, Stage, Status, WorkItemId};
+use muniment_registry_client::ClientError;
 use muniment_registry_client::TurnAnswer::{HeldBy, Taken};
+use reqwest::StatusCode;
+use serde_json::json;
 
-use crate::kit::{Site, upload};
+use crate::kit::{Site, file, object, upload};
 
 #[tokio::test]
 async fn the_older_upload_goes_first_and_the_younger_one_follows_when_it_has_ended() {
@@ -112,6 +115,93 @@ async fn an_item_that_has_ended_gets_no_turn() {
     let answer = site.client().take_turn(item.id, &bag).await;
 
     assert!(answer.is_err());
+}
+
+/// A worker that was thought dead wakes up after its item was cancelled and the next one recorded.
+#[tokio::test]
+async fn a_late_recorder_overwrites_nothing() {
+    let site = Site::start().await;
+    let client = site.client();
+    let bag = ObjectIdentifier::new("test.edu", "a");
+    let late = at_reingest_check(&site, site.item("a", 1).await).await;
+    let next = at_reingest_check(&site, site.item("a", 2).await).await;
+    client.take_turn(late.id, &bag).await.unwrap();
+    let first = site.object("a", late.id).await;
+    let save = async |item, file: &GenericFile| {
+        let files = std::slice::from_ref(file);
+        client.save_files(site.institution, item, files).await
+    };
+    let saved = save(late.id, &file(&first, "data/1", 1)).await.unwrap();
+    let version = |seed| GenericFile {
+        id: saved[0].id,
+        ..file(&first, "data/1", seed)
+    };
+    ended(&site, late.clone(), Status::Cancelled).await;
+    client.take_turn(next.id, &bag).await.unwrap();
+    let mut object = first.clone();
+    object.work_item_id = next.id;
+    object.title = "next".to_owned();
+    client.save_object(&object).await.unwrap();
+    let ours = save(next.id, &version(2)).await.unwrap();
+
+    let refused = [
+        client.save_object(&first).await.err(),
+        save(late.id, &version(3)).await.err(),
+        save(late.id, &file(&first, "data/new", 1)).await.err(),
+    ];
+
+    for error in refused {
+        let Some(ClientError::Conflict { message, .. }) = error else {
+            panic!("{error:?}");
+        };
+        let expected = format!("work item {} does not have the turn of test.edu/a", late.id);
+        assert!(message.ends_with(&expected), "{message}");
+    }
+    let found = client.object(&bag).await.unwrap().unwrap();
+    assert_eq!((found.title.as_str(), found.file_count), ("next", 1));
+    let kept = client.file(&ours[0].identifier).await.unwrap().unwrap();
+    assert_eq!(kept.uuid, ours[0].uuid);
+    // Who names no item is asked for no turn.
+    assert!(save(WorkItemId(0), &version(4)).await.is_ok());
+    object.work_item_id = WorkItemId(0);
+    assert!(client.save_object(&object).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_item_that_had_its_turn_makes_no_object_and_one_that_never_asked_does() {
+    let site = Site::start().await;
+    let bag = ObjectIdentifier::new("test.edu", "a");
+    let late = at_reingest_check(&site, site.item("a", 1).await).await;
+    site.client().take_turn(late.id, &bag).await.unwrap();
+    ended(&site, late.clone(), Status::Failed).await;
+    let unasked = site.item("a", 2).await;
+    let wanted = |item| object(site.institution, "test.edu", "a", item);
+
+    let refused = site.client().save_object(&wanted(late.id)).await;
+    let made = site
+        .client()
+        .save_object(&wanted(unasked.id))
+        .await
+        .unwrap();
+    let files = [file(&made, "data/1", 1)];
+    let client = site.client();
+    let saved = client
+        .save_files(site.institution, unasked.id, &files)
+        .await;
+
+    assert!(matches!(refused, Err(ClientError::Conflict { .. })));
+    assert!(saved.is_ok(), "{saved:?}");
+}
+
+#[tokio::test]
+async fn a_batch_of_an_item_that_is_no_number_is_a_bad_request() {
+    let site = Site::start().await;
+
+    for value in ["", "x", "1.5"] {
+        let path = format!("/admin-api/v3/files/create_batch/1?work_item_id={value}");
+        let (status, _) = site.post(&path, json!([])).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{value}");
+    }
 }
 
 async fn at_reingest_check(site: &Site, mut item: WorkItem) -> WorkItem {

@@ -7,6 +7,7 @@ pub mod build;
 pub mod manifest;
 pub mod member;
 pub mod profile;
+pub mod survey;
 pub mod tag_file;
 pub mod tar;
 pub mod validate;

@@ -56,7 +56,7 @@ impl ManifestFile {
         })
     }
 
-    /// What the file's name calls the algorithm; in lower case when it is one of ours.
+    /// What the file's name calls the algorithm.
     pub fn algorithm_name(&self) -> &str {
         match (self.algorithm, manifest_of(&self.path)) {
             (Some(known), _) => known.name(),

@@ -300,12 +300,14 @@ pub fn manifest_of(path: &str) -> Option<ManifestName<'_>> {
         None => (false, path),
     };
     let word = rest.strip_prefix("manifest-")?.strip_suffix(".txt")?;
-    let algorithm = match word.parse() {
-        Ok(algorithm) => ManifestAlgorithm::Known(algorithm),
-        // RFC 8493 2.4: the name of the algorithm in lower case without anything but letters and
-        // digits. So `manifest-of-the-ship.txt` is a file like others.
-        Err(_) if is_word(word) => ManifestAlgorithm::Unknown(word),
-        Err(_) => return None,
+    // RFC 8493 2.4: the name of the algorithm in lower case without anything but letters and
+    // digits. So `manifest-of-the-ship.txt` is a file like others; and a bag has at most one
+    // manifest of each algorithm and kind, eight in all.
+    let mut ours = Algorithm::ALL.into_iter();
+    let algorithm = match ours.find(|algorithm| algorithm.name() == word) {
+        Some(algorithm) => ManifestAlgorithm::Known(algorithm),
+        None if is_word(word) => ManifestAlgorithm::Unknown(word),
+        None => return None,
     };
     Some(ManifestName { algorithm, of_tags })
 }

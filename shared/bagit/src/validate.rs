@@ -10,15 +10,15 @@
 
 mod join;
 mod metadata;
+mod partition;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use muniment_model::{BagMetadata, FindingCode, Findings, Manifest, Received, bag_name_of};
 
-pub use join::{
-    FileFacts, JoinKey, ListingPolicy, ManifestJoin, ManifestReading, Partition, Placed,
-};
+pub use join::{FileFacts, JoinKey, ListingPolicy, ManifestJoin, ManifestReading, Placed};
+pub use partition::Partition;
 
 use crate::manifest::ManifestFile;
 use crate::profile::{DeclarationRule, ListingRule, ManifestRule, Profile, SerializationRule};

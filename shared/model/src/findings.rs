@@ -173,19 +173,31 @@ impl Findings {
         self.errors().count() as u64 + self.more_errors
     }
 
-    /// The errors as a work item's note: joined by "; ", then how many more there are.
+    /// The errors as a work item's note: joined by "; ", then how many more there are. As many as
+    /// fit, whole, so that the count is always there and true.
     pub fn note(&self) -> String {
-        let mut note = self
-            .errors()
-            .map(|finding| finding.message.as_str())
-            .collect::<Vec<_>>()
-            .join("; ");
-        if self.more_errors > 0 {
-            note = format!("{note}; and {} more", self.more_errors);
+        let mut note = String::new();
+        let mut shown = 0;
+        for finding in self.errors() {
+            if note.len() + finding.message.len() > NOTE_BYTES_MAX && shown > 0 {
+                break;
+            }
+            if shown > 0 {
+                note.push_str("; ");
+            }
+            note.push_str(&finding.message);
+            shown += 1;
+        }
+        let more = self.error_count() - shown;
+        if more > 0 {
+            note = format!("{note}; and {more} more");
         }
         note
     }
 }
+
+/// Thirty findings that name two sha512 digests each fit; what a page shows stays readable.
+const NOTE_BYTES_MAX: usize = 15_000;
 
 /// The longest path or message that is kept, in characters: a hostile name may be a megabyte.
 const TEXT_MAX: usize = 1_500;
@@ -222,6 +234,23 @@ mod tests {
         assert_eq!(findings.error_count(), 42);
         assert!(findings.note().ends_with("error 29; and 12 more"));
         assert!(!findings.is_valid());
+    }
+
+    #[test]
+    fn a_note_that_grows_too_long_counts_what_it_leaves_out() {
+        let mut findings = Findings::default();
+
+        for n in 0..30 {
+            findings.error(
+                FindingCode::FileMissing,
+                "",
+                format!("{n}{}", "x".repeat(1_400)),
+            );
+        }
+
+        let note = findings.note();
+        assert!(note.len() < 17_000);
+        assert!(note.ends_with("; and 20 more"), "{note}");
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub use names::{
 };
 pub use pipeline::{Action, Queue, Stage, Status, UnknownWord};
 pub use records::{
-    BagMetadata, Checkpoint, Copy, FileRecord, FormatMatch, Manifest, MemberKind, ObjectRecord,
-    Proof, Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved, StagedTagFile, Tar,
+    BagMetadata, Checkpoint, Copy, Doubt, FileRecord, FormatMatch, Manifest, MemberKind,
+    ObjectRecord, Proof, Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved,
+    StagedTagFile, Tar,
 };
 pub use storage::{Provider, StorageClass, StorageOption, StorageTarget};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Algorithm, BatchNumber, BucketName, Crc64Nvme, Digests, Findings, InstitutionId,
+    Algorithm, BatchNumber, BucketName, Crc64Nvme, Digests, Findings, InstitutionId, Namespace,
     ObjectIdentifier, ObjectKey, StorageOption, StorageTarget, WorkItemId,
 };
 
@@ -41,7 +41,7 @@ pub struct ObjectRecord {
     /// What pass one saw; `None` until it reached the end of the tar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
-    /// Of the tar (by pass one), then of the bag (by the validator).
+    /// All of them: what pass one found, and what the validator added.
     #[serde(default)]
     pub findings: Findings,
     /// What the tag files say; `None` until the bag was validated.
@@ -60,9 +60,13 @@ pub struct ObjectRecord {
     /// What Record wrote, counted from the records; Cleanup compares it with the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
-    /// Complete readings of the tar, more than one only when a reading was in doubt.
+    /// What the last reading of the tar said that is not yet believed; a second reading that says
+    /// the same is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// Readings of the tar that were in doubt.
     #[serde(default)]
-    pub readings: u32,
+    pub readings_doubted: u32,
 }
 
 /// How many files, and copies of them, an item stores and records.
@@ -90,6 +94,9 @@ pub struct Received {
     /// Whether the store's checksum of the tar equals ours. Where it has none, a bag that seems
     /// wrong is read a second time before anyone is blamed.
     pub confirmed: bool,
+    /// What pass one found.
+    #[serde(default)]
+    pub findings: Findings,
     /// The bag's payload and tag manifests, at most one of a kind and algorithm.
     pub manifests: Vec<Manifest>,
     /// The tag files that are read for their tags.
@@ -195,7 +202,7 @@ pub struct FormatMatch {
 }
 
 /// How we know that a copy holds the right bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// The store confirmed our digest when it took the bytes.
@@ -275,7 +282,35 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
+/// How often a tar is read before somebody has to look at why its readings differ.
+const READINGS_DOUBTED_MAX: u32 = 4;
+
+/// What to make of a reading of the tar that speaks against the bag, or against itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing said so before: the tar is to be read once more.
+    ReadAgain,
+    /// Two readings said the same.
+    Believed,
+    /// Every reading says something else.
+    Unstable,
+}
+
 impl ObjectRecord {
+    /// Records what a reading said, and compares it with the reading before.
+    pub fn doubt_reading(&mut self, said: String) -> Doubt {
+        if self.doubt.as_deref() == Some(said.as_str()) {
+            return Doubt::Believed;
+        }
+        self.doubt = Some(said);
+        self.readings_doubted += 1;
+        if self.readings_doubted >= READINGS_DOUBTED_MAX {
+            Doubt::Unstable
+        } else {
+            Doubt::ReadAgain
+        }
+    }
+
     /// Where the copies of this item's files go: what the registry holds the object to, else what
     /// the depositor chose, else Standard.
     pub fn storage_option(&self) -> StorageOption {
@@ -288,6 +323,12 @@ impl ObjectRecord {
 }
 
 impl FileRecord {
+    /// The file's uuid in the registry and its key in preservation storage; `None` for a folder.
+    pub fn uuid(&self, namespace: Namespace, item: WorkItemId) -> Option<Uuid> {
+        let sha256 = self.digests?.hex(Algorithm::Sha256);
+        Some(namespace.file_uuid(item, &self.path, &sha256))
+    }
+
     /// Whether this item stores and records the file.
     pub fn needs_saving(&self) -> bool {
         self.kind.is_preserved()
@@ -311,3 +352,6 @@ pub struct Checkpoint {
     pub so_far: Received,
     pub findings: Findings,
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,7 +187,9 @@ impl Connection {
         let permit = self.0.gate.enter().await;
         let result = match tokio::time::timeout(limit, request).await {
             Ok(result) => result,
-            Err(elapsed) => Err(StorageError::Interrupted {
+            // Silence is an outage, not an attempt: a store that answers nothing must not use up
+            // the attempts of every bag on its way.
+            Err(elapsed) => Err(StorageError::Unreachable {
                 place: place.clone(),
                 source: elapsed.into(),
             }),

@@ -8,6 +8,9 @@ use crate::job::{Final, JobError, JobSpec, Step};
 
 /// How long an item waits when a service is away, before it is looked at again.
 const OUTAGE_DELAY: Duration = Duration::from_secs(10);
+/// Claims in a row that ended in no ending at all: the job kills its process. More than a few
+/// restarts for other reasons, and few enough that an operator hears of it the same hour.
+const CRASHES_MAX: u32 = 10;
 
 /// What the run loop does with the item and the message.
 #[derive(Debug)]
@@ -43,6 +46,19 @@ pub enum Ending {
     HandBack,
     /// Nothing is written.
     Leave,
+}
+
+/// What to do with a claim before its job begins: an operator is asked about a job that was begun
+/// many times and never ended. A job that fails is bounded by its own, smaller limit.
+pub(crate) fn crash_loop(attempt: u32, spec: &JobSpec) -> Option<JobError> {
+    (attempt > spec.attempts_max + CRASHES_MAX).then(|| {
+        JobError::halt(format!(
+            "{} was begun {} times on this item and its process died each time. Look into its log \
+             before you requeue the item.",
+            spec.queue,
+            attempt - 1
+        ))
+    })
 }
 
 /// Decides how a job ends. `attempt` counts from 1 and includes this one.

@@ -12,8 +12,8 @@ use crate::job::Final;
 pub(crate) const OUTCOME_FAILED: &str = "Ingest failed due to fatal error.";
 pub(crate) const OUTCOME_CANCELLED: &str = "Ingest cancelled";
 
-/// The registry keeps notes of any length, but nobody reads more than this.
-const NOTE_CHARS_MAX: usize = 10_000;
+/// The registry refuses notes of more than 64 KiB; findings are cut at their own, smaller limit.
+const NOTE_CHARS_MAX: usize = 16_000;
 
 /// Who is working on an item.
 #[derive(Clone, Debug)]
@@ -29,13 +29,10 @@ impl Holder {
 }
 
 pub(crate) fn started(item: &WorkItem, holder: &Holder, now: DateTime<Utc>) -> WorkItem {
-    // The note of an item that is to fail or be cancelled is the reason, and stays.
-    let note = match item.intended_status {
-        Some(Status::Failed | Status::Cancelled) => item.note.clone(),
-        Some(Status::Success | Status::Pending | Status::Started | Status::Suspended) | None => {
-            format!("Item has started stage {}", item.stage)
-        }
-    };
+    let note = reason_of(item).map_or_else(
+        || format!("Item has started stage {}", item.stage),
+        str::to_owned,
+    );
     WorkItem {
         status: Status::Started,
         node: holder.node.clone(),
@@ -93,7 +90,11 @@ pub(crate) fn ended(item: &WorkItem, end: &Final, now: DateTime<Utc>) -> WorkIte
     WorkItem {
         status: end.status,
         outcome: end.outcome.clone(),
-        note: end.note.clone().unwrap_or_else(|| item.note.clone()),
+        note: end
+            .note
+            .clone()
+            .or_else(|| reason_of(item).map(str::to_owned))
+            .unwrap_or_else(|| item.note.clone()),
         intellectual_object_id: end.object_id,
         retry: false,
         needs_admin_review: false,
@@ -104,7 +105,7 @@ pub(crate) fn ended(item: &WorkItem, end: &Final, now: DateTime<Utc>) -> WorkIte
 pub(crate) fn suspended(item: &WorkItem, note: &str, now: DateTime<Utc>) -> WorkItem {
     WorkItem {
         status: Status::Suspended,
-        note: clipped(note),
+        note: clipped(&after_reason(item, note)),
         retry: false,
         needs_admin_review: true,
         ..pending(item, now)
@@ -120,10 +121,9 @@ pub(crate) fn retrying(
 ) -> WorkItem {
     let (attempt, attempts_max) = attempt;
     let due = due.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let note = format!("{note} (attempt {attempt} of {attempts_max}, next try at {due})");
     WorkItem {
-        note: clipped(&format!(
-            "{note} (attempt {attempt} of {attempts_max}, next try at {due})"
-        )),
+        note: clipped(&after_reason(item, &note)),
         retry: true,
         ..pending(item, now)
     }
@@ -131,7 +131,7 @@ pub(crate) fn retrying(
 
 pub(crate) fn waiting(item: &WorkItem, note: &str, now: DateTime<Utc>) -> WorkItem {
     WorkItem {
-        note: clipped(note),
+        note: clipped(&after_reason(item, note)),
         ..pending(item, now)
     }
 }
@@ -144,6 +144,30 @@ pub(crate) fn pending(item: &WorkItem, now: DateTime<Utc>) -> WorkItem {
         pid: 0,
         date_processed: Some(now),
         ..item.clone()
+    }
+}
+
+/// Why an item is to fail or be cancelled: its first note after that was decided. It stays to the
+/// end, because nothing else holds the findings by then.
+fn reason_of(item: &WorkItem) -> Option<&str> {
+    match item.intended_status {
+        Some(Status::Failed | Status::Cancelled) => {
+            let (reason, _) = item.note.split_once(LATER).unwrap_or((&item.note, ""));
+            Some(reason)
+        }
+        Some(Status::Success | Status::Pending | Status::Started | Status::Suspended) | None => {
+            None
+        }
+    }
+}
+
+/// Stands between the reason and what happened since.
+const LATER: &str = " — ";
+
+fn after_reason(item: &WorkItem, note: &str) -> String {
+    match reason_of(item) {
+        Some(reason) => format!("{reason}{LATER}{note}"),
+        None => note.to_owned(),
     }
 }
 

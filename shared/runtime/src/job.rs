@@ -159,7 +159,10 @@ impl JobError {
                 cause: Box::new(error),
             },
             Class::Permanent => Self::Halt {
-                note: muniment_model::Chain(&error).to_string(),
+                note: format!(
+                    "{}. Requeue the item when that is settled.",
+                    muniment_model::Chain(&error)
+                ),
             },
         }
     }

@@ -171,7 +171,11 @@ impl<W: Worker> Runner<W> {
                 .settle(&claim.lease, settlement)
                 .await
                 .map_err(JobError::from),
-            Performed::Job(result) => self.end(claim, self.excuse_if_stopping(result)).await,
+            // The lease is kept while its ending is written, too.
+            Performed::Job(result) => tokio::select! {
+                ended = self.end(claim, self.excuse_if_stopping(result)) => ended,
+                () = self.lose_lease(&claim.lease) => Err(JobError::LeaseLost),
+            },
         };
         if let Err(cause) = settled {
             // The lease runs out on its own and the job is claimed again. Safe because every job

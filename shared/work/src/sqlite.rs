@@ -7,11 +7,9 @@
 //! Safe to repeat and to interrupt: a call that is dropped or killed before its commit has
 //! changed nothing.
 //!
-//! **Durability.** WAL with `synchronous = NORMAL`: a commit survives `kill -9` at once, but a
-//! power cut may take back the last commits, whole and in order, since the log is synced at its
-//! checkpoints only. That is enough here and twice as fast as FULL: the registry and S3 are the
-//! truth, these are hints and progress, and the reconciler (`apt_queue`) publishes again what a
-//! power cut took.
+//! **Durability.** WAL with `synchronous = FULL`: a commit survives a power cut. The registry
+//! and S3 are the truth and a lost store is made again from them, but a store that went back in
+//! time would be believed: a stage would start from records older than itself.
 //!
 //! Two connections and no pool: one writer, taken in the order of asking, so that a renewal waits
 //! for some short writes and never starves; one reader, which does not wait for writers. A pool
@@ -68,7 +66,7 @@ impl SqliteWork {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("journal_size_limit", LOG_BYTES_KEPT);
         let mut writer = options.connect().await?;

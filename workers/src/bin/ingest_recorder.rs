@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use muniment_objects::{Connections, PreservationSettings, RecordsSettings};
+use muniment_objects::{Connections, PreservationSettings, RecordsSettings, StagingSettings};
 use muniment_runtime::{Batched, RuntimeSettings, run_worker};
 use workers::ingest_recorder::IngestRecorder;
 
@@ -14,6 +14,8 @@ struct Settings {
     runtime: RuntimeSettings,
     #[command(flatten)]
     preservation: PreservationSettings,
+    #[command(flatten)]
+    staging: StagingSettings,
     #[command(flatten)]
     records: RecordsSettings,
 }
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Batched(IngestRecorder {
             registry: services.registry.clone(),
             preservation: settings.preservation.connect(&s3)?,
+            staging: settings.staging.connect(&s3),
             records: settings.records.connect(&s3),
             namespace: services.registry.installation().await?.namespace,
             clock: services.clock(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muniment_bagit::member::{ManifestAlgorithm, manifest_of};
+use muniment_bagit::survey::is_payload_folder;
 use muniment_bagit::tag_file::PARSED;
 use muniment_model::{
     BatchNumber, Checkpoint, Crc64Nvme, FileRecord, Findings, Manifest, MemberKind, Received,
@@ -196,11 +197,19 @@ impl<'a> Ledger<'a> {
                 Some(&checkpoint),
             )
             .await?;
-        self.job.work.progress(&self.job.lease).await?;
+        // Writing the same again, after a failure further on, is no progress.
+        if self.offset > self.saved_offset {
+            self.job.work.progress(&self.job.lease).await?;
+        }
         self.written = self.files.len();
         self.saved_offset = self.offset;
         self.saved_at = Instant::now();
         Ok(())
+    }
+
+    /// How many members have finished before one that stands earlier in the tar.
+    pub(super) fn waiting(&self) -> usize {
+        self.early.len()
     }
 
     /// The end of the tar: seals the last batch and gives up what was learned.
@@ -226,6 +235,7 @@ fn nothing_received() -> Received {
         has_payload_folder: false,
         crc64nvme: muniment_digest::Crc64::new().value(),
         confirmed: false,
+        findings: Findings::default(),
         manifests: Vec::new(),
         tag_files: Vec::new(),
         unknown_manifests: Vec::new(),
@@ -236,7 +246,7 @@ fn nothing_received() -> Received {
 fn count(so_far: &mut Received, record: &FileRecord) {
     match record.kind {
         MemberKind::Directory => {
-            so_far.has_payload_folder |= record.path == "data";
+            so_far.has_payload_folder |= is_payload_folder(&record.path);
             return;
         }
         MemberKind::Payload => {

@@ -9,20 +9,18 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use muniment_bagit::member::kind_of;
-use muniment_bagit::tar::{EntryKind, Member};
+use muniment_bagit::tar::Member;
 use muniment_digest::FanOut;
 use muniment_formats::{Window, identify};
+use muniment_model::registry::WorkItem;
 use muniment_model::{
     Clock, Digests, FileRecord, FindingCode, Findings, MemberKind, Namespace, SCHEMA_VERSION, Tar,
-    WorkItemId,
 };
 use muniment_objects::{ObjectWriter, StagingBucket};
 use muniment_runtime::JobError;
 
-/// Members from this size on are copied by the store; smaller ones are put. Below it, a range copy
-/// costs more requests than it saves bytes (architecture, section 8).
-pub(super) const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
+use crate::upload;
+
 /// Digesting more than this at once would hold up the async threads: it goes to the blocking ones.
 const DIGEST_INLINE_BYTES: usize = 64 * 1024;
 /// Bytes of a large member that are digested at a time: enough for the digests to share two cores.
@@ -37,7 +35,7 @@ pub(super) struct Stager {
     pub(super) staging: StagingBucket,
     pub(super) namespace: Namespace,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) item: WorkItemId,
+    pub(super) item: Arc<WorkItem>,
     pub(super) tar: Tar,
     /// Whether the staging store can copy out of the receiving bucket by itself.
     pub(super) copies_ranges: bool,
@@ -57,7 +55,7 @@ impl Stager {
             blocking(move || (muniment_digest::digest(&bytes), Window::of(&bytes))).await?
         };
         describe(&mut record, digests, &window);
-        let key = self.namespace.staging_key(self.item, record.tar_offset);
+        let key = self.namespace.staging_key(self.item.id, record.tar_offset);
         self.staging.put(&key, bytes, digests.crc64nvme).await?;
         record.staged_at = Some(self.clock.now());
         Ok(record)
@@ -66,7 +64,7 @@ impl Stager {
     /// A large member about to stream past. Where the store cannot copy its range of the tar, its
     /// bytes are written to staging as they come.
     pub(super) fn begin_large(&self, record: &FileRecord) -> LargeMember {
-        let key = self.namespace.staging_key(self.item, record.tar_offset);
+        let key = self.namespace.staging_key(self.item.id, record.tar_offset);
         LargeMember {
             progress: Progress {
                 digests: FanOut::new(),
@@ -90,10 +88,11 @@ impl Stager {
             writer.finish(Some(digests.crc64nvme)).await?;
         } else {
             let range = record.data_offset..record.data_offset + record.size;
-            let key = self.namespace.staging_key(self.item, record.tar_offset);
+            let key = self.namespace.staging_key(self.item.id, record.tar_offset);
             self.staging
                 .copy_range(&self.tar, range, &key, digests.crc64nvme)
-                .await?;
+                .await
+                .map_err(|error| upload::explain_read(&self.item, error))?;
         }
         record.staged_at = Some(self.clock.now());
         Ok(record)
@@ -167,14 +166,16 @@ fn describe(record: &mut FileRecord, digests: Digests, window: &Window) {
 }
 
 /// The record of a member before its bytes are known.
-pub(super) fn begin_record(member: &Member, path: &str, findings: &mut Findings) -> FileRecord {
+pub(super) fn begin_record(
+    member: &Member,
+    path: &str,
+    kind: MemberKind,
+    findings: &mut Findings,
+) -> FileRecord {
     FileRecord {
         schema: SCHEMA_VERSION,
         path: path.to_owned(),
-        kind: match member.kind {
-            EntryKind::Directory => MemberKind::Directory,
-            EntryKind::Regular => kind_of(path),
-        },
+        kind,
         size: member.size,
         tar_offset: member.tar_offset,
         data_offset: member.data_offset,

@@ -4,30 +4,38 @@
 //! [`IN_FLIGHT_MAX`] members are being staged at a time; the reader waits for them. A small
 //! member's bytes are copied out of the stream's block, so that no block is held by them.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use muniment_bagit::member::check_identity;
-use muniment_bagit::tar::{EntryKind, Event, Member, TarFault, TarReader};
+use muniment_bagit::survey::{BagMember, Survey};
+use muniment_bagit::tar::{Event, Member, TarFault, TarReader};
 use muniment_digest::Crc64;
-use muniment_model::{FileRecord, FindingCode, Findings, ObjectIdentifier, ObjectRecord, Received};
-use muniment_objects::{StorageError, TarStream};
+use muniment_model::{FileRecord, Findings, MemberKind, ObjectIdentifier, ObjectRecord, Received};
+use muniment_objects::TarStream;
 use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
 
 use super::IngestPreFetch;
 use super::ledger::{Ledger, Passed, SoFar};
-use super::members::{LargeMember, RANGE_COPY_FROM_BYTES, Stager, begin_record};
-use crate::upload;
+use super::members::{LargeMember, Stager, begin_record};
+use crate::{RANGE_COPY_FROM_BYTES, upload};
 
 /// How far the reader runs ahead of what is staged (architecture, section 9).
 const IN_FLIGHT_BYTES_MAX: u64 = 48 * 1024 * 1024;
 /// Enough to keep an S3 endpoint busy with files of 1 KB.
 const IN_FLIGHT_MAX: usize = 64;
 
+/// Members that may have finished before one that stands earlier in the tar.
+const WAITING_MAX: usize = 1_000;
+
 /// What came of a reading.
 pub(super) enum Reading {
     Whole(Received, Findings),
     /// The tar could not be read to its end.
     Stumbled(Findings),
+    /// The bytes read are not those that the receiving bucket has a checksum of.
+    Falsified,
 }
 
 impl IngestPreFetch {
@@ -39,7 +47,7 @@ impl IngestPreFetch {
             Ok(()) => pass.close(object).await,
             Err(Halted::Fault(fault)) => Ok(Reading::Stumbled(pass.findings_with(&fault))),
             Err(Halted::Job(error)) => {
-                // What has passed is kept for the next attempt, unless the lease is lost.
+                // What is in flight is seen to its end, so that the next attempt begins after it.
                 if matches!(error, JobError::Stopped) {
                     pass.flush().await?;
                 }
@@ -92,8 +100,7 @@ struct Pass<'a> {
     open: Open,
     /// Findings about the member that is open.
     findings: Findings,
-    /// The bag's folder, as the first member named it.
-    folder: Option<String>,
+    survey: Survey,
     /// Over the tar up to the last member boundary, or further at its end.
     crc: Crc64,
 }
@@ -109,15 +116,13 @@ impl<'a> Pass<'a> {
         let at = from.as_ref().map(|so_far| &so_far.checkpoint);
         let offset = at.map_or(0, |at| at.tar_offset);
         let crc = at.map_or_else(Crc64::new, |at| Crc64::resume(at.crc64nvme));
-        let folder = at
-            .map(|at| at.so_far.folder.clone())
-            .filter(|folder| !folder.is_empty());
+        let survey = Survey::resume(at.map(|at| at.so_far.folder.clone()));
         let bucket = worker.receiving.bucket(tar.bucket.clone());
         let stager = Stager {
             staging: worker.staging.clone(),
             namespace: worker.namespace,
-            clock: std::sync::Arc::clone(&worker.clock),
-            item: job.item_id(),
+            clock: Arc::clone(&worker.clock),
+            item: Arc::new(job.item.clone()),
             tar: tar.clone(),
             copies_ranges: worker.staging.can_copy_from(&bucket),
         };
@@ -134,7 +139,7 @@ impl<'a> Pass<'a> {
             sequence: 0,
             open: Open::None,
             findings: Findings::default(),
-            folder,
+            survey,
             crc,
         }
     }
@@ -151,15 +156,10 @@ impl<'a> Pass<'a> {
     }
 
     async fn next_block(&mut self) -> Result<Option<Bytes>, JobError> {
-        match self.stream.next().await {
-            Ok(block) => Ok(block),
-            Err(StorageError::Superseded { .. } | StorageError::NotFound { .. }) => {
-                Err(JobError::Cancel {
-                    note: upload::replaced_note(&self.job.item, None),
-                })
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.stream
+            .next()
+            .await
+            .map_err(|error| upload::explain_read(&self.job.item, error))
     }
 
     async fn read_block(&mut self, block: &Bytes) -> Result<(), Halted> {
@@ -188,39 +188,16 @@ impl<'a> Pass<'a> {
     }
 
     fn begin(&mut self, member: &Member) {
-        let place = match member.place() {
-            Ok(place) => place,
-            Err(fault) => {
-                fault.report(&mut self.findings);
-                self.open = Open::Skipped;
-                return;
-            }
+        self.open = Open::Skipped;
+        let Some(BagMember { path, kind }) = self.survey.place(member, &mut self.findings) else {
+            return;
         };
-        if place.is_root() || (place.path.is_empty() && member.kind == EntryKind::Directory) {
-            self.folder.get_or_insert_with(|| place.folder.to_owned());
-            self.open = Open::Skipped;
-            return;
-        }
-        let folder = self.folder.get_or_insert_with(|| place.folder.to_owned());
-        if *folder != place.folder {
-            self.findings.error(
-                FindingCode::SeveralFolders,
-                place.path,
-                format!(
-                    "The tar holds more than one folder: {folder} and {}",
-                    place.folder
-                ),
-            );
-            self.open = Open::Skipped;
-            return;
-        }
-        if let Err(fault) = check_identity(&self.institution, &self.identifier, place.path) {
+        if let Err(fault) = check_identity(&self.institution, &self.identifier, path) {
             fault.report(&mut self.findings);
-            self.open = Open::Skipped;
             return;
         }
-        let record = begin_record(member, place.path, &mut self.findings);
-        self.open = if member.kind == EntryKind::Directory {
+        let record = begin_record(member, path, kind, &mut self.findings);
+        self.open = if kind == MemberKind::Directory {
             Open::Directory(record)
         } else if member.size >= RANGE_COPY_FROM_BYTES {
             let large = self.stager.begin_large(&record);
@@ -245,12 +222,16 @@ impl<'a> Pass<'a> {
     }
 
     async fn end_member(&mut self, next_offset: u64) -> Result<(), JobError> {
+        // One slow member must not let the results behind it pile up.
+        while self.ledger.waiting() >= WAITING_MAX && !self.jobs.is_empty() {
+            self.settle_one().await?;
+        }
         let sequence = self.sequence;
         self.sequence += 1;
         let mut passed = Passed {
             record: None,
             findings: std::mem::take(&mut self.findings),
-            folder: self.folder.clone(),
+            folder: self.survey.folder().map(str::to_owned),
             next_offset,
             crc64nvme: self.crc.value(),
         };
@@ -341,11 +322,7 @@ impl<'a> Pass<'a> {
         if let Some(expected) = object.tar.crc64nvme
             && expected != whole
         {
-            self.job.work.clear_records(&self.job.lease).await?;
-            return Err(JobError::Retry {
-                cause: Box::new(ReadingDiffers),
-                after: None,
-            });
+            return Ok(Reading::Falsified);
         }
         let (mut received, mut findings) = self.ledger.close().await?;
         end.report(&mut findings);
@@ -354,8 +331,3 @@ impl<'a> Pass<'a> {
         Ok(Reading::Whole(received, findings))
     }
 }
-
-/// The bytes changed on their way to us: nobody is to blame, and the records are not to be used.
-#[derive(Debug, thiserror::Error)]
-#[error("the bytes read differ from the checksum that the receiving bucket has of the tar")]
-struct ReadingDiffers;

@@ -1,8 +1,8 @@
 //! The deposit record: one object per ingest in the records bucket.
 //!
 //! Zstandard-compressed JSON lines: one `deposit` line, one `member` line for each member of the
-//! tar in tar order, one `tag_file` line for each manifest and tag file that is not preserved, one
-//! `finding` line each, and a closing `end` line with the sha256 of every uncompressed byte before
+//! tar in tar order, followed by `tag_file` lines with the bytes of those files that are preserved
+//! nowhere else (manifests, bagit.txt, fetch.txt), one `finding` line each, and a closing `end` line with the sha256 of every uncompressed byte before
 //! it. It makes receipts, rebuilding the registry and byte-identical restoration possible, and
 //! could not be made later.
 //!
@@ -11,11 +11,13 @@
 
 use std::io::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use muniment_model::{
-    Algorithm, BatchNumber, Copy, FileRecord, Finding, ObjectIdentifier, ObjectKey, ObjectRecord,
-    Saved, Tar, WorkItemId,
+    BatchNumber, FileRecord, Finding, ObjectIdentifier, ObjectKey, ObjectRecord, Saved, Tar,
+    WorkItemId,
 };
 use muniment_objects::ObjectWriter;
 use muniment_runtime::{Job, JobError};
@@ -29,6 +31,8 @@ use super::IngestRecorder;
 const FORMAT: u16 = 1;
 /// Records are small and many; the default level is where zstd's speed and size balance.
 const LEVEL: i32 = 3;
+/// Bytes of a file in one line: a line stays easy to hold.
+const PIECE_BYTES: usize = 64 * 1024;
 /// Compressed bytes are handed to the store in pieces of about this size.
 const FLUSH_BYTES: usize = 1024 * 1024;
 
@@ -55,6 +59,13 @@ enum Line<'a> {
         urls: Vec<String>,
         #[serde(flatten)]
         record: &'a FileRecord,
+    },
+    TagFile {
+        path: &'a str,
+        tar_offset: u64,
+        /// Of these bytes in the file.
+        offset: u64,
+        base64: String,
     },
     Finding(&'a Finding),
     End {
@@ -118,6 +129,7 @@ pub(super) async fn write(
             }
             let record = &file;
             lines.push(&Line::Member { uuid, urls, record }).await?;
+            write_content(recorder, &mut lines, object.item, &file).await?;
         }
     }
     for finding in object.findings.iter() {
@@ -133,17 +145,42 @@ fn kept_as(
     object: &ObjectRecord,
     file: &FileRecord,
 ) -> Result<(Option<Uuid>, Vec<String>), JobError> {
-    let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
+    let uuid = file.uuid(recorder.namespace, object.item);
+    let Some(uuid) = uuid.filter(|_| file.needs_saving()) else {
         return Ok((None, Vec::new()));
     };
-    let sha256 = digests.hex(Algorithm::Sha256);
-    let uuid = recorder
-        .namespace
-        .file_uuid(object.item, &file.path, &sha256);
-    let key = ObjectKey::from(uuid);
-    let url = |copy: &Copy| recorder.preservation.url(copy.target, &key);
-    let urls = file.copies.iter().map(url).collect::<Result<_, _>>()?;
+    let urls = recorder.urls(object, file, &ObjectKey::from(uuid))?;
     Ok((Some(uuid), urls))
+}
+
+/// Writes a file that is kept nowhere else: manifests, bagit.txt, fetch.txt. In pieces, each a line,
+/// because a manifest may be larger than memory.
+async fn write_content(
+    recorder: &IngestRecorder,
+    lines: &mut Lines,
+    item: WorkItemId,
+    file: &FileRecord,
+) -> Result<(), JobError> {
+    if file.kind.is_preserved() || file.digests.is_none() {
+        return Ok(());
+    }
+    let key = recorder.namespace.staging_key(item, file.tar_offset);
+    let mut bytes = recorder.staging.read(&key, file.size);
+    let mut offset = 0;
+    while let Some(block) = bytes.next().await? {
+        for piece in block.chunks(PIECE_BYTES) {
+            lines
+                .push(&Line::TagFile {
+                    path: &file.path,
+                    tar_offset: file.tar_offset,
+                    offset,
+                    base64: STANDARD.encode(piece),
+                })
+                .await?;
+            offset += piece.len() as u64;
+        }
+    }
+    Ok(())
 }
 
 /// JSON lines on their way into the records bucket.

@@ -102,7 +102,7 @@ fn an_object_has_four_events_at_first_and_two_again() {
             object_id: 7,
             now: DateTime::UNIX_EPOCH,
         };
-        let events = events.of_object();
+        let events = events.of_object("carried");
         events
             .into_iter()
             .map(|event| event.event_type)
@@ -119,4 +119,21 @@ fn an_object_has_four_events_at_first_and_two_again() {
         ]
     );
     assert_eq!(types(&again), ["ingestion", "access assignment"]);
+}
+
+#[test]
+fn the_libraries_are_named_with_the_versions_that_are_built_in() {
+    let lock = include_str!("../../../Cargo.lock");
+    let rows = [
+        (instrument::STORE, "aws-sdk-s3"),
+        (instrument::MD5, "md-5"),
+        (instrument::SHA1, "sha1"),
+        (instrument::SHA2, "sha2"),
+    ];
+
+    for (instrument, library) in rows {
+        let version = instrument.rsplit(' ').next().expect("a version");
+        let entry = format!("name = \"{library}\"\nversion = \"{version}\"");
+        assert!(lock.contains(&entry), "{instrument}");
+    }
 }

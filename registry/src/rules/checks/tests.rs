@@ -43,9 +43,9 @@ fn every_fault_of_an_item_is_named_in_the_contracts_words() {
     let rows = [
         (change(|_| {}), "fine"),
         (change(|item| item.name.clear()), "Name: Name is required."),
-        (change(|item| item.name = "x".repeat(1_000)), "fine"),
+        (change(|item| item.name = "x".repeat(1_024)), "fine"),
         (
-            change(|item| item.name = "x".repeat(1_001)),
+            change(|item| item.name = "x".repeat(1_025)),
             "Name: Name is required.",
         ),
         (change(|item| item.etag = "x".repeat(31)), etag),
@@ -57,6 +57,11 @@ fn every_fault_of_an_item_is_named_in_the_contracts_words() {
         ),
         (
             change(|item| item.bucket.clear()),
+            "Bucket: Bucket is required.",
+        ),
+        (change(|item| item.bucket = "x".repeat(1_000)), "fine"),
+        (
+            change(|item| item.bucket = "x".repeat(1_001)),
             "Bucket: Bucket is required.",
         ),
         (change(|item| item.user = "nobody".to_owned()), user),

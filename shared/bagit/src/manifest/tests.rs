@@ -145,10 +145,11 @@ fn a_manifest_is_known_by_its_name() {
             Some((Some(Algorithm::Md5), false, "md5")),
         ),
         (
-            "tagmanifest-SHA256.txt",
+            "tagmanifest-sha256.txt",
             Some((Some(Algorithm::Sha256), true, "sha256")),
         ),
         ("manifest-sha224.txt", Some((None, false, "sha224"))),
+        ("manifest-SHA256.txt", Some((None, false, "SHA256"))),
         ("data/manifest-md5.txt", None),
     ];
 

@@ -171,13 +171,27 @@ fn a_manifest_says_its_algorithm() {
         known(Algorithm::Sha256, false)
     );
     assert_eq!(
-        manifest_of("manifest-SHA-256.txt"),
-        known(Algorithm::Sha256, false)
-    );
-    assert_eq!(
         manifest_of("tagmanifest-md5.txt"),
         known(Algorithm::Md5, true)
     );
     assert_eq!(manifest_of("manifest-blake3.txt"), Some(unknown));
     assert_eq!(manifest_of("manifest-my notes.txt"), None);
+}
+
+#[test]
+fn another_spelling_of_an_algorithm_is_not_that_algorithm() {
+    let rows = [
+        ("manifest-MD5.txt", Some("MD5")),
+        ("manifest-Sha256.txt", Some("Sha256")),
+        ("tagmanifest-SHA512.txt", Some("SHA512")),
+        ("manifest-m-d5.txt", None),
+        ("manifest-sha-256.txt", None),
+        ("tagmanifest-SHA-1.txt", None),
+        ("manifest--md5.txt", None),
+    ];
+
+    for (path, word) in rows {
+        let algorithm = manifest_of(path).map(|name| name.algorithm);
+        assert_eq!(algorithm, word.map(ManifestAlgorithm::Unknown), "{path}");
+    }
 }

@@ -1,7 +1,8 @@
 //! What can be wrong with a tar as such, in the depositor's words.
 //!
 //! The texts are shown to depositors as findings, so unlike other errors they are sentences of
-//! their own. Each says where in the file, and what is expected there.
+//! their own. Each says where in the file, and what is expected there. None has a semicolon: notes
+//! are joined by them.
 
 use std::fmt;
 
@@ -61,7 +62,7 @@ pub enum TarFault {
     )]
     NamesDisagree { offset: u64 },
     #[error(
-        "The tar file has a name or PAX header of {size} bytes at byte {offset}; all headers of \
+        "The tar file has a name or PAX header of {size} bytes at byte {offset}: all headers of \
          one member may take at most {HEADER_BYTES_MAX} bytes"
     )]
     MetaTooLarge { offset: u64, size: u64 },
@@ -80,7 +81,7 @@ pub enum TarFault {
     )]
     SizeWithoutFile { path: String, offset: u64 },
     #[error(
-        "The tar file has a global PAX header at byte {offset} that sets {key} for all members; \
+        "The tar file has a global PAX header at byte {offset} that sets {key} for all members: \
          only comments and times are allowed there"
     )]
     GlobalKey { key: String, offset: u64 },
@@ -164,7 +165,7 @@ impl fmt::Display for TarWarning {
             ),
             Self::TrailingData { offset } => write!(
                 f,
-                "The tar file goes on after its end, at byte {offset}; what follows is ignored"
+                "The tar file goes on after its end, at byte {offset}: what follows is ignored"
             ),
         }
     }
@@ -263,17 +264,60 @@ pub(super) fn irregular(name: &str, kind: IrregularKind) -> String {
         IrregularKind::Fifo => "a named pipe",
         IrregularKind::Sparse => {
             return format!(
-                "{name} is stored as a sparse file; make the tar again without the option for \
+                "{name} is stored as a sparse file: make the tar again without the option for \
                  sparse files"
             );
         }
         IrregularKind::Other(letter) => {
             let letter = char::from(letter).escape_default();
             return format!(
-                "{name} is a tar member of the unknown type '{letter}'; a bag may hold only files \
+                "{name} is a tar member of the unknown type '{letter}': a bag may hold only files \
                  and folders"
             );
         }
     };
-    format!("{name} is {what}; a bag may hold only files and folders")
+    format!("{name} is {what}: a bag may hold only files and folders")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a note, a finding with a semicolon would look like two.
+    #[test]
+    fn no_irregular_member_is_described_with_a_semicolon() {
+        let kinds = [
+            IrregularKind::HardLink,
+            IrregularKind::SymbolicLink,
+            IrregularKind::CharacterDevice,
+            IrregularKind::BlockDevice,
+            IrregularKind::Fifo,
+            IrregularKind::Sparse,
+            IrregularKind::Other(b'V'),
+        ];
+
+        for kind in kinds {
+            let message = irregular("data/a", kind);
+            assert!(!message.contains(';'), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_long_fault_is_described_with_a_semicolon() {
+        let faults = [
+            TarFault::MetaTooLarge {
+                offset: 512,
+                size: 9,
+            },
+            TarFault::GlobalKey {
+                key: "path".to_owned(),
+                offset: 512,
+            },
+        ];
+
+        for fault in faults {
+            let message = fault.to_string();
+            assert!(!message.contains(';'), "{message}");
+        }
+    }
 }

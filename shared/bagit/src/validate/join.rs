@@ -14,11 +14,13 @@
 #[cfg(test)]
 mod tests;
 
-use muniment_model::{Algorithm, Digests, FindingCode, Findings, MemberKind};
-use siphasher::sip128::SipHasher13;
+use std::collections::HashMap;
 
-use super::table::{FILE_BYTES, FileEntry, FileIndex, FileTable, Inserted};
-use crate::manifest::path::{canonical, decoded, leaves_bag, unmarked};
+use muniment_model::{Algorithm, Digests, FindingCode, Findings, MemberKind};
+
+use super::partition::Partition;
+use super::table::{FileEntry, FileIndex, FileTable, Inserted, Located, Spelling};
+use crate::manifest::path::{decoded, leaves_bag, unmarked};
 use crate::manifest::{ManifestEntry, ManifestFile, ManifestLine, ManifestParser};
 use crate::tag_file::TagEncoding;
 
@@ -36,51 +38,6 @@ pub enum ListingPolicy {
     EveryManifest,
     /// In at least one, as before BagIt 1.0.
     OneManifest,
-}
-
-/// The part of a bag's files that one join looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partition {
-    index: u32,
-    of: u32,
-    pub(super) files_expected: usize,
-}
-
-impl Partition {
-    /// Divides a bag of that many files so that each part stays within a budget of memory.
-    pub fn plan(files: u64, budget_bytes: usize) -> impl Iterator<Item = Self> {
-        let per_partition = (budget_bytes / FILE_BYTES).max(1);
-        let needed = files.div_ceil(per_partition as u64).max(1);
-        let of = u32::try_from(needed).unwrap_or(u32::MAX);
-        let expected = files.div_ceil(u64::from(of));
-        let files_expected = usize::try_from(expected).unwrap_or(per_partition);
-        (0..of).map(move |index| Self {
-            index,
-            of,
-            files_expected,
-        })
-    }
-
-    /// Names spread evenly unless they were made not to. So twice the number means that they were.
-    pub(super) fn files_max(self) -> usize {
-        const SMALL: usize = 1_024;
-        self.files_expected * 2 + SMALL
-    }
-
-    /// Whether a path falls to this part. The hash has no secret, so that the order of findings is
-    /// the same in every run.
-    fn holds(self, path: &str) -> bool {
-        if self.of == 1 {
-            return true;
-        }
-        let hash = SipHasher13::new().hash(canonical(path).as_bytes());
-        hash.h1 % u64::from(self.of) == u64::from(self.index)
-    }
-
-    /// Findings about a line as such are made once, not once per partition.
-    fn is_first(self) -> bool {
-        self.index == 0
-    }
 }
 
 /// One member of the bag.
@@ -111,13 +68,17 @@ pub struct ManifestJoin {
     object: String,
     policy: ListingPolicy,
     manifests: Vec<ManifestFile>,
+    /// One bit per manifest of which a reading began.
+    read: u32,
     partition: Partition,
     files: FileTable,
     is_overfull: bool,
 }
 
 impl ManifestJoin {
-    /// `manifests` are all manifests of the bag, the first 32 of which count.
+    /// `manifests` are all manifests of the bag, 32 of which count, those we can check first. One
+    /// of an unknown algorithm says something about files only if it is read: whoever has not kept
+    /// its bytes leaves it out.
     pub fn new(
         object: &str,
         policy: ListingPolicy,
@@ -125,10 +86,14 @@ impl ManifestJoin {
         partition: Partition,
         key: JoinKey,
     ) -> Self {
+        let mut manifests = manifests.to_vec();
+        manifests.sort_by_key(|manifest| manifest.algorithm.is_none());
+        manifests.truncate(MANIFESTS_MAX);
         Self {
             object: object.to_owned(),
             policy,
-            manifests: manifests.iter().take(MANIFESTS_MAX).cloned().collect(),
+            manifests,
+            read: 0,
             partition,
             files: FileTable::new(partition, key),
             is_overfull: false,
@@ -188,10 +153,13 @@ impl ManifestJoin {
     ) -> ManifestReading<'_> {
         let mut known = self.manifests.iter();
         let at = known.position(|known| known.path == manifest.path);
+        let bit = at.map_or(0, bit);
+        self.read |= bit;
         ManifestReading {
             listing: Listing {
                 manifest: manifest.clone(),
-                bit: at.map_or(0, bit),
+                bit,
+                others: HashMap::new(),
             },
             parser: ManifestParser::new(encoding),
             join: self,
@@ -248,10 +216,14 @@ impl ManifestJoin {
         let manifests = self.manifests.iter().enumerate();
         manifests
             .filter(|(_, manifest)| manifest.of_tags == of_tags)
-            .fold(0, |bits, (at, _)| bits | bit(at))
+            .map(|(at, manifest)| match manifest.algorithm {
+                Some(_) => bit(at),
+                None => bit(at) & self.read,
+            })
+            .fold(0, |bits, bit| bits | bit)
     }
 
-    fn entry(&mut self, from: &Listing, entry: ManifestEntry<'_>, findings: &mut Findings) {
+    fn entry(&mut self, from: &mut Listing, entry: ManifestEntry<'_>, findings: &mut Findings) {
         match entry {
             ManifestEntry::Line(line) => {
                 if self.partition.holds(line.path) {
@@ -266,17 +238,22 @@ impl ManifestJoin {
         }
     }
 
-    fn line(&mut self, from: &Listing, line: ManifestLine<'_>, findings: &mut Findings) {
-        let name = &from.manifest.path;
-        if unmarked(line.path) == name {
+    fn line(&mut self, from: &mut Listing, line: ManifestLine<'_>, findings: &mut Findings) {
+        if unmarked(line.path) == from.manifest.path {
+            let name = &from.manifest.path;
             let message = format_args!("Manifest {name} lists itself; that line is not checked");
             findings.warning(FindingCode::ManifestLineInvalid, name, message);
             return;
         }
-        let Some(index) = self.files.locate(line.path) else {
-            self.not_in_bag(name, line, findings);
+        let Some(found) = self.files.locate(line.path) else {
+            self.not_in_bag(&from.manifest.path, line, findings);
             return;
         };
+        if !self.may_have(from, found, line, findings) {
+            return;
+        }
+        let name = &from.manifest.path;
+        let index = found.index;
         let Some(entry) = self.files.entry_mut(index) else {
             return;
         };
@@ -295,6 +272,63 @@ impl ManifestJoin {
             None => {}
             Some(first) if first == agrees => self.listed_twice(index, name, findings),
             Some(_) => self.listed_with_two_digests(index, name, findings),
+        }
+    }
+
+    /// Whether a line may have the file that was found for it. A manifest that spells a name in two
+    /// ways lists two files. Where the bag has one, it is that of the line with its very name, else
+    /// of the first line, and the other is missing.
+    fn may_have(
+        &mut self,
+        from: &mut Listing,
+        found: Located,
+        line: ManifestLine<'_>,
+        findings: &mut Findings,
+    ) -> bool {
+        let Some(entry) = self.files.entry_mut(found.index) else {
+            return false;
+        };
+        let first = from.others.get(&found.index).copied();
+        if entry.listed & from.bit == 0 {
+            if found.spelling != Spelling::Exact {
+                let other = OtherLine {
+                    spelling: found.spelling,
+                    number: line.number,
+                };
+                from.others.insert(found.index, other);
+            }
+            return true;
+        }
+        match (first, found.spelling) {
+            (None, Spelling::Exact) => true,
+            (Some(first), Spelling::Exact) => {
+                entry.listed &= !from.bit;
+                entry.matched &= !from.bit;
+                from.others.remove(&found.index);
+                self.missing_as_spelled(found.index, &from.manifest.path, first.number, findings);
+                true
+            }
+            (Some(first), spelling) if first.spelling == spelling => true,
+            (Some(_) | None, Spelling::Other(_)) => {
+                self.not_in_bag(&from.manifest.path, line, findings);
+                false
+            }
+        }
+    }
+
+    fn missing_as_spelled(
+        &self,
+        index: FileIndex,
+        manifest: &str,
+        number: u64,
+        findings: &mut Findings,
+    ) {
+        if let Some(entry) = self.files.entry(index) {
+            let (object, path) = (&self.object, self.files.path_of(entry));
+            let message = format_args!(
+                "File {object}/{path}, as line {number} of {manifest} spells it, is missing from bag"
+            );
+            findings.error(FindingCode::FileMissing, &path, message);
         }
     }
 
@@ -388,6 +422,15 @@ enum ManifestKind {
 struct Listing {
     manifest: ManifestFile,
     bit: u32,
+    /// The first line of a file, where it spells the name in another way than the tar. At most one
+    /// per file, and gone with the reading.
+    others: HashMap<FileIndex, OtherLine>,
+}
+
+#[derive(Clone, Copy)]
+struct OtherLine {
+    spelling: Spelling,
+    number: u64,
 }
 
 /// Reads one manifest into the join.
@@ -409,7 +452,7 @@ impl ManifestReading<'_> {
 
     /// The end of the manifest.
     pub fn end(mut self, findings: &mut Findings) {
-        let (join, listing) = (self.join, &self.listing);
+        let (join, listing) = (self.join, &mut self.listing);
         self.parser
             .end(&mut |entry| join.entry(listing, entry, findings));
     }

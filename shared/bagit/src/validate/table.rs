@@ -12,7 +12,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use muniment_model::{Digests, MemberKind};
 use siphasher::sip128::SipHasher13;
 
-use super::join::{FileFacts, JoinKey, Partition};
+use super::join::{FileFacts, JoinKey};
+use super::partition::Partition;
 use crate::manifest::path::{decoded, nfc, unmarked};
 
 /// What one file costs: its entry (176), its slot in the index (up to 76), its name, and room to
@@ -21,8 +22,24 @@ pub(super) const FILE_BYTES: usize = 512;
 /// Names are some 60 bytes long. Beyond this on average, further ones are not kept.
 const PATH_BYTES_AVERAGE: usize = 192;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FileIndex(u32);
+
+/// The file that a manifest's line means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Located {
+    pub index: FileIndex,
+    pub spelling: Spelling,
+}
+
+/// How a line writes the name of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// As the tar has it, but for marks.
+    Exact,
+    /// In another way, told from others by the hash of it.
+    Other(u64),
+}
 
 pub(super) struct FileEntry {
     pub digests: Digests,
@@ -152,16 +169,27 @@ impl FileTable {
 
     /// The file that a manifest's line means: the path as written first, then without marks, then
     /// percent-decoded, then by its normalised form when only one file has that.
-    pub(super) fn locate(&self, written: &str) -> Option<FileIndex> {
+    pub(super) fn locate(&self, written: &str) -> Option<Located> {
+        let exact = |index| Located {
+            index,
+            spelling: Spelling::Exact,
+        };
         if let Some(found) = self.exactly(written) {
-            return Some(found);
+            return Some(exact(found));
         }
         let plain = unmarked(written);
         if plain.len() != written.len()
             && let Some(found) = self.exactly(plain)
         {
-            return Some(found);
+            return Some(exact(found));
         }
+        self.in_other_spelling(plain).map(|index| Located {
+            index,
+            spelling: Spelling::Other(self.short_hash(plain)),
+        })
+    }
+
+    fn in_other_spelling(&self, plain: &str) -> Option<FileIndex> {
         let decoded = decoded(plain);
         if decoded != plain
             && let Some(found) = self.exactly(&decoded)
@@ -208,6 +236,11 @@ impl FileTable {
         SipHasher13::new_with_key(&self.key.0)
             .hash(path.as_bytes())
             .into()
+    }
+
+    fn short_hash(&self, path: &str) -> u64 {
+        let hasher = SipHasher13::new_with_key(&self.key.0);
+        hasher.hash(path.as_bytes()).h1
     }
 }
 

@@ -105,7 +105,19 @@ fn the_reason_of_a_rejection_is_not_written_over_when_it_is_cleaned() {
     };
     let rejected = ending_in(&item(), Status::Failed, "bad manifest", now());
 
+    let retried = retrying(&rejected, "connection reset", (1, 5), now(), now());
+    let retried_again = retrying(&retried, "timed out", (2, 5), now(), now());
+    let end = Final {
+        status: Status::Failed,
+        outcome: OUTCOME_FAILED.to_owned(),
+        note: None,
+        object_id: 0,
+    };
+
     assert_eq!(started(&rejected, &holder, now()).note, "bad manifest");
+    assert!(retried.note.starts_with("bad manifest — connection reset"));
+    assert!(retried_again.note.starts_with("bad manifest — timed out"));
+    assert_eq!(ended(&retried_again, &end, now()).note, "bad manifest");
     assert_eq!(
         started(&item(), &holder, now()).note,
         "Item has started stage Store"

@@ -3,19 +3,23 @@
 use std::time::Duration;
 
 use muniment_model::registry::WorkItem;
-use muniment_model::{BatchNumber, Queue, Status, WorkItemId};
+use muniment_model::{BatchNumber, Queue, Status};
 use muniment_registry_client::ClientError;
 use muniment_work::{Claim, Message, Settlement};
 use tracing::{debug, error, info, warn};
 
 use super::{Performed, Runner};
-use crate::ending::{Ending, ending_of};
+use crate::ending::{Ending, crash_loop, ending_of};
 use crate::gate::{Gate, decide};
 use crate::item_writes;
 use crate::job::{Final, Job, JobError, Worker};
 
 /// Another writer of the same item is rare (an operator); more than a few in a row is a fault.
 const WRITE_TRIES_MAX: u32 = 3;
+
+/// How long a worker claims nothing after an outage. Shorter than the item itself waits, so that
+/// one closed bucket does not hold up the bags of all other institutions.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What came of writing a work item.
 enum Written {
@@ -45,6 +49,9 @@ impl<W: Worker> Runner<W> {
 
     async fn admit(&self, claim: &Claim) -> Result<Result<WorkItem, Settlement>, JobError> {
         let message = &claim.message;
+        if let Some(halted) = crash_loop(claim.attempt, &W::SPEC) {
+            return Err(halted);
+        }
         let item = self.item_for(message).await?;
         match decide(item.as_ref(), message.queue, message.batch) {
             Gate::Later(delay) => return Ok(Err(Settlement::Wait(delay))),
@@ -69,7 +76,9 @@ impl<W: Worker> Runner<W> {
         }
         let now = self.services.clock.now();
         let started = self
-            .write_item(&item, |item| item_writes::started(item, &self.holder, now))
+            .write_item(claim, &item, |item| {
+                item_writes::started(item, &self.holder, now)
+            })
             .await?;
         match started {
             Written::Yes(started) => Ok(Ok(*started)),
@@ -91,9 +100,10 @@ impl<W: Worker> Runner<W> {
     }
 
     /// Writes the item with `If-Match`. When somebody else wrote it meanwhile, looks again and
-    /// writes only if the item is still at this stage.
+    /// writes only if the item is still at this stage and the lease still ours.
     async fn write_item(
         &self,
+        claim: &Claim,
         item: &WorkItem,
         change: impl Fn(&WorkItem) -> WorkItem,
     ) -> Result<Written, JobError> {
@@ -115,6 +125,7 @@ impl<W: Worker> Runner<W> {
                 return Err(error.into());
             }
             self.items.forget(item.id);
+            self.services.work.renew(&claim.lease).await?;
             let Some(fresh) = self.services.registry.work_item(item.id).await? else {
                 return Ok(Written::MovedOn);
             };
@@ -154,7 +165,7 @@ impl<W: Worker> Runner<W> {
         match ending {
             Ending::Leave => Ok(Settlement::Done),
             Ending::Advance { to, note, intended } => {
-                self.write_by_id(message.item, |item| {
+                self.write_by_id(claim, |item| {
                     item_writes::advanced(item, to, intended, &note, now)
                 })
                 .await?;
@@ -174,20 +185,18 @@ impl<W: Worker> Runner<W> {
                 }
                 Ok(Settlement::Done)
             }
-            Ending::End(end) => self.record_end(message.item, &end).await,
-            Ending::NeedsDepositor { note } => self.intend(message, Status::Failed, &note).await,
-            Ending::Cancel { note } => self.intend(message, Status::Cancelled, &note).await,
+            Ending::End(end) => self.record_end(claim, &end).await,
+            Ending::NeedsDepositor { note } => self.intend(claim, Status::Failed, &note).await,
+            Ending::Cancel { note } => self.intend(claim, Status::Cancelled, &note).await,
             Ending::NeedsOperator { note } => {
-                self.write_by_id(message.item, |item| {
-                    item_writes::suspended(item, &note, now)
-                })
-                .await?;
+                self.write_by_id(claim, |item| item_writes::suspended(item, &note, now))
+                    .await?;
                 Ok(Settlement::Done)
             }
             Ending::RetryAfter { delay, note } => self.record_retry(claim, delay, &note).await,
             Ending::Wait { delay, note } => {
                 if let Some(note) = note {
-                    self.write_by_id(message.item, |item| item_writes::waiting(item, &note, now))
+                    self.write_by_id(claim, |item| item_writes::waiting(item, &note, now))
                         .await?;
                 }
                 Ok(Settlement::Wait(delay))
@@ -195,12 +204,21 @@ impl<W: Worker> Runner<W> {
             Ending::Outage { delay, cause } => {
                 error!(worker = %W::SPEC.queue, work_item = %message.item, cause,
                     "a service is away; claims pause");
-                self.pause_claims(delay);
+                self.pause_claims(OUTAGE_PAUSE);
+                if message.batch.is_none() {
+                    let note = format!("Waiting for a service that is away: {cause}");
+                    self.write_by_id(claim, |item| item_writes::waiting(item, &note, now))
+                        .await
+                        .unwrap_or_else(|error| {
+                            debug!(?error, "nor does the registry answer");
+                            false
+                        });
+                }
                 Ok(Settlement::Wait(delay))
             }
             Ending::HandBack => {
                 if message.batch.is_none() {
-                    self.write_by_id(message.item, |item| item_writes::pending(item, now))
+                    self.write_by_id(claim, |item| item_writes::pending(item, now))
                         .await?;
                 }
                 Ok(Settlement::HandBack)
@@ -220,7 +238,7 @@ impl<W: Worker> Runner<W> {
         if message.batch.is_none() {
             let now = self.services.clock.now();
             let attempt = (claim.attempt, W::SPEC.attempts_max);
-            self.write_by_id(message.item, |item| {
+            self.write_by_id(claim, |item| {
                 item_writes::retrying(item, note, attempt, now + delay, now)
             })
             .await?;
@@ -231,12 +249,13 @@ impl<W: Worker> Runner<W> {
     /// Writes the intended ending, which Cleanup obeys.
     async fn intend(
         &self,
-        message: &Message,
+        claim: &Claim,
         status: Status,
         note: &str,
     ) -> Result<Settlement, JobError> {
+        let message = &claim.message;
         let now = self.services.clock.now();
-        self.write_by_id(message.item, |item| {
+        self.write_by_id(claim, |item| {
             item_writes::ending_in(item, status, note, now)
         })
         .await?;
@@ -247,37 +266,41 @@ impl<W: Worker> Runner<W> {
 
     /// The item's last write, then its records go. A crash between the two leaves a message whose
     /// claim finds the item ended and drops the records.
-    async fn record_end(&self, id: WorkItemId, end: &Final) -> Result<Settlement, JobError> {
+    async fn record_end(&self, claim: &Claim, end: &Final) -> Result<Settlement, JobError> {
+        let id = claim.message.item;
         let now = self.services.clock.now();
-        self.write_by_id(id, |item| item_writes::ended(item, end, now))
+        let written = self
+            .write_by_id(claim, |item| item_writes::ended(item, end, now))
             .await?;
         self.items.forget(id);
-        info!(worker = %W::SPEC.queue, work_item = %id, status = %end.status, outcome = end.outcome);
-        self.services.work.drop_item(id).await?;
+        if written {
+            info!(worker = %W::SPEC.queue, work_item = %id, status = %end.status,
+                outcome = end.outcome);
+            self.services.work.drop_item(id).await?;
+        }
         Ok(Settlement::Done)
     }
 
     /// Writes the item as last seen, or as the registry has it when it was not seen lately.
+    /// Answers whether it was written: not when the item has gone somewhere else meanwhile.
     async fn write_by_id(
         &self,
-        id: WorkItemId,
+        claim: &Claim,
         change: impl Fn(&WorkItem) -> WorkItem,
-    ) -> Result<(), JobError> {
+    ) -> Result<bool, JobError> {
+        let id = claim.message.item;
         let item = match self.items.recent(id) {
             Some(item) => Some(item),
             None => self.services.registry.work_item(id).await?,
         };
-        let Some(item) = item else { return Ok(()) };
-        if decide(Some(&item), W::SPEC.queue, None) != Gate::Take {
-            return Ok(());
+        let Some(item) = item else { return Ok(false) };
+        if decide(Some(&item), W::SPEC.queue, None) == Gate::Take
+            && let Written::Yes(_) = self.write_item(claim, &item, change).await?
+        {
+            return Ok(true);
         }
-        match self.write_item(&item, change).await? {
-            Written::Yes(_) => Ok(()),
-            Written::MovedOn => {
-                info!(worker = %W::SPEC.queue, work_item = %id, "the work item has moved on");
-                Ok(())
-            }
-        }
+        info!(worker = %W::SPEC.queue, work_item = %id, "the work item has moved on");
+        Ok(false)
     }
 
     async fn publish_stage(&self, from: &Message, queue: Option<Queue>) -> Result<(), JobError> {

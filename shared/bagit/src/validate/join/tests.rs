@@ -4,6 +4,9 @@ use muniment_model::Crc64Nvme;
 use proptest::prelude::*;
 
 use super::*;
+use crate::validate::table::FILE_BYTES;
+
+mod spellings;
 
 const KEY: JoinKey = JoinKey([7; 16]);
 const MD5: &str = "manifest-md5.txt";
@@ -56,76 +59,6 @@ fn the_messages_are_the_contracts() {
         assert_eq!(messages(&findings), expected, "{name}");
         assert_eq!(findings.is_valid(), expected.is_empty(), "{name}");
     }
-}
-
-#[test]
-fn a_line_finds_its_file_in_every_spelling() {
-    let rows = [
-        ("data/a", "data/a"),
-        ("data/a", "*data/a"),
-        ("data/a", "./data/a"),
-        ("data/a", "*./data/a"),
-        ("data/a b", "data/a b"),
-        ("data/a\nb", "data/a%0Ab"),
-        ("data/a\rb", "data/a%0db"),
-        ("data/a%b", "data/a%25b"),
-        ("data/a%b", "data/a%b"),
-        ("data/%7Ea", "data/%7Ea"),
-        ("data/a%25b", "data/a%25b"),
-        ("data/a%25b", "data/a%2525b"),
-        ("data/caf\u{e9}", "data/cafe\u{301}"),
-        ("data/cafe\u{301}", "data/caf\u{e9}"),
-        ("data/e\u{327}\u{301}", "data/e\u{301}\u{327}"),
-        ("*data", "*data"),
-    ];
-
-    for (file, written) in rows {
-        for of in 1..4 {
-            let findings = joined_in(of, &[(file, 1)], &[(MD5, &line(1, written))]);
-            assert_eq!(
-                messages(&findings),
-                [""; 0],
-                "{file:?} as {written:?} in {of}"
-            );
-        }
-    }
-}
-
-#[test]
-fn an_exact_match_comes_before_a_decoded_one() {
-    let files = [("data/a%25", 1), ("data/a%", 2)];
-    let text = line(1, "data/a%25") + &line(2, "data/a%");
-
-    let findings = joined(&files, &[(MD5, &text)], ListingPolicy::EveryManifest);
-
-    assert_eq!(messages(&findings), [""; 0]);
-}
-
-#[test]
-fn twins_in_unicode_are_two_files_that_only_exact_lines_find() {
-    let files = [
-        ("data/caf\u{e9}", 1),
-        ("data/cafe\u{301}", 2),
-        ("data/CAF\u{c9}", 3),
-    ];
-    let exact =
-        line(1, "data/caf\u{e9}") + &line(2, "data/cafe\u{301}") + &line(3, "data/CAF\u{c9}");
-
-    let findings = joined(&files, &[(MD5, &exact)], ListingPolicy::EveryManifest);
-    let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
-    assert!(findings.is_valid(), "{findings:?}");
-    assert_eq!(codes, [FindingCode::MemberNamesCollide]);
-}
-
-#[test]
-fn a_name_that_two_files_answer_to_means_neither() {
-    let files = [("data/\u{e9}\u{e9}", 1), ("data/e\u{301}e\u{301}", 2)];
-    let text = line(1, "data/\u{e9}\u{e9}")
-        + &line(2, "data/e\u{301}e\u{301}")
-        + &line(1, "data/\u{e9}e\u{301}");
-    let findings = joined(&files, &[(MD5, &text)], ListingPolicy::EveryManifest);
-    let codes: Vec<_> = findings.errors().map(|finding| finding.code).collect();
-    assert_eq!(codes, [FindingCode::FileMissing]);
 }
 
 #[test]
@@ -285,6 +218,47 @@ fn a_manifest_of_an_unknown_algorithm_still_says_which_files_there_are() {
             "File test.edu/bag/data/c in manifest-sha224.txt is missing from bag",
             "File test.edu/bag/data/b is not in manifest manifest-sha224.txt",
         ]
+    );
+}
+
+#[test]
+fn a_manifest_of_an_unknown_algorithm_that_is_not_read_says_nothing() {
+    for policy in [ListingPolicy::EveryManifest, ListingPolicy::OneManifest] {
+        let manifests = [MD5, "manifest-sha224.txt", "tagmanifest-sha224.txt"];
+        let known: Vec<_> = manifests
+            .iter()
+            .filter_map(|path| ManifestFile::at(path))
+            .collect();
+        let partition = Partition {
+            index: 0,
+            of: 1,
+            files_expected: 2,
+        };
+        let mut findings = Findings::default();
+        let mut join = ManifestJoin::new("test.edu/bag", policy, &known, partition, KEY);
+        put(&mut join, "data/a", 1, &mut findings);
+        put(&mut join, MD5, 1, &mut findings);
+
+        let mut reading = join.manifest(&known[0], TagEncoding::UTF_8);
+        reading.push(line(1, "data/a").as_bytes(), &mut findings);
+        reading.end(&mut findings);
+        join.finish(&mut findings);
+
+        assert_eq!(messages(&findings), [""; 0], "{policy:?}");
+    }
+}
+
+#[test]
+fn manifests_that_nobody_can_check_do_not_crowd_out_the_others() {
+    let unknown: Vec<_> = (0..40).map(|n| format!("manifest-a{n:02}.txt")).collect();
+    let mut manifests: Vec<_> = unknown.iter().map(|path| (path.as_str(), "")).collect();
+    manifests.push((MD5, ""));
+
+    let findings = joined(&[("data/a", 1)], &manifests, ListingPolicy::OneManifest);
+
+    assert_eq!(
+        messages(&findings),
+        ["File test.edu/bag/data/a is not in manifest manifest-md5.txt"]
     );
 }
 

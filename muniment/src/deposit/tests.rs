@@ -1,0 +1,47 @@
+use muniment_bagit::build::BagBuilder;
+use tempfile::TempDir;
+
+use super::bags::Source;
+use super::*;
+use crate::access::receiving_bucket;
+use crate::up::{Options, System};
+
+#[tokio::test]
+async fn bags_before_one_that_cannot_be_uploaded_are_followed_to_their_endings() {
+    let folder = TempDir::new().expect("a folder");
+    let system = System::start(&Options::on(folder.path().join("data")))
+        .await
+        .expect("the system starts");
+    let instance = system.instance();
+    let bucket = receiving_bucket(instance, None).expect("a bucket");
+    let deposits = Deposits::new(&instance.receiving(), bucket, CancellationToken::new());
+    let built = BagBuilder::aptrust("first").file("data/a", "a");
+    let tar = folder.path().join(built.key());
+    std::fs::write(&tar, built.to_tar()).expect("writes");
+    let first = of_tar(&tar).expect("a bag");
+    let key = first.key.clone();
+    let second = folder.path().join("second.tar");
+    std::fs::write(&second, "a tar").expect("writes");
+    let mut gone = of_tar(&second).expect("a bag");
+    gone.source = Source::Tar(folder.path().join("gone.tar"));
+
+    let terminal = Terminal::default();
+    let fault = upload_and_wait(
+        vec![first, gone],
+        &deposits,
+        system.registry().clone(),
+        &terminal,
+    )
+    .await
+    .err();
+
+    assert!(matches!(&fault, Some(CommandError::Upload(_))), "{fault:?}");
+    let registry = system.registry();
+    let id = follow::newest(registry, &deposits.name, &key)
+        .await
+        .expect("the registry answers");
+    let item = registry.work_item(id).await.expect("the registry answers");
+    let status = item.map(|item| item.status);
+    assert_eq!(status, Some(Status::Success));
+    system.stop().await;
+}
