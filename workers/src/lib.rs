@@ -22,8 +22,6 @@ pub mod reingest_manager;
 
 mod index;
 mod premis;
-#[cfg(test)]
-mod test_records;
 mod upload;
 
 /// How long a failed attempt rests before the next (worker contract, 1.3).

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use muniment_model::Clock;
+use muniment_testkit::MockClock;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::checksums::CHECKSUMS;
@@ -14,14 +13,6 @@ use super::query::{Condition, Op, Query, Resource, Value, count_statement, page_
 use super::storage_records::STORAGE_RECORDS;
 use super::*;
 use crate::rules::access::Scope;
-
-struct Midnight;
-
-impl Clock for Midnight {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH
-    }
-}
 
 const RESOURCES: [&Resource; 7] = [
     &INSTITUTIONS,
@@ -38,7 +29,7 @@ const RESOURCES: [&Resource; 7] = [
 #[tokio::test]
 async fn every_filter_of_every_list_is_served_by_an_index() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("r.db"), Arc::new(Midnight))
+    let store = Store::open(&folder.path().join("r.db"), Arc::new(MockClock::default()))
         .await
         .unwrap();
 
@@ -61,7 +52,7 @@ async fn every_filter_of_every_list_is_served_by_an_index() {
 #[tokio::test]
 async fn the_default_order_of_every_list_is_read_from_an_index() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("r.db"), Arc::new(Midnight))
+    let store = Store::open(&folder.path().join("r.db"), Arc::new(MockClock::default()))
         .await
         .unwrap();
 
@@ -78,11 +69,15 @@ async fn the_default_order_of_every_list_is_read_from_an_index() {
 async fn the_namespace_is_made_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("r.db");
-    let first = Store::open(&file, Arc::new(Midnight)).await.unwrap();
+    let first = Store::open(&file, Arc::new(MockClock::default()))
+        .await
+        .unwrap();
     let made = first.namespace().await.unwrap();
     first.close().await;
 
-    let second = Store::open(&file, Arc::new(Midnight)).await.unwrap();
+    let second = Store::open(&file, Arc::new(MockClock::default()))
+        .await
+        .unwrap();
 
     assert_eq!(second.namespace().await.unwrap(), made);
 }

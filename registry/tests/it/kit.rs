@@ -1,13 +1,13 @@
 //! A registry with two depositors, and ways to speak to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{GenericFile, Institution, IntellectualObject, WorkItem};
 use muniment_model::{Clock, InstitutionId, WorkItemId};
 use muniment_registry::{Registry, Role};
 use muniment_registry_client::{RegistryClient, RegistrySettings};
+use muniment_testkit::MockClock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -16,32 +16,19 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// 2026-01-05T10:05:01.123456Z
-const START_MICROS: i64 = 1_767_607_501_123_456;
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(1_767_607_501_123_456).unwrap()
+}
 
 pub(crate) const ADMIN: &str = "admin@system.test";
 pub(crate) const MEMBER: &str = "member@test.edu";
 pub(crate) const MANAGER: &str = "manager@test.edu";
 pub(crate) const FOREIGN: &str = "member@example.edu";
 
-/// Stands still until it is moved.
-pub(crate) struct TestClock(AtomicI64);
-
-impl TestClock {
-    pub(crate) fn advance_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
-    }
-}
-
 /// A served registry. Ends when it is dropped.
 pub(crate) struct Site {
     pub(crate) registry: Registry,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<MockClock>,
     pub(crate) url: String,
     /// test.edu
     pub(crate) institution: InstitutionId,
@@ -56,8 +43,8 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(START_MICROS)));
-        let shared: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
+        let clock = Arc::new(MockClock::at(start()));
+        let shared: Arc<dyn Clock> = Arc::<MockClock>::clone(&clock);
         let registry = Registry::open(folder.path().join("registry.db"), shared)
             .await
             .unwrap();

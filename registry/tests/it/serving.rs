@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use muniment_model::Clock;
 use muniment_registry::Registry;
+use muniment_testkit::MockClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -13,20 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kit::{Site, depositor};
 
-struct Midnight;
-
-impl Clock for Midnight {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH
-    }
-}
-
 /// An idle client must not keep the process from stopping, nor may a stop lose what was answered.
 #[tokio::test]
 async fn a_stop_ends_serving_although_a_client_stays_and_everything_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("registry.db");
-    let open = async || Registry::open(file.clone(), Arc::new(Midnight)).await;
+    let open = async || Registry::open(file.clone(), Arc::new(MockClock::default())).await;
     let registry = open().await.unwrap();
     let made = registry.ensure_institution(&depositor("test.edu")).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

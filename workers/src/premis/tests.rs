@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use muniment_model::{RegisteredFile, RegisteredObject, StorageOption, StorageTarget};
 
 use super::*;
-use crate::test_records::{file, manifest, object, tag_manifest};
+use muniment_testkit::records::{file, manifest, object, tag_manifest};
 
 const NAMESPACE: Namespace = Namespace(Uuid::from_u128(7));
 const BOTH: [StorageTarget; 2] = [StorageTarget::StandardVa, StorageTarget::StandardOr];

@@ -1,9 +1,8 @@
 //! SQLite answers as the model in memory does, whatever the sequence of commands.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use muniment_model::Clock;
+use muniment_testkit::MockClock;
 use proptest::prelude::*;
 
 use super::{SqliteWork, queue};
@@ -11,17 +10,9 @@ use crate::decide::model::{Model, QUEUE, Step, start, steps};
 use crate::decide::{Command, Reply};
 use crate::{Lease, Token};
 
-struct TestClock(Mutex<DateTime<Utc>>);
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("not poisoned")
-    }
-}
-
 async fn compare(steps: Vec<Step>) {
     let folder = tempfile::TempDir::new().expect("a folder");
-    let clock = Arc::new(TestClock(Mutex::new(start())));
+    let clock = Arc::new(MockClock::at(start()));
     let handed = Arc::clone(&clock);
     let store = SqliteWork::open(&folder.path().join("work.db"), handed)
         .await
@@ -31,7 +22,7 @@ async fn compare(steps: Vec<Step>) {
     for (number, step) in steps.iter().enumerate() {
         if let Step::Pass(seconds) = step {
             model.pass(*seconds);
-            *clock.0.lock().expect("not poisoned") = model.now;
+            clock.set(model.now);
         }
         let Some(command) = step.command(&leases, Token(number as u128)) else {
             continue;
@@ -57,7 +48,7 @@ async fn compare(steps: Vec<Step>) {
 #[tokio::test]
 async fn a_claim_finds_messages_by_index_only() {
     let folder = tempfile::TempDir::new().expect("a folder");
-    let clock = Arc::new(TestClock(Mutex::new(start())));
+    let clock = Arc::new(MockClock::at(start()));
     let store = SqliteWork::open(&folder.path().join("work.db"), clock)
         .await
         .expect("opens");

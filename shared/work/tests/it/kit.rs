@@ -1,41 +1,28 @@
 //! A store on a file of its own, a clock that stands still, and records that are like real ones.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::DateTime;
 use muniment_model::{
     BatchNumber, Checkpoint, Clock, Crc64Nvme, Digests, FileRecord, InstitutionId, MemberKind,
     ObjectRecord, Queue, SCHEMA_VERSION, WorkItemId,
 };
+use muniment_testkit::MockClock;
 use muniment_work::{Claim, Lease, Message, SqliteWork, WorkStore};
 use serde_json::json;
 use tempfile::TempDir;
 
 pub(crate) const QUEUE: Queue = Queue::IngestValidator;
 
-pub(crate) struct TestClock(Mutex<DateTime<Utc>>);
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("not poisoned")
-    }
-}
-
-impl TestClock {
-    pub(crate) fn pass(&self, seconds: i64) {
-        *self.0.lock().expect("not poisoned") += TimeDelta::seconds(seconds);
-    }
-}
-
 pub(crate) struct Kit {
     pub(crate) store: SqliteWork,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<MockClock>,
     folder: TempDir,
 }
 
-async fn open(folder: &TempDir, clock: &Arc<TestClock>) -> SqliteWork {
+async fn open(folder: &TempDir, clock: &Arc<MockClock>) -> SqliteWork {
     let clock = Arc::clone(clock);
     SqliteWork::open(&folder.path().join("work.db"), clock)
         .await
@@ -45,13 +32,13 @@ async fn open(folder: &TempDir, clock: &Arc<TestClock>) -> SqliteWork {
 impl Kit {
     /// For opening stores by other ways than these.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        Arc::<TestClock>::clone(&self.clock)
+        Arc::<MockClock>::clone(&self.clock)
     }
 
     pub(crate) async fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
         let start = DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
-        let clock = Arc::new(TestClock(Mutex::new(start)));
+        let clock = Arc::new(MockClock::at(start));
         let store = open(&folder, &clock).await;
         Self {
             store,

@@ -75,15 +75,15 @@ async fn an_unrenewed_lease_is_claimed_by_another_after_a_minute() {
     let first = kit.lease(1).await;
     let renewals = [20, 20, 20];
     for seconds in renewals {
-        kit.clock.pass(seconds);
+        kit.clock.advance_seconds(seconds);
         kit.store.renew(&first).await.expect("held");
     }
     for seconds in [20, 20, 19] {
-        kit.clock.pass(seconds);
+        kit.clock.advance_seconds(seconds);
         assert_eq!(kit.claim().await, None);
     }
 
-    kit.clock.pass(1);
+    kit.clock.advance_seconds(1);
     let second = kit.claim().await.expect("run out");
 
     assert_ne!(second.lease.token, first.token);
@@ -115,9 +115,9 @@ async fn put_off_work_comes_when_it_is_due_and_not_before() {
         let lease = kit.lease(1).await;
         kit.store.settle(&lease, settlement).await.expect("settled");
 
-        kit.clock.pass(9);
+        kit.clock.advance_seconds(9);
         assert_eq!(kit.claim().await, None, "{name}");
-        kit.clock.pass(1);
+        kit.clock.advance_seconds(1);
 
         assert_eq!(kit.claim().await.expect("due").attempt, attempt, "{name}");
     }

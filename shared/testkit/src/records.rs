@@ -1,4 +1,5 @@
-//! Records that the unit tests of this crate start from.
+//! Work records as they stand when a bag was validated, to be changed as a test needs.
+#![expect(clippy::expect_used, reason = "a panic is how a test reports")]
 
 use chrono::DateTime;
 use muniment_model::{
@@ -7,7 +8,7 @@ use muniment_model::{
     Received, SCHEMA_VERSION, StorageTarget, Tar, WorkItemId,
 };
 
-pub(crate) fn manifest(algorithm: Algorithm) -> Manifest {
+pub fn manifest(algorithm: Algorithm) -> Manifest {
     Manifest {
         path: format!("manifest-{algorithm}.txt"),
         algorithm,
@@ -17,7 +18,7 @@ pub(crate) fn manifest(algorithm: Algorithm) -> Manifest {
     }
 }
 
-pub(crate) fn tag_manifest(algorithm: Algorithm) -> Manifest {
+pub fn tag_manifest(algorithm: Algorithm) -> Manifest {
     Manifest {
         path: format!("tagmanifest-{algorithm}.txt"),
         of_tags: true,
@@ -25,7 +26,8 @@ pub(crate) fn tag_manifest(algorithm: Algorithm) -> Manifest {
     }
 }
 
-pub(crate) fn object(manifests: Vec<Manifest>) -> ObjectRecord {
+/// The record of `test.edu/photos`, work item 12.
+pub fn object(manifests: Vec<Manifest>) -> ObjectRecord {
     ObjectRecord {
         schema: SCHEMA_VERSION,
         item: WorkItemId(12),
@@ -71,7 +73,8 @@ pub(crate) fn object(manifests: Vec<Manifest>) -> ObjectRecord {
     }
 }
 
-pub(crate) fn file(path: &str, kind: MemberKind, targets: &[StorageTarget]) -> FileRecord {
+/// A file of five bytes with confirmed copies in `targets`.
+pub fn file(path: &str, kind: MemberKind, targets: &[StorageTarget]) -> FileRecord {
     FileRecord {
         schema: SCHEMA_VERSION,
         path: path.to_owned(),
