@@ -10,6 +10,8 @@ use crate::tag_file::{APTRUST_INFO, BAG_INFO, TagFiles};
 
 /// Of a bag that does not say.
 const ACCESS: &str = "institution";
+/// What the registry can hold (registry contract, 2.4.2).
+const ACCESS_VALUES: [&str; 3] = ["consortia", "institution", "restricted"];
 
 pub(super) fn gather(
     profile: &Profile,
@@ -42,10 +44,7 @@ pub(super) fn gather(
             (BAG_INFO, "Internal-Sender-Description"),
             (BAG_INFO, "External-Description"),
         ]),
-        access: tags
-            .value(APTRUST_INFO, "Access")
-            .unwrap_or(ACCESS)
-            .to_lowercase(),
+        access: access(profile, tags, findings),
         storage_option: storage_option(profile, tags, findings),
         bag_group_identifier: bag_info("Bag-Group-Identifier"),
         alt_identifier: bag_info("Internal-Sender-Identifier"),
@@ -54,6 +53,33 @@ pub(super) fn gather(
         internal_sender_identifier: bag_info("Internal-Sender-Identifier"),
         internal_sender_description: bag_info("Internal-Sender-Description"),
     }
+}
+
+/// In lower case; institution when the tag is absent or empty. An unknown value is an error where the
+/// profile lists the values, else it means institution as well: the registry knows no other.
+fn access(profile: &Profile, tags: &TagFiles, findings: &mut Findings) -> String {
+    let value = tags.value(APTRUST_INFO, "Access").unwrap_or(ACCESS);
+    let known = ACCESS_VALUES
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(value));
+    if known.is_none() && !is_checked(profile, APTRUST_INFO, "Access") {
+        findings.warning(
+            FindingCode::TagValueIllegal,
+            APTRUST_INFO,
+            format_args!(
+                "In file {APTRUST_INFO}, tag Access has unknown value '{value}', {ACCESS} is used \
+                 instead"
+            ),
+        );
+    }
+    (*known.unwrap_or(&ACCESS)).to_owned()
+}
+
+fn is_checked(profile: &Profile, file: &str, tag: &str) -> bool {
+    profile
+        .tags
+        .iter()
+        .any(|rule| rule.file == file && rule.name == tag)
 }
 
 /// Standard when the tag is absent or empty. An unknown value is an error where the profile lists
@@ -71,11 +97,7 @@ fn storage_option(
         .iter()
         .copied()
         .find(|option| option.as_str().eq_ignore_ascii_case(value));
-    let is_checked = profile
-        .tags
-        .iter()
-        .any(|rule| rule.file == *file && rule.name == *tag);
-    if known.is_none() && !is_checked {
+    if known.is_none() && !is_checked(profile, file, tag) {
         let standard = StorageOption::Standard;
         findings.warning(
             FindingCode::TagValueIllegal,

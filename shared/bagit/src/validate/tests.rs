@@ -226,6 +226,21 @@ fn the_bag_as_a_whole_is_checked() {
     }
 }
 
+/// A value that the registry cannot hold must not be found out when the copies are made already.
+#[test]
+fn an_access_that_no_profile_checks_and_nobody_knows_means_institution() {
+    let files = [
+        ("bag-info.txt", BTR),
+        ("aptrust-info.txt", "Access: Public\n"),
+    ];
+
+    let found = check("btr", &facts(), &with_default(&files));
+
+    assert!(found.findings.is_valid());
+    assert_eq!(found.metadata.access, "institution");
+    assert_eq!(found.findings.warnings().count(), 1);
+}
+
 #[test]
 fn what_is_only_odd_is_a_warning() {
     let good = facts();
