@@ -75,10 +75,10 @@ impl IngestPreFetch {
                 // Never the depositor's fault, and never to be believed.
                 Reading::Falsified => {
                     object.readings_doubted += 1;
+                    job.work.clear_records(&job.lease).await?;
                     if object.readings_doubted >= FALSIFIED_MAX {
                         return Err(JobError::halt(UNSTABLE));
                     }
-                    job.work.clear_records(&job.lease).await?;
                     job.save_object(&object).await?;
                 }
                 Reading::Stumbled(findings) => {
@@ -101,14 +101,15 @@ impl IngestPreFetch {
         said: String,
         findings: Findings,
     ) -> Result<(), JobError> {
-        match object.doubt_reading(said) {
-            Doubt::Believed => Err(JobError::Reject(findings)),
-            Doubt::Unstable => Err(JobError::halt(UNSTABLE)),
-            Doubt::ReadAgain => {
-                job.work.clear_records(&job.lease).await?;
-                job.save_object(object).await
-            }
+        let doubt = object.doubt_reading(said);
+        if doubt == Doubt::Believed {
+            return Err(JobError::Reject(findings));
         }
+        job.work.clear_records(&job.lease).await?;
+        if doubt == Doubt::Unstable {
+            return Err(JobError::halt(UNSTABLE));
+        }
+        job.save_object(object).await
     }
 
     /// The record of an earlier attempt on this very upload, or a new one.

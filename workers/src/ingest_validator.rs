@@ -75,7 +75,12 @@ impl Worker for IngestValidator {
             encoding: tags.encoding(),
             policy: listing_policy(profile, &tags),
         };
-        self.join(&check, &mut findings).await?;
+        if let Err(error) = self.join(&check, &mut findings).await {
+            if matches!(error, JobError::RecordsLost) {
+                forget_reading(job, &mut object).await?;
+            }
+            return Err(error);
+        }
         if !findings.is_valid() {
             return self.doubt_or_reject(job, object, findings).await;
         }
@@ -105,18 +110,19 @@ impl IngestValidator {
         mut object: ObjectRecord,
         findings: Findings,
     ) -> Result<Step, JobError> {
-        let received = object.received.take().ok_or(JobError::RecordsLost)?;
+        let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
         if received.confirmed {
             return Err(JobError::Reject(findings));
         }
         let said = format!("crc64nvme {}", received.crc64nvme.to_base64());
-        match object.doubt_reading(said) {
-            Doubt::Believed => return Err(JobError::Reject(findings)),
-            Doubt::Unstable => return Err(JobError::halt(UNSTABLE)),
-            Doubt::ReadAgain => {}
+        let doubt = object.doubt_reading(said);
+        if doubt == Doubt::Believed {
+            return Err(JobError::Reject(findings));
         }
-        job.work.clear_records(&job.lease).await?;
-        job.save_object(&object).await?;
+        forget_reading(job, &mut object).await?;
+        if doubt == Doubt::Unstable {
+            return Err(JobError::halt(UNSTABLE));
+        }
         Ok(Step::Completed(Completed {
             note: "The bag is read a second time, to be sure of what seems wrong with it"
                 .to_owned(),
@@ -221,6 +227,13 @@ impl IngestValidator {
         reading.end(findings);
         Ok(())
     }
+}
+
+/// Makes pass one read the tar again: a record that says it is complete would be believed.
+async fn forget_reading(job: &Job, object: &mut ObjectRecord) -> Result<(), JobError> {
+    object.received = None;
+    job.work.clear_records(&job.lease).await?;
+    job.save_object(object).await
 }
 
 /// Adds the files of one batch, and marks those that repeat an earlier member. Answers how many
