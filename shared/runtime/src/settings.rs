@@ -44,6 +44,18 @@ impl RuntimeSettings {
     }
 }
 
+/// Declares that a binary's settings hold [`RuntimeSettings`] as their member `runtime`.
+#[macro_export]
+macro_rules! has_runtime_settings {
+    ($settings:ty) => {
+        impl AsRef<$crate::RuntimeSettings> for $settings {
+            fn as_ref(&self) -> &$crate::RuntimeSettings {
+                &self.runtime
+            }
+        }
+    };
+}
+
 /// Why a worker could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

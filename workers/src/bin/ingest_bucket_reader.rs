@@ -18,11 +18,7 @@ struct Settings {
     operator: OperatorSettings,
 }
 
-impl AsRef<RuntimeSettings> for Settings {
-    fn as_ref(&self) -> &RuntimeSettings {
-        &self.runtime
-    }
-}
+muniment_runtime::has_runtime_settings!(Settings);
 
 fn main() -> ExitCode {
     run_sweep_process(PERIOD, async |settings: &Settings, services| {

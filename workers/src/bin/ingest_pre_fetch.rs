@@ -18,11 +18,7 @@ struct Settings {
     staging: StagingSettings,
 }
 
-impl AsRef<RuntimeSettings> for Settings {
-    fn as_ref(&self) -> &RuntimeSettings {
-        &self.runtime
-    }
-}
+muniment_runtime::has_runtime_settings!(Settings);
 
 fn main() -> ExitCode {
     run_worker(async |settings: &Settings, services| {

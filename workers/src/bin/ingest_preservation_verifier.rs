@@ -16,11 +16,7 @@ struct Settings {
     preservation: PreservationSettings,
 }
 
-impl AsRef<RuntimeSettings> for Settings {
-    fn as_ref(&self) -> &RuntimeSettings {
-        &self.runtime
-    }
-}
+muniment_runtime::has_runtime_settings!(Settings);
 
 fn main() -> ExitCode {
     run_worker(async |settings: &Settings, services| {

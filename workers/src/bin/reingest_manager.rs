@@ -13,11 +13,7 @@ struct Settings {
     runtime: RuntimeSettings,
 }
 
-impl AsRef<RuntimeSettings> for Settings {
-    fn as_ref(&self) -> &RuntimeSettings {
-        &self.runtime
-    }
-}
+muniment_runtime::has_runtime_settings!(Settings);
 
 fn main() -> ExitCode {
     run_worker(async |_settings: &Settings, services| {
