@@ -62,8 +62,6 @@ pub enum FindingCode {
     TagEmpty,
     TagValueIllegal,
     TagRepeated,
-    TagFileNotAllowed,
-    TagFileMissing,
     // The object in the registry.
     StorageOptionForced,
 }
