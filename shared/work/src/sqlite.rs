@@ -59,6 +59,25 @@ pub struct SqliteWork {
     wake: BTreeMap<Queue, Notify>,
 }
 
+/// How often a file is opened that another process is just making.
+const CONNECT_TRIES_MAX: u32 = 50;
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Connects, also while another process makes the file: the change to WAL is refused at once then,
+/// whatever the busy time-out says (SQLite, "Write-Ahead Logging").
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, WorkError> {
+    let mut tries = 1;
+    loop {
+        match options.connect().await.map_err(WorkError::from) {
+            Err(WorkError::Busy { .. }) if tries < CONNECT_TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep_until(Instant::now() + CONNECT_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
 impl SqliteWork {
     /// Opens the file, or makes it. Its folder must exist.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, WorkError> {
@@ -69,9 +88,9 @@ impl SqliteWork {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("journal_size_limit", LOG_BYTES_KEPT);
-        let mut writer = options.connect().await?;
+        let mut writer = connect(&options).await?;
         schema::migrate(&mut writer).await?;
-        let reader = options.pragma("query_only", "true").connect().await?;
+        let reader = connect(&options.pragma("query_only", "true")).await?;
         Ok(Self {
             clock,
             writer: Mutex::new(writer),
