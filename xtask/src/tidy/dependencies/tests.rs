@@ -52,6 +52,8 @@ fn knowledge_flows_one_way() {
         ("workers", "dev-dependencies", "muniment-testkit", true),
         ("workers", "build-dependencies", "muniment-testkit", false),
         ("xtask", "dependencies", "toml", true),
+        ("muniment-model", "dependencies", "muniment-features", true),
+        ("muniment-features", "dependencies", "muniment-model", false),
     ];
 
     for (name, kind, used, accepted) in rows {
