@@ -18,9 +18,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use muniment::up::instance::Instance;
-use muniment_bagit::build::BagBuilder;
+use muniment_bag_builder::BagBuilder;
 
-type Fault = Box<dyn Error>;
+type AnyError = Box<dyn Error>;
 
 /// A bag to measure with.
 struct Case {
@@ -67,7 +67,7 @@ fn phantoms() -> BagBuilder {
         .phantom_lines(1_000_000)
 }
 
-fn main() -> Result<(), Fault> {
+fn main() -> Result<(), AnyError> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|one| one != "--").collect();
     let program = program()?;
     println!(
@@ -83,7 +83,7 @@ fn main() -> Result<(), Fault> {
 }
 
 /// The `muniment` that was built beside this example.
-fn program() -> Result<PathBuf, Fault> {
+fn program() -> Result<PathBuf, AnyError> {
     let this = std::env::current_exe()?;
     let folder = this.parent().and_then(Path::parent).ok_or("no folder")?;
     let program = folder.join("muniment");
@@ -98,7 +98,7 @@ fn program() -> Result<PathBuf, Fault> {
     Ok(program)
 }
 
-fn run(case: &Case, program: &Path) -> Result<(), Fault> {
+fn run(case: &Case, program: &Path) -> Result<(), AnyError> {
     let folder = tempfile::tempdir()?;
     let bag = (case.build)();
     let tar = folder.path().join(bag.key());
@@ -152,7 +152,7 @@ fn as_f64(bytes: u64) -> f64 {
 }
 
 /// Asks for the newest work item until it has ended.
-fn wait(program: &Path, data: &Path) -> Result<serde_json::Value, Fault> {
+fn wait(program: &Path, data: &Path) -> Result<serde_json::Value, AnyError> {
     let until = Instant::now() + Duration::from_mins(10);
     while Instant::now() < until {
         let status = Command::new(program)
@@ -181,7 +181,7 @@ fn rest(duration: Duration) {
 struct Up(Child);
 
 impl Up {
-    fn start(program: &Path, data: &Path) -> Result<Self, Fault> {
+    fn start(program: &Path, data: &Path) -> Result<Self, AnyError> {
         let child = Command::new(program)
             .args(["up", "--data"])
             .arg(data)
@@ -199,7 +199,7 @@ impl Up {
     }
 
     /// The most memory the process has held at one time (`VmHWM`).
-    fn peak_mib(&self) -> Result<u64, Fault> {
+    fn peak_mib(&self) -> Result<u64, AnyError> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status
             .lines()

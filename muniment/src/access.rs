@@ -1,8 +1,6 @@
 //! How a command finds the installation it talks to: by a data folder of this machine, or by
 //! settings for one that is elsewhere.
 
-use std::time::Duration;
-
 use muniment_model::BucketName;
 use muniment_objects::settings::ReceivingSettings;
 use muniment_objects::{Connections, DepositBucket};
@@ -13,10 +11,8 @@ use url::Url;
 
 use crate::data_folder::DataSettings;
 use crate::error::CommandError;
+use crate::up::REGISTRY_TIMEOUT;
 use crate::up::instance::Instance;
-
-/// A person waits for the answer.
-const REGISTRY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The registry of another machine
 #[derive(Debug, Default, clap::Args)]
@@ -123,20 +119,21 @@ impl BucketAccess {
         &self,
         data: &DataSettings,
         institution: Option<&str>,
-        stop: CancellationToken,
-    ) -> Result<Deposits, CommandError> {
-        if let Some((settings, bucket)) = self.elsewhere() {
-            return Ok(Deposits::new(&settings, bucket, stop));
-        }
-        let instance = Instance::read(&data.folder()?)?;
-        let bucket = match &self.bucket {
-            Some(bucket) => bucket.clone(),
-            None => receiving_bucket(&instance, institution)?,
+    ) -> Result<DepositBucket, CommandError> {
+        let (settings, bucket) = if let Some(elsewhere) = self.elsewhere() {
+            elsewhere
+        } else {
+            let instance = Instance::read(&data.folder()?)?;
+            let bucket = match &self.bucket {
+                Some(bucket) => bucket.clone(),
+                None => receiving_bucket(&instance, institution)?,
+            };
+            (instance.receiving(), bucket)
         };
-        Ok(Deposits::new(&instance.receiving(), bucket, stop))
+        Ok(settings.connect_depositor(&Connections::new(CancellationToken::new()), bucket))
     }
 
-    /// The settings, when they are for an installation elsewhere: clap takes all of them or none.
+    /// As for the registry.
     fn elsewhere(&self) -> Option<(ReceivingSettings, BucketName)> {
         let settings = ReceivingSettings {
             receiving_endpoint: self.s3_endpoint.clone(),
@@ -161,22 +158,5 @@ pub(crate) fn receiving_bucket(
             wanted: institution.unwrap_or("any").to_owned(),
             known: instance.institution_names(),
         }),
-    }
-}
-
-/// A receiving bucket, by name and by connection.
-pub struct Deposits {
-    pub name: BucketName,
-    pub bucket: DepositBucket,
-}
-
-impl Deposits {
-    pub(crate) fn new(
-        settings: &ReceivingSettings,
-        name: BucketName,
-        stop: CancellationToken,
-    ) -> Self {
-        let bucket = settings.connect_depositor(&Connections::new(stop), name.clone());
-        Self { name, bucket }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the one folder is that holds everything.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
@@ -18,12 +18,6 @@ pub struct DataSettings {
 pub struct NoHome(#[source] etcetera::HomeDirError);
 
 impl DataSettings {
-    pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            data: Some(folder.into()),
-        }
-    }
-
     /// The folder that was named, or the one in the user's own data.
     pub fn folder(&self) -> Result<PathBuf, NoHome> {
         match &self.data {
@@ -33,10 +27,5 @@ impl DataSettings {
                 .data_dir()
                 .join("muniment")),
         }
-    }
-
-    /// The folder that was named, if one was.
-    pub fn named(&self) -> Option<&Path> {
-        self.data.as_deref()
     }
 }

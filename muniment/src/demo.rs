@@ -1,6 +1,6 @@
 //! `muniment demo`: the whole system on a fresh folder, and sample bags that go all the way.
 //!
-//! It starts what `muniment up` starts, deposits through the same door as any depositor, and judges
+//! It starts what `muniment up` starts, deposits by S3 like any depositor, and judges
 //! each ending by what the registry says. Nothing in the system knows that it is a demo.
 
 mod progress;
@@ -8,26 +8,26 @@ mod report;
 mod samples;
 mod writing;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use indicatif::ProgressBar;
-use muniment_bagit::build::BagBuilder;
+use muniment_bag_builder::BagBuilder;
 use muniment_model::registry::{IntellectualObject, WorkItem};
 use muniment_model::{Clock, ObjectIdentifier};
-use muniment_registry_client::ClientError;
+use muniment_objects::Connections;
 use muniment_runtime::SystemClock;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout};
 
-use crate::access::{self, Deposits};
+use crate::access;
 use crate::data_folder::DataSettings;
-use crate::deposit::Bag;
 use crate::error::CommandError;
-use crate::follow::{self, FollowFault, Follower, Upload};
+use crate::follow::{self, FollowError, Follower, Upload};
 use crate::terminal::Terminal;
 use crate::up::{Options, System};
 use crate::{Outcome, deposit, table};
@@ -39,8 +39,8 @@ use writing::Written;
 
 /// Often enough to see the stages pass, and a small part of one core.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The whole demo takes less than a minute. What has not ended by then stands still.
-const SAMPLE_LIMIT: Duration = Duration::from_mins(3);
+/// The whole demo takes seconds, on a busy machine minutes. What has not ended by then never does.
+const SAMPLE_LIMIT: Duration = Duration::from_mins(10);
 /// How many bags are written and uploaded at a time; more would only share the same disk.
 const UPLOADS_MAX: usize = 3;
 
@@ -67,18 +67,19 @@ pub(crate) async fn run(
     };
     let system = System::start(&options).await?;
     let ready = table::duration(began.elapsed());
+    let instance = system.instance();
     terminal.say(format_args!("Data folder  {}", folder.display()));
-    terminal.say(format_args!(
-        "S3           {}",
-        system.instance().s3.endpoint
-    ));
-    terminal.say(format_args!(
-        "Registry     {}",
-        system.instance().registry.url
-    ));
+    terminal.say(format_args!("S3           {}", instance.s3.endpoint));
+    terminal.say(format_args!("Registry     {}", instance.registry.url));
     terminal.say(format_args!("Ready        after {ready}\n"));
 
-    let stage = Arc::new(Stage::new(system, &folder, terminal.clone())?);
+    let stage = Arc::new(Stage {
+        connections: Connections::new(system.shutdown().hard.clone()),
+        system,
+        samples_folder: folder.join("samples"),
+        uploads: Semaphore::new(UPLOADS_MAX),
+        terminal: terminal.clone(),
+    });
     let played = play_all(&stage).await;
     stage.system.stop().await;
     let played = played?;
@@ -99,14 +100,13 @@ impl DemoSettings {
             return Ok(DataSettings::default().folder()?.join("demo").join(name));
         };
         // A folder that cannot be read is not there, or will be complained about when it is used.
-        let is_empty =
-            std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-        if !is_empty {
-            return Err(CommandError::NotFresh {
-                folder: folder.clone(),
-            });
+        let holds_something =
+            std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        let folder = folder.clone();
+        if holds_something {
+            return Err(CommandError::NotFresh { folder });
         }
-        Ok(folder.clone())
+        Ok(folder)
     }
 }
 
@@ -114,36 +114,9 @@ impl DemoSettings {
 struct Stage {
     system: System,
     samples_folder: PathBuf,
-    deposits: Vec<(&'static str, Deposits)>,
+    connections: Connections,
     uploads: Semaphore,
     terminal: Terminal,
-}
-
-impl Stage {
-    fn new(system: System, folder: &Path, terminal: Terminal) -> Result<Self, CommandError> {
-        let instance = system.instance();
-        let stop = system.shutdown().hard.clone();
-        let mut deposits = Vec::new();
-        for name in INSTITUTIONS {
-            let bucket = access::receiving_bucket(instance, Some(name))?;
-            let connected = Deposits::new(&instance.receiving(), bucket, stop.clone());
-            deposits.push((name, connected));
-        }
-        Ok(Self {
-            system,
-            samples_folder: folder.join("samples"),
-            deposits,
-            uploads: Semaphore::new(UPLOADS_MAX),
-            terminal,
-        })
-    }
-
-    fn deposits_of(&self, sample: &Sample) -> Option<&Deposits> {
-        let mut deposits = self.deposits.iter();
-        deposits
-            .find(|(name, _)| *name == sample.institution)
-            .map(|(_, deposits)| deposits)
-    }
 }
 
 /// All samples at once, as depositors do. Answers in the order of the samples.
@@ -153,25 +126,28 @@ async fn play_all(stage: &Arc<Stage>) -> Result<Vec<Played>, CommandError> {
     let widest = samples.iter().map(|sample| sample.name.len()).max();
     let mut bars = Vec::new();
     for (n, sample) in samples.into_iter().enumerate() {
-        let line = Line::new(sample.name, widest.unwrap_or_default(), &stage.terminal);
+        let mut line = Line::new(sample.name, widest.unwrap_or_default(), &stage.terminal);
         bars.push(line.bar());
         let stage = Arc::clone(stage);
         playing.spawn(async move {
-            let played = play(&stage, &sample, &line).await;
+            let played = play(&stage, &sample, &mut line).await;
             played.map(|played| (n, played))
         });
     }
-    let mut all = Vec::new();
+    let mut all = BTreeMap::new();
     while let Some(joined) = playing.join_next().await {
-        all.push(joined.map_err(CommandError::Task)??);
+        all.extend([joined.map_err(CommandError::Task)??]);
     }
-    all.sort_by_key(|(n, _)| *n);
     bars.iter().for_each(ProgressBar::finish_and_clear);
-    Ok(all.into_iter().flat_map(|(_, played)| played).collect())
+    Ok(all.into_values().flatten().collect())
 }
 
 /// One sample: its deposit, and for a re-ingest the second one after the first has ended.
-async fn play(stage: &Stage, sample: &Sample, line: &Line) -> Result<Vec<Played>, CommandError> {
+async fn play(
+    stage: &Stage,
+    sample: &Sample,
+    line: &mut Line,
+) -> Result<Vec<Played>, CommandError> {
     let first = deposit_once(stage, sample, &sample.bag(), line).await?;
     let mut played = vec![first];
     if let Some(bag) = sample.second_bag() {
@@ -186,22 +162,28 @@ async fn deposit_once(
     stage: &Stage,
     sample: &Sample,
     bag: &BagBuilder,
-    line: &Line,
+    line: &mut Line,
 ) -> Result<Played, CommandError> {
-    let turn = stage.uploads.acquire().await;
+    let permit = stage.uploads.acquire().await;
     line.say("being written");
     let written = write(bag, sample.form, &stage.samples_folder).await?;
     let began = Instant::now();
     line.say("being uploaded");
     let tar = deposit::of_tar(&written.path)?;
     let tar_bytes = tar.size;
-    let upload = upload(stage, sample, tar).await?;
-    drop(turn);
+    let instance = stage.system.instance();
+    let bucket = access::receiving_bucket(instance, Some(sample.institution))?;
+    let bucket = instance
+        .receiving()
+        .connect_depositor(&stage.connections, bucket);
+    let (key, hidden) = (tar.key.clone(), ProgressBar::hidden());
+    let upload = deposit::upload(&bucket, tar, &hidden);
+    let registry = stage.system.registry();
+    let upload = deposit::upload_to_follow(registry, bucket.name(), key, upload).await?;
+    drop(permit);
     line.say("uploaded");
-    let item = match timeout(SAMPLE_LIMIT, watch(stage, &upload, line)).await {
-        Ok(item) => Some(item?),
-        Err(_elapsed) => None,
-    };
+    let watched = timeout(SAMPLE_LIMIT, watch(stage, &upload, line)).await;
+    let item = watched.ok().transpose()?;
     let object = match &item {
         Some(item) => recorded(stage, sample, item).await?,
         None => None,
@@ -220,24 +202,8 @@ async fn deposit_once(
     Ok(played)
 }
 
-/// Puts a tar into the bucket of the sample's institution.
-async fn upload(stage: &Stage, sample: &Sample, tar: Bag) -> Result<Upload, CommandError> {
-    let Some(deposits) = stage.deposits_of(sample) else {
-        unreachable!("every sample belongs to one of the demo's institutions");
-    };
-    let key = tar.key.clone();
-    let after = follow::newest(stage.system.registry(), &deposits.name, &key).await?;
-    let etag = deposit::upload(&deposits.bucket, tar, &ProgressBar::hidden()).await?;
-    Ok(Upload {
-        bucket: deposits.name.clone(),
-        key,
-        etag,
-        after,
-    })
-}
-
 /// Shows each look at an upload, until the last.
-async fn watch(stage: &Stage, upload: &Upload, line: &Line) -> Result<WorkItem, FollowFault> {
+async fn watch(stage: &Stage, upload: &Upload, line: &mut Line) -> Result<WorkItem, FollowError> {
     let mut follower = Follower::new(stage.system.registry(), upload, LOOK_EVERY);
     loop {
         let item = follower.look().await?;
@@ -255,7 +221,7 @@ async fn recorded(
     item: &WorkItem,
 ) -> Result<Option<IntellectualObject>, CommandError> {
     let identifier = ObjectIdentifier::new(sample.institution, sample.name);
-    let object: Result<_, ClientError> = stage.system.registry().object(&identifier).await;
+    let object = stage.system.registry().object(&identifier).await;
     let object = object.map_err(CommandError::registry)?;
     Ok(object.filter(|object| object.work_item_id == item.id))
 }
@@ -263,18 +229,9 @@ async fn recorded(
 /// Writes and digests, so not on a thread that others wait for.
 async fn write(bag: &BagBuilder, form: Form, folder: &Path) -> Result<Written, CommandError> {
     let (bag, folder) = (bag.clone(), folder.to_path_buf());
-    let failed = folder.clone();
-    let mut task = JoinSet::new();
-    task.spawn_blocking(move || writing::write(&bag, form, &folder));
-    match task.join_next().await {
-        Some(joined) => {
-            joined
-                .map_err(CommandError::Task)?
-                .map_err(|source| CommandError::Samples {
-                    folder: failed,
-                    source,
-                })
-        }
-        None => unreachable!("a task was spawned"),
-    }
+    let written = spawn_blocking(move || {
+        let written = writing::write(&bag, form, &folder);
+        written.map_err(|source| CommandError::Samples { folder, source })
+    });
+    written.await.map_err(CommandError::Task)?
 }

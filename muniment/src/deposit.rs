@@ -8,24 +8,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::ProgressBar;
-use muniment_model::registry::WorkItem;
-use muniment_model::{ObjectKey, Status, WorkItemId};
+use muniment_model::{BucketName, ObjectKey, Status, WorkItemId};
+use muniment_objects::DepositBucket;
 use muniment_registry_client::RegistryClient;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
-use crate::access::{BucketAccess, Deposits, RegistryAccess};
+use crate::access::{BucketAccess, RegistryAccess};
 use crate::data_folder::DataSettings;
 use crate::error::CommandError;
-use crate::follow::{self, FollowFault, Follower, Upload};
+use crate::follow::{self, Follower, Upload};
 use crate::table;
 use crate::terminal::Terminal;
 
 pub(crate) use bags::{Bag, BagFault, find, of_tar};
-pub(crate) use upload::{UploadFault, upload};
+pub(crate) use upload::{UploadError, upload};
 
 /// How often the registry is asked about one upload.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -70,14 +68,13 @@ pub(crate) async fn run(
 ) -> Result<Outcome, CommandError> {
     let bags = find(&settings.paths)?;
     let institution = settings.institution.as_deref();
-    let stop = CancellationToken::new();
-    let deposits = settings.bucket.connect(&settings.data, institution, stop)?;
+    let bucket = settings.bucket.connect(&settings.data, institution)?;
     if settings.wait {
         let registry = settings.registry.connect(&settings.data)?;
-        return upload_and_wait(bags, &deposits, registry, terminal).await;
+        return upload_and_wait(bags, &bucket, registry, terminal).await;
     }
     for bag in bags {
-        upload_visibly(bag, &deposits, terminal).await?;
+        upload_visibly(bag, &bucket, terminal).await?;
     }
     Ok(Outcome::AllWell)
 }
@@ -86,7 +83,7 @@ pub(crate) async fn run(
 /// uploaded is the last one; those before it are followed to their endings all the same.
 async fn upload_and_wait(
     bags: Vec<Bag>,
-    deposits: &Deposits,
+    bucket: &DepositBucket,
     registry: RegistryClient,
     terminal: &Terminal,
 ) -> Result<Outcome, CommandError> {
@@ -95,23 +92,25 @@ async fn upload_and_wait(
     let mut failed = None;
     for bag in bags {
         let key = bag.key.clone();
-        let upload = match upload_to_follow(bag, deposits, &registry, terminal).await {
+        let upload = upload_visibly(bag, bucket, terminal);
+        let upload = upload_to_follow(&registry, bucket.name(), key.clone(), upload);
+        let upload = match upload.await {
             Ok(upload) => upload,
-            Err(fault) => {
+            Err(error) => {
                 if !endings.is_empty() {
                     terminal.tell(format_args!(
                         "{key}: not uploaded; waiting for the bags before it"
                     ));
                 }
-                failed = Some(fault);
+                failed = Some(error);
                 break;
             }
         };
         let (registry, followed, terminal) =
             (registry.clone(), Arc::clone(&followed), terminal.clone());
         endings.spawn(async move {
-            // Never closed; were it, following without a turn would be the worst of it.
-            let _turn = followed.acquire().await;
+            // Never closed; if it were, more would be followed at a time than are allowed.
+            let _permit = followed.acquire().await;
             show_ending(&registry, &upload, &terminal).await
         });
     }
@@ -119,18 +118,18 @@ async fn upload_and_wait(
     failed.map_or(outcome, Err)
 }
 
-async fn upload_to_follow(
-    bag: Bag,
-    deposits: &Deposits,
+/// Makes an upload so that it can be followed.
+pub(crate) async fn upload_to_follow(
     registry: &RegistryClient,
-    terminal: &Terminal,
+    bucket: &BucketName,
+    key: ObjectKey,
+    upload: impl Future<Output = Result<Option<String>, UploadError>>,
 ) -> Result<Upload, CommandError> {
-    let (bucket, key) = (deposits.name.clone(), bag.key.clone());
     // Asked for before the upload, or the item of this one could count as an earlier one.
-    let after = follow::newest(registry, &bucket, &key).await?;
-    let etag = upload_visibly(bag, deposits, terminal).await?;
+    let after = follow::newest(registry, bucket, &key).await?;
+    let etag = upload.await?;
     Ok(Upload {
-        bucket,
+        bucket: bucket.clone(),
         key,
         etag,
         after,
@@ -139,20 +138,14 @@ async fn upload_to_follow(
 
 /// Waits until every bag has ended. One that cannot be followed does not end the others' wait.
 async fn wait_for_all(
-    mut endings: JoinSet<Result<WorkItem, FollowFault>>,
+    mut endings: JoinSet<Result<Outcome, CommandError>>,
 ) -> Result<Outcome, CommandError> {
     let mut outcome = Ok(Outcome::AllWell);
     while let Some(ended) = endings.join_next().await {
-        let item = match ended {
-            Ok(Ok(item)) => Ok(item),
-            Ok(Err(fault)) => Err(fault.into()),
-            Err(fault) => Err(CommandError::Task(fault)),
-        };
-        outcome = match (outcome, item) {
+        outcome = match (outcome, ended.map_err(CommandError::Task).flatten()) {
             (Err(first), _) => Err(first),
-            (Ok(_), Err(fault)) => Err(fault),
-            (Ok(_), Ok(item)) if item.status != Status::Success => Ok(Outcome::NotAll),
-            (Ok(so_far), Ok(_)) => Ok(so_far),
+            (Ok(Outcome::NotAll), Ok(_)) => Ok(Outcome::NotAll),
+            (Ok(_), ended) => ended,
         };
     }
     outcome
@@ -160,16 +153,16 @@ async fn wait_for_all(
 
 async fn upload_visibly(
     bag: Bag,
-    deposits: &Deposits,
+    bucket: &DepositBucket,
     terminal: &Terminal,
-) -> Result<Option<String>, CommandError> {
+) -> Result<Option<String>, UploadError> {
     let (key, size) = (bag.key.clone(), bag.size);
     let bar = terminal.bar(size, BAR);
     bar.set_message(key.to_string());
-    let etag = upload(&deposits.bucket, bag, &bar).await;
+    let etag = upload(bucket, bag, &bar).await;
     bar.finish_and_clear();
     let etag = etag?;
-    let (bucket, size) = (&deposits.name, table::bytes(size));
+    let (bucket, size) = (bucket.name(), table::bytes(size));
     terminal.tell(format_args!("{key}: uploaded {size} to {bucket}"));
     Ok(etag)
 }
@@ -179,66 +172,38 @@ async fn show_ending(
     registry: &RegistryClient,
     upload: &Upload,
     terminal: &Terminal,
-) -> Result<WorkItem, FollowFault> {
-    let bar = Spinner::new(&upload.key, terminal);
-    let item = bar.until_ended(registry, upload).await;
-    bar.line.finish_and_clear();
-    let item = item?;
-    terminal.say(format_args!(
-        "{}: {}, {}",
-        upload.key, item.status, item.note
-    ));
-    Ok(item)
-}
-
-/// A line about one upload: drawn again and again, or a new one for every step.
-struct Spinner<'a> {
-    key: &'a ObjectKey,
-    terminal: &'a Terminal,
-    line: ProgressBar,
-}
-
-impl<'a> Spinner<'a> {
-    fn new(key: &'a ObjectKey, terminal: &'a Terminal) -> Self {
-        let line = terminal.bar(0, "{spinner} {msg}");
-        line.set_message(format!("{key}: waiting for its work item"));
-        Self {
-            key,
-            terminal,
-            line,
-        }
-    }
-
-    async fn until_ended(
-        &self,
-        registry: &RegistryClient,
-        upload: &Upload,
-    ) -> Result<WorkItem, FollowFault> {
-        let mut follower = Follower::new(registry, upload, LOOK_EVERY);
-        let mut last = None;
-        loop {
-            let item = follower.look().await?;
-            self.line.tick();
-            let step = Some((item.stage, item.status));
-            if last != step {
-                self.step(&item);
-            }
-            if follow::is_over(&item) {
-                return Ok(item);
-            }
-            last = step;
-        }
-    }
-
-    fn step(&self, item: &WorkItem) {
-        let (key, WorkItemId(id)) = (self.key, item.id);
+) -> Result<Outcome, CommandError> {
+    let key = &upload.key;
+    let line = terminal.bar(0, "{spinner} {msg}");
+    line.set_message(format!("{key}: waiting for its work item"));
+    let mut last = None;
+    let mut follower = Follower::new(registry, upload, LOOK_EVERY);
+    let ended = loop {
+        let looked = follower.look().await;
+        let Ok(item) = &looked else { break looked };
+        line.tick();
+        let step = Some((item.stage, item.status));
+        let WorkItemId(id) = item.id;
         let text = format!("{key}: {} (work item {id}, {})", item.stage, item.status);
-        if self.terminal.is_live() {
-            self.line.set_message(text);
-        } else if !follow::is_over(item) {
-            self.terminal.tell(text);
+        let is_over = follow::is_over(item);
+        // A new line for each step where none can be drawn again.
+        if terminal.is_live() {
+            line.set_message(text);
+        } else if last != step && !is_over {
+            terminal.tell(text);
         }
+        if is_over {
+            break looked;
+        }
+        last = step;
+    };
+    line.finish_and_clear();
+    let item = ended?;
+    terminal.say(format_args!("{key}: {}, {}", item.status, item.note));
+    if item.status == Status::Success {
+        return Ok(Outcome::AllWell);
     }
+    Ok(Outcome::NotAll)
 }
 
 #[cfg(test)]

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use muniment_registry_client::ClientError;
 
 use crate::data_folder::NoHome;
-use crate::deposit::{BagFault, UploadFault};
-use crate::follow::FollowFault;
-use crate::up::instance::InstanceFault;
-use crate::up::{StartFault, SystemDied};
+use crate::deposit::{BagFault, UploadError};
+use crate::follow::FollowError;
+use crate::up::instance::InstanceError;
+use crate::up::{StartError, SystemDied};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
-    Instance(#[from] InstanceFault),
+    Instance(#[from] InstanceError),
     #[error("muniment cannot start")]
-    Start(#[from] StartFault),
+    Start(#[from] StartError),
     #[error(transparent)]
     Died(#[from] SystemDied),
     #[error(
@@ -31,9 +31,9 @@ pub enum CommandError {
     #[error(transparent)]
     Bag(#[from] BagFault),
     #[error(transparent)]
-    Upload(#[from] UploadFault),
+    Upload(#[from] UploadError),
     #[error(transparent)]
-    Follow(#[from] FollowFault),
+    Follow(#[from] FollowError),
     #[error("the demo needs a fresh folder, and {} holds something already", folder.display())]
     NotFresh { folder: PathBuf },
     #[error("cannot write the sample bags to {}", folder.display())]

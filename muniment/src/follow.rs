@@ -26,7 +26,7 @@ pub struct Upload {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum FollowFault {
+pub enum FollowError {
     #[error("cannot ask the registry how {key} goes")]
     Registry { key: ObjectKey, source: ClientError },
     #[error(
@@ -36,17 +36,24 @@ pub enum FollowFault {
     NeverSeen { key: ObjectKey },
 }
 
+impl FollowError {
+    fn registry(key: &ObjectKey) -> impl FnOnce(ClientError) -> Self {
+        move |source| Self::Registry {
+            key: key.clone(),
+            source,
+        }
+    }
+}
+
 /// The newest item for this bucket and key, to tell those of earlier uploads from the next one.
 pub async fn newest(
     registry: &RegistryClient,
     bucket: &BucketName,
     key: &ObjectKey,
-) -> Result<WorkItemId, FollowFault> {
+) -> Result<WorkItemId, FollowError> {
     let query = WorkItemQuery {
-        bucket: Some(bucket.to_string()),
-        name: Some(key.to_string()),
         order: Some(Order::Descending("id")),
-        ..WorkItemQuery::default()
+        ..query_for(bucket, key)
     };
     let newest = first(registry, &query, key).await?;
     Ok(newest.map(|item| item.id).unwrap_or_default())
@@ -74,33 +81,32 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// How the item stands, at the next look. Waits for the item to appear; call it until
-    /// [`is_over`].
-    pub async fn look(&mut self) -> Result<WorkItem, FollowFault> {
+    /// The item at the next look. Waits for the item to appear; call it until [`is_over`].
+    pub async fn look(&mut self) -> Result<WorkItem, FollowError> {
+        let key = &self.upload.key;
+        let query = WorkItemQuery {
+            etag: self.upload.etag.clone(),
+            after_id: Some(self.upload.after),
+            order: Some(Order::Ascending("id")),
+            ..query_for(&self.upload.bucket, key)
+        };
         loop {
             self.ticks.tick().await;
             let item = match self.known {
-                Some(id) => self.show(id).await?,
-                None => find(self.registry, self.upload).await?,
+                Some(id) => {
+                    let item = self.registry.work_item(id).await;
+                    item.map_err(FollowError::registry(key))?
+                }
+                None => first(self.registry, &query, key).await?,
             };
             if let Some(item) = item {
                 self.known = Some(item.id);
                 return Ok(item);
             }
             if self.began.elapsed() > APPEARS_WITHIN {
-                return Err(FollowFault::NeverSeen {
-                    key: self.upload.key.clone(),
-                });
+                return Err(FollowError::NeverSeen { key: key.clone() });
             }
         }
-    }
-
-    async fn show(&self, id: WorkItemId) -> Result<Option<WorkItem>, FollowFault> {
-        let item = self.registry.work_item(id).await;
-        item.map_err(|source| FollowFault::Registry {
-            key: self.upload.key.clone(),
-            source,
-        })
     }
 }
 
@@ -109,34 +115,24 @@ pub fn is_over(item: &WorkItem) -> bool {
     item.status.is_ended() || item.status == Status::Suspended
 }
 
-async fn find(registry: &RegistryClient, upload: &Upload) -> Result<Option<WorkItem>, FollowFault> {
-    let query = WorkItemQuery {
-        bucket: Some(upload.bucket.to_string()),
-        name: Some(upload.key.to_string()),
-        etag: upload.etag.clone(),
-        after_id: Some(upload.after),
-        order: Some(Order::Ascending("id")),
+fn query_for(bucket: &BucketName, key: &ObjectKey) -> WorkItemQuery {
+    WorkItemQuery {
+        bucket: Some(bucket.to_string()),
+        name: Some(key.to_string()),
         ..WorkItemQuery::default()
-    };
-    first(registry, &query, &upload.key).await
+    }
 }
 
 async fn first(
     registry: &RegistryClient,
     query: &WorkItemQuery,
     key: &ObjectKey,
-) -> Result<Option<WorkItem>, FollowFault> {
+) -> Result<Option<WorkItem>, FollowError> {
     let page = PageRequest {
         page: 1,
         per_page: 1,
     };
-    let listing =
-        registry
-            .work_items(query, page)
-            .await
-            .map_err(|source| FollowFault::Registry {
-                key: key.clone(),
-                source,
-            })?;
+    let listing = registry.work_items(query, page).await;
+    let listing = listing.map_err(FollowError::registry(key))?;
     Ok(listing.results.into_iter().next())
 }

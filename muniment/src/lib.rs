@@ -35,7 +35,7 @@ const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
 ///
 /// A bag is a BagIt folder packed as a tar file. It goes into a receiving bucket (by `muniment
 /// deposit`, or by any S3 client), through ten workers, and into the preservation buckets its storage
-/// option names; what is kept where, with digests and events, stands in the registry.
+/// option names; the registry says what is kept where, with digests and events.
 #[derive(Debug, Parser)]
 #[command(name = "muniment", version, after_long_help = FIRST_STEPS)]
 struct Muniment {
@@ -79,11 +79,11 @@ pub enum Outcome {
 }
 
 /// Runs the command that the arguments name. Exit code 0 when all is well, 1 when it is not, 2 for
-/// arguments that make no sense.
+/// arguments that cannot be understood.
 pub fn main() -> ExitCode {
     let arguments = Muniment::parse();
     let terminal = Terminal::default();
-    match execute(arguments, &terminal) {
+    match execute(&arguments, &terminal) {
         Ok(Outcome::AllWell) => ExitCode::SUCCESS,
         Ok(Outcome::NotAll) => ExitCode::FAILURE,
         Err(error) => {
@@ -93,13 +93,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn execute(arguments: Muniment, terminal: &Terminal) -> Result<Outcome, CommandError> {
+fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, CommandError> {
     log_to(terminal, &arguments.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CommandError::Runtime)?;
-    let outcome = runtime.block_on(run(arguments.command, terminal));
+    let outcome = runtime.block_on(async {
+        match &arguments.command {
+            Command::Up(settings) => up::run(settings, terminal).await,
+            Command::Demo(settings) => demo::run(settings, terminal).await,
+            Command::Deposit(settings) => deposit::run(settings, terminal).await,
+            Command::Status(settings) => status::run(settings, terminal).await,
+            Command::Validate(settings) => validate::run(settings, terminal).await,
+        }
+    });
     runtime.shutdown_timeout(LEFTOVERS_LIMIT);
     outcome
 }
@@ -109,22 +117,13 @@ fn log_to(terminal: &Terminal, filter: &str) -> Result<(), CommandError> {
         filter: filter.to_owned(),
         source,
     })?;
+    let log = terminal.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(terminal.is_live())
-        .with_writer(terminal.clone())
+        .with_writer(move || log.clone())
         .init();
     Ok(())
-}
-
-async fn run(command: Command, terminal: &Terminal) -> Result<Outcome, CommandError> {
-    match command {
-        Command::Up(settings) => up::run(&settings, terminal).await,
-        Command::Demo(settings) => demo::run(&settings, terminal).await,
-        Command::Deposit(settings) => deposit::run(&settings, terminal).await,
-        Command::Status(settings) => status::run(&settings, terminal).await,
-        Command::Validate(settings) => validate::run(&settings, terminal).await,
-    }
 }
 
 #[cfg(test)]

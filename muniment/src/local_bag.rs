@@ -1,10 +1,9 @@
 //! The server's own verdict on a bag that lies on a disk: a tar file, or a folder.
 //!
-//! Drives the same validator as pass one and `ingest_validator` do: every file is read once and
-//! digested, then manifests and tag files are read again and joined with what was seen. What was
-//! seen of each file waits in a temporary file without a name, and is joined in parts of about
-//! [`JOIN_BYTES`]. Of a tar, nothing else grows with the number of files; of a folder, the names of
-//! the folder's entries and of those above it are held while it is walked.
+//! Drives the same check as `ingest_validator` does, over what it counted as pass one does: every file
+//! is read once and digested, then manifests and tag files are read again and joined with what was
+//! seen. Of a tar, nothing but [`notes`] grows with the number of files; of a folder, the names of the
+//! folder's entries and of those above it are held while it is walked.
 //!
 //! Changes nothing, so it can be repeated at will. It cannot know what only the installation knows:
 //! institution, storage option of an earlier deposit, names too long for the bucket.
@@ -19,10 +18,8 @@ mod tests;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use muniment_bagit::manifest::{FetchParser, ManifestFile};
 use muniment_bagit::profile::Profile;
-use muniment_bagit::tag_file::{PARSED, TagFileParser, TagFiles};
-use muniment_bagit::validate::{JoinKey, ManifestJoin, Partition, check_bag, listing_policy};
+use muniment_bagit::validate::{BagCheck, BagFacts, JoinKey, Want};
 use muniment_model::{Findings, bag_name_of};
 
 use survey::Survey;
@@ -30,31 +27,29 @@ use survey::Survey;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// Memory for the join of manifests and files: at 512 bytes a file, a bag of up to 131,072 files is
-/// joined in one go.
-const JOIN_BYTES: usize = 64 * 1024 * 1024;
-
 /// The rules to hold a bag to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ProfileChoice {
     /// As the server does: those of the profile that the bag names, else the default one.
+    #[value(skip)]
     ByBag,
+    /// The APTrust profile
     Aptrust,
+    /// The Beyond the Repository profile
     Btr,
-    /// Plain BagIt.
+    /// The BagIt standard alone
     None,
 }
 
 impl ProfileChoice {
-    fn profile(self, tags: &TagFiles) -> &'static Profile {
-        let by_bag = Profile::choose(tags.profile_identifier());
-        let named = |name| Profile::by_name(name).unwrap_or(by_bag);
-        match self {
-            Self::ByBag => by_bag,
-            Self::Aptrust => named("aptrust"),
-            Self::Btr => named("btr"),
-            Self::None => named("none"),
-        }
+    /// `None`: the bag says.
+    fn profile(self) -> Option<&'static Profile> {
+        Profile::by_name(match self {
+            Self::ByBag => return None,
+            Self::Aptrust => "aptrust",
+            Self::Btr => "btr",
+            Self::None => "none",
+        })
     }
 }
 
@@ -68,17 +63,23 @@ pub enum LocalBagError {
     #[error("{} has changed while it was read", path.display())]
     Changed { path: PathBuf },
     #[error("could not use a temporary file")]
-    Notes { source: io::Error },
+    Notes(#[source] io::Error),
+}
+
+impl LocalBagError {
+    fn read(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 /// Checks a tar file or a folder. `Err` only when the disk fails; whatever is wrong with the bag is a
 /// finding.
 pub fn validate(path: &Path, choice: ProfileChoice) -> Result<Findings, LocalBagError> {
-    let failed = |source| LocalBagError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let kind = path.metadata().map_err(failed)?;
+    let failed = LocalBagError::read(path);
+    let kind = path.metadata().map_err(&failed)?;
     // `.` and `..` have a name too, which only their real path tells. A tar has the name under which
     // it would be deposited, be that the name of a link.
     let whole = if kind.is_dir() {
@@ -87,86 +88,53 @@ pub fn validate(path: &Path, choice: ProfileChoice) -> Result<Findings, LocalBag
         path.to_owned()
     };
     let name = whole.file_name().unwrap_or_default().to_string_lossy();
-    let mut findings = Findings::default();
     let survey = if kind.is_dir() {
-        Some(folder::survey(&whole, &name, &mut findings)?)
+        folder::survey(&whole, &name)?
     } else if kind.is_file() {
-        tar_file::survey(&whole, &mut findings)?
+        match tar_file::survey(&whole)? {
+            Ok(survey) => survey,
+            Err(findings) => return Ok(findings),
+        }
     } else {
         return Err(LocalBagError::NeitherFileNorFolder {
             path: path.to_owned(),
         });
     };
-    let Some(mut survey) = survey else {
-        return Ok(findings);
-    };
     // Of a multi-part bag, the name without the number of the part.
     let bag_name = bag_name_of(&name).unwrap_or(&name);
-    judge(&mut survey, bag_name, choice, &mut findings)?;
-    Ok(findings)
+    judge(survey, bag_name, choice)
 }
 
 fn judge(
-    survey: &mut Survey,
+    mut survey: Survey,
     bag_name: &str,
     choice: ProfileChoice,
-    findings: &mut Findings,
-) -> Result<(), LocalBagError> {
-    let tags = read_tag_files(survey, findings)?;
-    let profile = choice.profile(&tags);
-    let facts = survey.facts(bag_name);
-    let manifests = facts.manifest_files();
-    check_bag(profile, &facts, &tags, findings);
-    if profile.fetch_allowed
-        && let Some(place) = survey.place_of("fetch.txt")
-    {
-        let mut parser = FetchParser::new(tags.encoding());
-        survey.read(place, &mut |bytes| parser.push(bytes, findings))?;
-        parser.end(findings);
-    }
-    let key = JoinKey(rand::random());
-    for partition in Partition::plan(survey.files(), JOIN_BYTES) {
-        let policy = listing_policy(profile, &tags);
-        let join = ManifestJoin::new(bag_name, policy, &manifests, partition, key);
-        run_join(join, survey, (&manifests, &tags), findings)?;
-    }
-    Ok(())
-}
-
-fn read_tag_files(survey: &Survey, findings: &mut Findings) -> Result<TagFiles, LocalBagError> {
-    let mut tags = TagFiles::default();
-    for path in PARSED {
-        if let Some(place) = survey.place_of(path) {
-            let mut parser = TagFileParser::new(path, tags.encoding());
-            survey.read(place, &mut |bytes| parser.push(bytes, findings))?;
-            tags.add(parser.end(findings));
+) -> Result<Findings, LocalBagError> {
+    let facts = BagFacts {
+        bag_name,
+        object: bag_name,
+        serialization: survey.serialization(),
+        received: &survey.received,
+    };
+    let mut check = BagCheck::new(facts, choice.profile(), JoinKey(rand::random()));
+    while let Some(want) = check.next_want() {
+        match want {
+            Want::File(mut file) => match survey.to_read_again(file.path()) {
+                Some(met) => survey.read(met, &mut |bytes| file.push(bytes))?,
+                None => file.pass_over(),
+            },
+            Want::Members(mut members) => survey
+                .notes
+                .each(&mut |file| {
+                    members.add(file);
+                })
+                .map_err(LocalBagError::Notes)?,
         }
     }
-    Ok(tags)
+    Ok(check.finish().findings)
 }
 
-fn run_join(
-    mut join: ManifestJoin,
-    survey: &mut Survey,
-    (manifests, tags): (&[ManifestFile], &TagFiles),
-    findings: &mut Findings,
-) -> Result<(), LocalBagError> {
-    survey.each_file(&mut |file| {
-        join.file(file, findings);
-    })?;
-    for manifest in manifests {
-        let Some(place) = survey.place_of(&manifest.path) else {
-            continue;
-        };
-        let mut reading = join.manifest(manifest, tags.encoding());
-        survey.read(place, &mut |bytes| reading.push(bytes, findings))?;
-        reading.end(findings);
-    }
-    join.finish(findings);
-    Ok(())
-}
-
-/// Hands the bytes of a file on, piece by piece. Says how many there were.
+/// Passes the bytes of a file on, piece by piece. Says how many there were.
 fn pump(mut source: impl Read, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut total = 0;

@@ -46,16 +46,19 @@ pub(crate) async fn run(
     terminal: &Terminal,
 ) -> Result<Outcome, CommandError> {
     let registry = settings.registry.connect(&settings.data)?;
+    let limit_unless_given = if settings.json {
+        usize::MAX
+    } else {
+        TABLE_ROWS
+    };
+    let limit = settings.limit.unwrap_or(limit_unless_given);
+    let listing = newest_first(&registry, limit).await?;
     if settings.json {
-        let limit = settings.limit.unwrap_or(usize::MAX);
-        let listing = newest_first(&registry, limit).await?;
         let text = serde_json::to_string_pretty(&listing).map_err(CommandError::Json)?;
         terminal.say(text);
     } else {
-        let limit = settings.limit.unwrap_or(TABLE_ROWS);
-        let listing = newest_first(&registry, limit).await?;
-        let now = SystemClock.now();
-        terminal.say(render(&listing, now, terminal.columns()).trim_end());
+        let text = render(&listing, SystemClock.now(), terminal.columns());
+        terminal.say(text.trim_end());
     }
     Ok(Outcome::AllWell)
 }
@@ -74,21 +77,17 @@ async fn newest_first(
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     loop {
-        let listing = registry
-            .work_items(&query, page)
-            .await
-            .map_err(CommandError::registry)?;
+        let listing = registry.work_items(&query, page).await;
+        let mut listing = listing.map_err(CommandError::registry)?;
         let is_last = listing.next.is_empty() || listing.results.is_empty();
-        let fresh = listing.results.into_iter();
+        let fresh = std::mem::take(&mut listing.results).into_iter();
         all.extend(fresh.filter(|item| seen.insert(item.id)));
         if is_last || all.len() >= limit {
             all.truncate(limit);
-            return Ok(Listing {
-                count: listing.count,
-                next: String::new(),
-                previous: String::new(),
-                results: all,
-            });
+            listing.results = all;
+            listing.next.clear();
+            listing.previous.clear();
+            return Ok(listing);
         }
         page.page += 1;
     }
@@ -112,12 +111,13 @@ fn render(listing: &Listing<WorkItem>, now: DateTime<Utc>, columns: Option<usize
     }
     let rows = table.render(columns);
     let shown = i64::try_from(listing.results.len()).unwrap_or(i64::MAX);
-    let all = listing.count;
-    if all <= shown {
-        return rows;
+    match listing.count {
+        all if all <= shown => rows,
+        all => format!(
+            "{rows}and {} older ones; `--limit {all}` shows them",
+            all - shown
+        ),
     }
-    let more = all - shown;
-    format!("{rows}and {more} older ones; `--limit {all}` shows them")
 }
 
 fn age(item: &WorkItem, now: DateTime<Utc>) -> String {

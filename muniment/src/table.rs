@@ -15,15 +15,15 @@ const LAST_COLUMN_MIN: usize = 24;
 
 /// Rows under a header, columns as wide as their widest cell.
 pub(crate) struct Table {
-    headers: Vec<&'static str>,
+    /// The header, then the others.
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(headers: &[&'static str]) -> Self {
+    pub(crate) fn new(headers: &[&str]) -> Self {
+        let headers = headers.iter().map(ToString::to_string).collect();
         Self {
-            headers: headers.to_vec(),
-            rows: Vec::new(),
+            rows: vec![headers],
         }
     }
 
@@ -36,23 +36,18 @@ impl Table {
     /// The whole table. The last column takes what is left of `columns` and is cut there; without a
     /// limit it is written in full.
     pub(crate) fn render(&self, columns: Option<usize>) -> String {
-        let widths: Vec<usize> = (0..self.headers.len()).map(|n| self.width(n)).collect();
-        let header: Vec<String> = self.headers.iter().map(ToString::to_string).collect();
-        let mut out = String::new();
-        for row in std::iter::once(&header).chain(&self.rows) {
-            out += line(row, &widths, columns).trim_end();
-            out.push('\n');
-        }
-        out
+        let count = self.rows.first().map_or(0, Vec::len);
+        let widths: Vec<usize> = (0..count).map(|n| self.width(n)).collect();
+        let lines = self.rows.iter().map(|row| line(row, &widths, columns));
+        lines
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect()
     }
 
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
-        cells
-            .map(|cell| console::measure_text_width(cell))
-            .chain(self.headers.get(column).map(|header| header.len()))
-            .max()
-            .unwrap_or_default()
+        let widths = cells.map(|cell| console::measure_text_width(cell));
+        widths.max().unwrap_or_default()
     }
 }
 
@@ -65,20 +60,12 @@ fn line(row: &[String], widths: &[usize], columns: Option<usize>) -> String {
             out += &padded;
             out += GAP;
         } else {
-            out += &cut(cell, columns, console::measure_text_width(&out));
+            let used = console::measure_text_width(&out);
+            let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(used));
+            out += &console::truncate_str(cell, room.max(LAST_COLUMN_MIN), "…");
         }
     }
     out
-}
-
-fn cut(cell: &str, columns: Option<usize>, used: usize) -> String {
-    match columns {
-        Some(columns) => {
-            let room = columns.saturating_sub(used).max(LAST_COLUMN_MIN);
-            console::truncate_str(cell, room, "…").into_owned()
-        }
-        None => cell.to_owned(),
-    }
 }
 
 /// How long ago, or how long it took, in one or two units.

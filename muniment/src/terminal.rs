@@ -8,7 +8,6 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tracing_subscriber::fmt::MakeWriter;
 
 /// The two streams of the process. Clones share them.
 #[derive(Clone)]
@@ -27,23 +26,19 @@ impl Default for Terminal {
 }
 
 impl Terminal {
-    /// Whether somebody watches: then there are bars, else plain lines.
+    /// Whether a person watches: then there are bars, else plain lines.
     pub fn is_live(&self) -> bool {
         self.is_live
     }
 
     /// A line of the answer.
     pub fn say(&self, line: impl Display) {
-        self.bars.suspend(|| {
-            write_line(&mut io::stdout().lock(), &line);
-        });
+        self.bars.suspend(|| write_line(io::stdout(), line));
     }
 
     /// A line about how it goes, or what went wrong.
     pub fn tell(&self, line: impl Display) {
-        self.bars.suspend(|| {
-            write_line(&mut io::stderr().lock(), &line);
-        });
+        self.bars.suspend(|| write_line(io::stderr(), line));
     }
 
     /// A line of standard error that is drawn again and again. Invisible where there is no terminal.
@@ -66,25 +61,14 @@ impl Terminal {
 
 /// A reader that has gone away (`muniment status | head`) is not our fault, and there is nobody
 /// left to be told.
-fn write_line(out: &mut dyn Write, line: &dyn Display) {
+fn write_line(mut out: impl Write, line: impl Display) {
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
 /// Log lines, between the bars.
-impl<'a> MakeWriter<'a> for Terminal {
-    type Writer = LogLine<'a>;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        LogLine(&self.bars)
-    }
-}
-
-/// Writes one log line.
-pub struct LogLine<'a>(&'a MultiProgress);
-
-impl Write for LogLine<'_> {
+impl Write for Terminal {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().lock().write(bytes))
+        self.bars.suspend(|| io::stderr().lock().write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -19,8 +19,9 @@ use crate::data_folder::DataSettings;
 use crate::error::CommandError;
 use crate::terminal::Terminal;
 
-use instance::Instance;
-pub use system::{Options, StartFault, System, SystemDied};
+use instance::{Instance, InstitutionAccess, RegistryAccess, S3Access};
+pub(crate) use settings::REGISTRY_TIMEOUT;
+pub use system::{Options, StartError, System, SystemDied};
 
 /// Starts S3 endpoint, registry and workers, and keeps them running
 ///
@@ -79,35 +80,39 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
     terminal.tell("stopping: bags on their way go on at the next start");
     // A second signal, followed meanwhile, drops the jobs that still run.
     system.stop().await;
-    match died {
-        Some(died) => Err(died.into()),
-        None => Ok(Outcome::AllWell),
-    }
+    died.map_or(Ok(Outcome::AllWell), |died| Err(died.into()))
 }
 
 /// What a person needs to begin.
 fn summary(instance: &Instance, folder: &Path) -> String {
-    let mut lines = vec![
-        format!("Muniment is ready (pid {})", instance.pid),
-        String::new(),
-        format!("  Data folder    {}", folder.display()),
-        format!("  S3 endpoint    {}", instance.s3.endpoint),
-        format!("    region       {}", instance.s3.region),
-        format!("    access key   {}", instance.s3.access_key),
-        format!("    secret key   {}", instance.s3.secret_key),
-        format!("  Registry       {}", instance.registry.url),
-        format!("    user         {}", instance.registry.user),
-        format!("    API key      {}", instance.registry.api_key),
-        String::new(),
-    ];
-    for institution in &instance.institutions {
-        let (name, bucket) = (&institution.identifier, &institution.receiving_bucket);
-        lines.push(format!("  Bags of {name} go to the bucket {bucket}"));
-    }
-    lines.push(String::new());
-    lines.push(format!(
-        "All of this is in {}. Stop with Ctrl-C.",
-        folder.join("instance.json").display()
-    ));
-    lines.join("\n")
+    let S3Access {
+        endpoint,
+        region,
+        access_key,
+        secret_key,
+    } = &instance.s3;
+    let RegistryAccess { url, user, api_key } = &instance.registry;
+    let (pid, file) = (instance.pid, folder.join("instance.json"));
+    let (folder, file) = (folder.display(), file.display());
+    let of_institution = |one: &InstitutionAccess| {
+        let (name, bucket) = (&one.identifier, &one.receiving_bucket);
+        format!("  Bags of {name} go to the bucket {bucket}\n")
+    };
+    let bags: String = instance.institutions.iter().map(of_institution).collect();
+    format!(
+        "\
+Muniment is ready (pid {pid})
+
+  Data folder    {folder}
+  S3 endpoint    {endpoint}
+    region       {region}
+    access key   {access_key}
+    secret key   {secret_key}
+  Registry       {url}
+    user         {user}
+    API key      {api_key}
+
+{bags}
+All of this is in {file}. Stop with Ctrl-C."
+    )
 }

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use muniment_model::{Chain, Finding, Findings, Severity};
 use serde::Serialize;
-use tokio::task::JoinSet;
+use tokio::task::spawn_blocking;
 
 use crate::Outcome;
 use crate::error::CommandError;
@@ -24,21 +23,11 @@ pub(crate) struct ValidateSettings {
 
     /// Rules to hold the bags to; without it, the profile that each bag names
     #[arg(long, value_enum)]
-    profile: Option<Profile>,
+    profile: Option<ProfileChoice>,
 
     /// Print one JSON object per bag: path, valid, findings
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Profile {
-    /// The APTrust profile
-    Aptrust,
-    /// The Beyond the Repository profile
-    Btr,
-    /// The BagIt standard alone
-    None,
 }
 
 pub(crate) async fn run(
@@ -46,17 +35,21 @@ pub(crate) async fn run(
     terminal: &Terminal,
 ) -> Result<Outcome, CommandError> {
     let mut outcome = Outcome::AllWell;
+    let choice = settings.profile.unwrap_or(ProfileChoice::ByBag);
     for path in &settings.paths {
-        match check(path.clone(), settings.choice()).await? {
+        let bag = path.clone();
+        // Reads and digests a whole bag, so not on a thread that others wait for.
+        let checked = spawn_blocking(move || local_bag::validate(&bag, choice)).await;
+        match checked.map_err(CommandError::Task)? {
             Ok(findings) => {
                 if !findings.is_valid() {
                     outcome = Outcome::NotAll;
                 }
                 settings.report(path, &findings, terminal)?;
             }
-            Err(fault) => {
+            Err(error) => {
                 outcome = Outcome::NotAll;
-                terminal.tell(format_args!("{}: {}", path.display(), Chain(&fault)));
+                terminal.tell(format_args!("{}: {}", path.display(), Chain(&error)));
             }
         }
     }
@@ -64,15 +57,6 @@ pub(crate) async fn run(
 }
 
 impl ValidateSettings {
-    fn choice(&self) -> ProfileChoice {
-        match self.profile {
-            None => ProfileChoice::ByBag,
-            Some(Profile::Aptrust) => ProfileChoice::Aptrust,
-            Some(Profile::Btr) => ProfileChoice::Btr,
-            Some(Profile::None) => ProfileChoice::None,
-        }
-    }
-
     fn report(
         &self,
         path: &Path,
@@ -84,22 +68,18 @@ impl ValidateSettings {
             return Ok(());
         }
         for finding in findings.iter() {
-            terminal.tell(format_args!("{}: {}", path.display(), sentence(finding)));
+            let word = match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            terminal.tell(format_args!(
+                "{}: {word}: {}",
+                path.display(),
+                finding.message
+            ));
         }
         terminal.say(format_args!("{}: {}", path.display(), verdict(findings)));
         Ok(())
-    }
-}
-
-type Verdict = Result<Findings, local_bag::LocalBagError>;
-
-/// Reads and digests a whole bag, so not on a thread that others wait for.
-async fn check(path: PathBuf, choice: ProfileChoice) -> Result<Verdict, CommandError> {
-    let mut task = JoinSet::new();
-    task.spawn_blocking(move || local_bag::validate(&path, choice));
-    match task.join_next().await {
-        Some(joined) => joined.map_err(CommandError::Task),
-        None => unreachable!("a task was spawned"),
     }
 }
 
@@ -116,14 +96,6 @@ fn json_line(path: &Path, findings: &Findings) -> Result<String, CommandError> {
         findings: findings.iter().collect(),
     };
     serde_json::to_string(&line).map_err(CommandError::Json)
-}
-
-fn sentence(finding: &Finding) -> String {
-    let word = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    format!("{word}: {}", finding.message)
 }
 
 fn verdict(findings: &Findings) -> String {

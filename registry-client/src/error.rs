@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use muniment_model::registry::ErrorBody;
 use muniment_model::{Class, Classify};
+use muniment_retry::{Again, Retryable};
 use reqwest::StatusCode;
+
+use crate::exchange::BACKOFF;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -56,10 +59,10 @@ pub enum ClientError {
     /// 409: it contradicts what is recorded.
     #[error("the registry refused {call}: {message}")]
     Conflict { call: String, message: String },
-    /// 412: somebody else has updated the record since we read it.
+    /// 412: another process has updated the record since we read it.
     #[error("another process has updated the record of {call}")]
     VersionConflict { call: String },
-    /// 400 and its like: the request is wrong, by our fault.
+    /// 400 and its like: the request is wrong, and the fault is ours.
     #[error("the registry rejected {call} (status {status}: {message})")]
     Rejected {
         call: String,
@@ -77,58 +80,36 @@ pub enum ClientError {
     },
 }
 
-impl Classify for ClientError {
-    fn class(&self) -> Class {
-        match self {
-            Self::Unreachable { .. }
-            | Self::Throttled { .. }
-            | Self::Unavailable { .. }
-            | Self::Denied { .. }
-            | Self::NotOurs { .. } => Class::Outage,
-            // One request that always breaks its connection, or always makes the registry fail,
-            // must end at an operator; as an outage it would hold up everybody for ever.
-            Self::Interrupted { .. } | Self::Failed { .. } => Class::Transient { after: None },
-            // Settings: nobody's outage. The process does not start.
-            Self::Settings { .. }
-            | Self::NotFound { .. }
-            | Self::Conflict { .. }
-            | Self::VersionConflict { .. }
-            | Self::Rejected { .. }
-            | Self::Endless { .. }
-            | Self::Unwritable { .. } => Class::Permanent,
-        }
-    }
-}
-
-/// Whether the same request is worth sending again within seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    Never,
-    Soon,
-    /// Not before the server's own time.
-    After(Duration),
-}
-
 impl ClientError {
-    /// Whether the same request may be answered in a moment. Narrower
-    /// than [`Classify::class`]: refused credentials are an outage, but not one that ends in
-    /// seconds.
-    pub(crate) fn repeatable(&self) -> Repeat {
+    /// The one table of what follows from each error: what it means that the retry did not help,
+    /// and whether the same request may be answered in a moment. Refused credentials are an
+    /// outage, but not one that ends in seconds.
+    fn traits(&self) -> (Class, Again) {
+        const TRANSIENT: Class = Class::Transient { after: None };
+        const SOON: Again = Again::Soon { after: None };
         match self {
-            Self::Unreachable { .. } | Self::Interrupted { .. } => Repeat::Soon,
+            Self::Unreachable { .. } => (Class::Outage, SOON),
             Self::Throttled { after, .. } | Self::Unavailable { after, .. } => {
-                after.map_or(Repeat::Soon, Repeat::After)
+                let again = match *after {
+                    // A server that asks for more is away for longer than we wait here.
+                    Some(asked) if asked > BACKOFF.longest => Again::Never,
+                    after => Again::Soon { after },
+                };
+                (Class::Outage, again)
             }
+            Self::Denied { .. } | Self::NotOurs { .. } => (Class::Outage, Again::Never),
+            // One request that always breaks its connection, or always makes the registry fail,
+            // must end at an operator; as an outage it would hold up every item for ever.
+            Self::Interrupted { .. } => (TRANSIENT, SOON),
+            Self::Failed { .. } => (TRANSIENT, Again::Never),
+            // Settings are no outage: the process does not start.
             Self::Settings { .. }
-            | Self::Denied { .. }
-            | Self::NotOurs { .. }
-            | Self::Failed { .. }
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::VersionConflict { .. }
             | Self::Rejected { .. }
             | Self::Endless { .. }
-            | Self::Unwritable { .. } => Repeat::Never,
+            | Self::Unwritable { .. } => (Class::Permanent, Again::Never),
         }
     }
 
@@ -178,6 +159,18 @@ impl ClientError {
             },
             (_, None) => Self::NotOurs { call, status: code },
         }
+    }
+}
+
+impl Classify for ClientError {
+    fn class(&self) -> Class {
+        self.traits().0
+    }
+}
+
+impl Retryable for ClientError {
+    fn again(&self) -> Again {
+        self.traits().1
     }
 }
 

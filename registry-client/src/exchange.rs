@@ -1,12 +1,13 @@
 //! One request and its answer: addresses, headers, limits, repetition.
 //!
-//! Safe to repeat as far as each call is; the calls say why.
+//! Idempotent as far as each call is; the calls say why.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use muniment_model::registry::Installation;
+use muniment_retry::{Backoff, retry};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -16,7 +17,6 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::backoff::retry;
 use crate::{ClientError, RegistrySettings};
 
 /// Where the API for workers begins.
@@ -28,6 +28,14 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-key");
 /// A page of 1,000 files with all their events is about 10 MiB; more than this is no answer to
 /// anything we ask.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Four attempts within about two seconds: enough for a connection that was closed while idle and
+/// for a registry that restarts behind a load balancer.
+pub(crate) const BACKOFF: Backoff = Backoff {
+    attempts_max: 4,
+    first: Duration::from_millis(200),
+    longest: Duration::from_secs(5),
+};
 
 /// Longer than this and the registry is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -174,7 +182,7 @@ impl RegistryClient {
             .default_headers(headers)
             .timeout(settings.registry_timeout.into())
             .connect_timeout(CONNECT_LIMIT)
-            // The registry redirects nobody. Following one would hand our key to somebody else.
+            // The registry never redirects. Following one would give our key to another service.
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(unusable("HTTP settings"))?;
@@ -231,7 +239,7 @@ impl RegistryClient {
 
     /// Sends the call until it is answered for good.
     pub(crate) async fn exchange(&self, call: &Call) -> Result<Answer, ClientError> {
-        retry(&self.stop, || self.exchange_once(call)).await
+        retry(&BACKOFF, &self.stop, || self.exchange_once(call)).await
     }
 
     async fn exchange_once(&self, call: &Call) -> Result<Answer, ClientError> {

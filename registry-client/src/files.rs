@@ -1,6 +1,6 @@
 //! Files, in batches.
 
-use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile, Listing};
+use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile, Listing, RecordState};
 use muniment_model::{InstitutionId, StorageOption, WorkItemId};
 
 use crate::exchange::{Call, segment};
@@ -12,8 +12,7 @@ use crate::{ClientError, RegistryClient};
 pub struct FileQuery {
     pub object_id: Option<i64>,
     pub institution: Option<InstitutionId>,
-    /// `A` or `D`.
-    pub state: Option<&'static str>,
+    pub state: Option<RecordState>,
     pub storage_options: Vec<StorageOption>,
     /// Only files with a greater id: for reading all of a list that changes meanwhile.
     pub after_id: Option<i64>,
@@ -33,7 +32,7 @@ impl FileQuery {
             self.object_id.map(|id| id.to_string()),
         );
         push("institution_id", self.institution.map(|id| id.to_string()));
-        push("state", self.state.map(str::to_owned));
+        push("state", self.state.map(String::from));
         for option in &self.storage_options {
             push("storage_option__in", Some(option.to_string()));
         }
@@ -82,10 +81,10 @@ impl RegistryClient {
     /// Records the files with their checksums, copies and events, and gives them back in the same
     /// order with their ids. Up to a thousand are one transaction; more are several.
     ///
-    /// `work_item` is the ingest that records them. One that had the turn of the files' object and
+    /// `work_item` is the ingest that records them. One that held the lock of the files' object and
     /// has it no more is refused with a conflict; 0 names none and is never refused for that.
     ///
-    /// Safe to repeat: what is recorded already is left alone.
+    /// Idempotent: what is recorded already is left alone.
     pub async fn save_files(
         &self,
         institution: InstitutionId,

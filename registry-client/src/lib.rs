@@ -1,12 +1,11 @@
 //! The registry over HTTP, one file per resource.
 //!
-//! Every call has a time limit, is repeated a few times while its error is transient, and is safe
-//! to repeat: creates are idempotent by identifiers that the caller derives, updates of work items
+//! Every call has a time limit, is idempotent and is repeated a few times while that helps
+//! (`muniment-retry`): creates go by identifiers that the caller derives, updates of work items
 //! carry their version. The waits between repetitions end when the client is told to stop.
 //!
 //! It cannot delete anything, and holds no cache: what it answers is what the registry said.
 
-mod backoff;
 mod error;
 mod exchange;
 mod files;
@@ -21,4 +20,4 @@ pub use exchange::RegistryClient;
 pub use files::FileQuery;
 pub use paging::{Order, PageRequest};
 pub use settings::RegistrySettings;
-pub use work_items::{MadeItem, OpenItems, TurnAnswer, WorkItemQuery};
+pub use work_items::{LockAnswer, MadeItem, OpenItems, WorkItemQuery};

@@ -18,10 +18,10 @@ impl RegistryClient {
 
     /// Creates the object when its id is 0, else updates it, with its events in one transaction.
     ///
-    /// When it names a work item that had the turn of the object and has it no more, it is refused
+    /// When it names a work item that held the lock of the object and has it no more, it is refused
     /// with a conflict.
     ///
-    /// Safe to repeat: a create from the same work item answers with what is stored, and events are
+    /// Idempotent: a create from the same work item answers with what is stored, and events are
     /// known by their identifiers.
     pub async fn save_object(
         &self,

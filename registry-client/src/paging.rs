@@ -41,24 +41,16 @@ impl Order {
     }
 }
 
-/// Adds the parameters that ask for one page.
-pub(crate) fn with_page(
-    mut query: Vec<(&'static str, String)>,
-    page: PageRequest,
-) -> Vec<(&'static str, String)> {
-    query.push(("page", page.page.to_string()));
-    query.push(("per_page", page.per_page.to_string()));
-    query
-}
-
 impl RegistryClient {
     pub(crate) async fn page<T: DeserializeOwned>(
         &self,
         path: &str,
-        query: Vec<(&'static str, String)>,
+        mut query: Vec<(&'static str, String)>,
         page: PageRequest,
     ) -> Result<Listing<T>, ClientError> {
-        let call = Call::get(path).with_query(with_page(query, page));
+        query.push(("page", page.page.to_string()));
+        query.push(("per_page", page.per_page.to_string()));
+        let call = Call::get(path).with_query(query);
         self.fetch(&call).await
     }
 }

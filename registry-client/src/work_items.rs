@@ -1,7 +1,7 @@
 //! Work items: one upload each, updated under their version.
 
 use chrono::{DateTime, Utc};
-use muniment_model::registry::{Listing, Recorded, TakeTurn, Turn, WorkItem};
+use muniment_model::registry::{Listing, ObjectLock, Recorded, TakeLock, WorkItem};
 use muniment_model::{Action, InstitutionId, ObjectIdentifier, Stage, Status, WorkItemId};
 use reqwest::StatusCode;
 
@@ -25,9 +25,9 @@ impl MadeItem {
     }
 }
 
-/// Whose turn an object has.
+/// Who holds the lock of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TurnAnswer {
+pub enum LockAnswer {
     /// Ours, until the item ends.
     Taken,
     /// This item's. It, or an item that came before ours, must end first.
@@ -93,7 +93,7 @@ impl RegistryClient {
 
     /// Makes the item, or finds the one that the same upload has.
     ///
-    /// Safe to repeat: an ingest is known by bucket, key, etag and last-modified.
+    /// Idempotent: an ingest is known by bucket, key, etag and last-modified.
     pub async fn create_work_item(&self, item: &WorkItem) -> Result<MadeItem, ClientError> {
         let call = Call::post(format!("items/create/{}", item.institution_id), item)?;
         let answer = self.exchange(&call).await?;
@@ -107,7 +107,7 @@ impl RegistryClient {
 
     /// Replaces the item, if it still is at the version that `item` has.
     ///
-    /// Safe to repeat: when an answer was lost, the repetition finds a newer version. It is ours if
+    /// Idempotent: when an answer was lost, the repetition finds a newer version. It is ours if
     /// it is the next one and says what we sent.
     pub async fn update_work_item(&self, item: &WorkItem) -> Result<WorkItem, ClientError> {
         let call = Call::put(format!("items/update/{}", item.id), item)?.if_match(item.version);
@@ -141,25 +141,25 @@ impl RegistryClient {
         }
     }
 
-    /// Asks for the turn of the object. Safe to repeat: who has it keeps it.
-    pub async fn take_turn(
+    /// Asks for the lock of the object. Idempotent: who has it keeps it.
+    pub async fn take_lock(
         &self,
         id: WorkItemId,
         object: &ObjectIdentifier,
-    ) -> Result<TurnAnswer, ClientError> {
-        let ask = TakeTurn {
+    ) -> Result<LockAnswer, ClientError> {
+        let ask = TakeLock {
             object_identifier: object.as_str().to_owned(),
         };
-        let call = Call::post(format!("items/take_turn/{id}"), &ask)?.or(StatusCode::CONFLICT);
+        let call = Call::post(format!("items/take_lock/{id}"), &ask)?.or(StatusCode::CONFLICT);
         let answer = self.exchange(&call).await?;
         if answer.status != StatusCode::CONFLICT {
-            answer.read::<Turn>()?;
-            return Ok(TurnAnswer::Taken);
+            answer.read::<ObjectLock>()?;
+            return Ok(LockAnswer::Taken);
         }
-        match serde_json::from_slice::<Turn>(&answer.body) {
-            Ok(turn) => Ok(TurnAnswer::HeldBy(turn.holder)),
+        match serde_json::from_slice::<ObjectLock>(&answer.body) {
+            Ok(lock) => Ok(LockAnswer::HeldBy(lock.holder)),
             // A conflict of another kind, or a page of something in front of the registry.
-            Err(_no_turn) => Err(answer.into_error()),
+            Err(_no_lock) => Err(answer.into_error()),
         }
     }
 

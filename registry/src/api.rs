@@ -1,19 +1,19 @@
 //! The REST API, version 3 (registry contract, part 2): routes, and what surrounds each of them.
 //!
-//! A request passes the time limit and the error writer (`failure.rs`), then one of two doors
-//! (`access.rs`), then the handler of its resource. Handlers read the request, ask the rules and the
-//! store, and write the reply; none holds state.
+//! A request passes the time limit and the error writer (`error.rs`), then the check that its sender
+//! belongs to the audience of the API (`access.rs`), then the handler of its resource. Lists and
+//! look-ups of all resources share two handlers (`reading.rs`). Handlers read the request, ask the
+//! rules and the store, and write the reply; none holds state.
 
 mod access;
-mod checksums;
+mod error;
 mod events;
-mod failure;
 mod files;
 mod installation;
-mod institutions;
 mod items;
 mod listing;
 mod objects;
+mod reading;
 mod request;
 mod storage_records;
 
@@ -21,8 +21,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 use axum::{Router, middleware};
 use muniment_model::Namespace;
+use muniment_model::registry::{GenericFile, StorageRecord};
 
+use self::reading::{list, show};
+use crate::rules::access::Audience;
 use crate::store::Store;
+use crate::store::query::View;
+use crate::views::{ChecksumView, EventView, FileView, InstitutionView, ItemView, ObjectView};
 
 pub(crate) use access::{digest_of, new_key};
 
@@ -37,78 +42,68 @@ pub(crate) struct App {
 }
 
 pub(crate) fn router(app: App) -> Router {
-    let admin = admin().layer(middleware::from_fn_with_state(
-        app.clone(),
-        access::admin_door,
-    ));
-    let member = member().layer(middleware::from_fn_with_state(
-        app.clone(),
-        access::member_door,
-    ));
+    let api = |routes: Router<App>, audience: Audience| {
+        let state = (app.clone(), audience);
+        routes
+            .fallback(error::no_such_route)
+            .method_not_allowed_fallback(error::no_such_route)
+            .layer(middleware::from_fn_with_state(state, access::authorise))
+    };
     Router::new()
-        .nest("/admin-api/v3", admin)
-        .nest("/member-api/v3", member)
+        .nest("/admin-api/v3", api(admin(), Audience::Admin))
+        .nest("/member-api/v3", api(member(), Audience::Member))
         .route("/health", get(installation::health))
-        .fallback(failure::no_such_route)
-        .layer(middleware::from_fn(failure::answer_in_time))
+        .fallback(error::no_such_route)
+        .layer(middleware::from_fn(error::answer_in_time))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app)
 }
 
-/// What both doors lead to: reading, within the caller's scope. Lists also answer with a slash at
-/// the end, as the original's client writes them.
-fn reading() -> Router<App> {
+/// A list. It also answers with a slash at the end, as the original's client writes it.
+fn listed<V: View>(path: &str) -> Router<App> {
     Router::new()
-        .route("/checksums", get(checksums::list))
-        .route("/checksums/", get(checksums::list))
-        .route("/checksums/show/{id}", get(checksums::show))
-        .route("/objects", get(objects::list))
-        .route("/objects/", get(objects::list))
-        .route("/objects/show/{*id}", get(objects::show))
-        .route("/events", get(events::list))
-        .route("/events/", get(events::list))
-        .route("/events/show/{*id}", get(events::show))
-        .route("/items", get(items::list))
-        .route("/items/", get(items::list))
-        .route("/items/show/{id}", get(items::show))
-        .route("/files/show/{*id}", get(files::show))
-        .fallback(failure::no_such_route)
-        .method_not_allowed_fallback(failure::no_such_route)
+        .route(path, get(list::<V>))
+        .route(&format!("{path}/"), get(list::<V>))
+}
+
+/// What both audiences may read.
+fn shared() -> Router<App> {
+    Router::new()
+        .merge(listed::<ChecksumView>("/checksums"))
+        .route("/checksums/show/{id}", get(show::<ChecksumView>))
+        .merge(listed::<ObjectView>("/objects"))
+        .route("/objects/show/{*id}", get(show::<ObjectView>))
+        .merge(listed::<EventView>("/events"))
+        .route("/events/show/{*id}", get(show::<EventView>))
+        .merge(listed::<ItemView>("/items"))
+        .route("/items/show/{id}", get(show::<ItemView>))
+        .route("/files/show/{*id}", get(show::<GenericFile>))
 }
 
 fn member() -> Router<App> {
-    reading()
-        .route("/files", get(files::list_views))
-        .route("/files/", get(files::list_views))
+    shared().merge(listed::<FileView>("/files"))
 }
 
 fn admin() -> Router<App> {
-    reading()
-        .route("/files", get(files::list))
-        .route("/files/", get(files::list))
+    let create_batch = post(files::create_batch);
+    let create_record = post(storage_records::create);
+    shared()
+        .merge(listed::<GenericFile>("/files"))
         .route("/files/create/{institution}", post(files::create))
-        .route(
-            "/files/create_batch/{institution}",
-            post(files::create_batch),
-        )
+        .route("/files/create_batch/{institution}", create_batch)
         .route("/files/update/{id}", put(files::update))
         .route("/files/lookup", post(files::lookup))
-        .route("/institutions", get(institutions::list))
-        .route("/institutions/", get(institutions::list))
-        .route("/institutions/show/{id}", get(institutions::show))
+        .merge(listed::<InstitutionView>("/institutions"))
+        .route("/institutions/show/{id}", get(show::<InstitutionView>))
         .route("/objects/create/{institution}", post(objects::create))
         .route("/objects/update/{id}", put(objects::update))
         .route("/events/create", post(events::create))
-        .route("/storage_records", get(storage_records::list))
-        .route("/storage_records/", get(storage_records::list))
-        .route("/storage_records/show/{id}", get(storage_records::show))
-        .route(
-            "/storage_records/create/{institution}",
-            post(storage_records::create),
-        )
+        .merge(listed::<StorageRecord>("/storage_records"))
+        .route("/storage_records/show/{id}", get(show::<StorageRecord>))
+        .route("/storage_records/create/{institution}", create_record)
         .route("/items/create/{institution}", post(items::create))
         .route("/items/update/{id}", put(items::update))
-        .route("/items/take_turn/{id}", post(items::take_turn))
+        .route("/items/take_lock/{id}", post(items::take_lock))
         .route("/items/recorded/{id}", get(items::recorded))
         .route("/installation", get(installation::show))
 }

@@ -1,6 +1,6 @@
 //! The registry as a thing to hold: opened once, set up, served.
 //!
-//! Safe to repeat: opening brings the schema up to date and keeps what is there; the `ensure`
+//! Idempotent: opening brings the schema up to date and keeps what is there; the `ensure`
 //! functions find what they made before. Issuing a key is the exception: it replaces the last one.
 
 use std::path::{Path, PathBuf};
@@ -68,12 +68,14 @@ impl Registry {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RegistryError> {
         let Database::SqliteFile(file) = database.into();
-        let unusable = |source: StoreError| RegistryError::Open {
+        let unusable = |source| RegistryError::Open {
             database: file.clone(),
-            source: Box::new(source),
+            source,
         };
-        let store = Store::open(&file, clock).await.map_err(unusable)?;
-        let namespace = store.namespace().await.map_err(unusable)?;
+        let store = Store::open(&file, clock).await;
+        let store = store.map_err(|source| unusable(source.into()))?;
+        let namespace = store.namespace().await;
+        let namespace = namespace.map_err(|source| unusable(source.into()))?;
         Ok(Self { store, namespace })
     }
 

@@ -7,11 +7,11 @@ pub(crate) mod access;
 pub(crate) mod changes;
 pub(crate) mod checks;
 pub(crate) mod file_plan;
-pub(crate) mod turn;
+pub(crate) mod lock;
 
 /// Why a request that was understood is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum RuleError {
     /// A value breaks a rule of the contract.
     #[error("{0}")]
     Invalid(String),
@@ -26,9 +26,9 @@ pub(crate) enum Refusal {
     /// The wording is the one that clients of the contract look for.
     #[error("{what} has already been taken")]
     Taken { what: String },
-    /// What a work item sends after its turn has ended must not overwrite what the next one records.
-    #[error("work item {item} does not have the turn of {object}")]
-    OutOfTurn { item: WorkItemId, object: String },
+    /// What a work item sends after its lock was released must not overwrite what the next one records.
+    #[error("work item {item} does not hold the lock of {object}")]
+    WithoutLock { item: WorkItemId, object: String },
     #[error("the work item is at version {stored}, not {sent}")]
     VersionDiffers { sent: i64, stored: i64 },
     /// The element of a batch that made the whole batch fail.
@@ -36,11 +36,15 @@ pub(crate) enum Refusal {
     InBatch {
         index: usize,
         identifier: String,
-        source: Box<Refusal>,
+        source: Box<RuleError>,
     },
 }
 
-impl Refusal {
+impl RuleError {
+    pub(crate) fn taken(what: impl Into<String>) -> Self {
+        Self::Taken { what: what.into() }
+    }
+
     /// Names the element of the batch that is refused.
     pub(crate) fn at(self, index: usize, identifier: &str) -> Self {
         Self::InBatch {

@@ -13,13 +13,13 @@ pub(crate) mod file_batches;
 pub(crate) mod files;
 pub(crate) mod institutions;
 pub(crate) mod items;
+mod locks;
 mod migrations;
 mod multi_row;
 pub(crate) mod objects;
 pub(crate) mod query;
 mod settings;
 pub(crate) mod storage_records;
-mod turns;
 pub(crate) mod users;
 
 #[cfg(test)]
@@ -31,24 +31,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use muniment_model::Clock;
-use sqlx::error::ErrorKind;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use muniment_sqlite::{Database, OpenError, SqliteFault};
 use sqlx::{Pool, Transaction};
 
-use crate::rules::Refusal;
+use crate::rules::RuleError;
 
 /// The database product. A second one makes these aliases the only lines that differ.
 pub(crate) type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
 type Row = sqlx::sqlite::SqliteRow;
+/// A statement with the values bound so far.
+type Statement = sqlx::query::Query<'static, Db, <Db as sqlx::Database>::Arguments>;
 
 /// Reads take well under a millisecond; more connections than this only share the same cores.
 const READERS_MAX: u32 = 8;
 /// How long a request may wait for a connection. Below the request's own limit (`serve.rs`), so that
 /// the client hears that the registry is busy rather than nothing.
 const CONNECTION_WAIT: Duration = Duration::from_secs(10);
-/// Another process with the file open (a backup, an operator's shell) may hold the lock this long.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// 64 MiB of page cache for the writer, in KiB: the upper levels of every index of a few million
 /// files.
 const WRITER_CACHE: &str = "-65536";
@@ -59,10 +58,10 @@ pub(crate) enum StoreError {
     /// No such row.
     #[error("no such row")]
     NotFound,
-    /// A rule says no.
+    /// A rule does not allow it.
     #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// A unique index says no, where no rule had noticed.
+    Refused(#[from] RuleError),
+    /// A unique index does not allow it, where no rule had noticed.
     #[error("another record has the same identity")]
     Taken,
     /// The row names another that does not exist.
@@ -78,18 +77,22 @@ pub(crate) enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // sqlx's enums are not exhaustive and not ours: what is not named here is a failure.
-        let kind = error
-            .as_database_error()
-            .map(sqlx::error::DatabaseError::kind);
-        match (&error, kind) {
-            (sqlx::Error::RowNotFound, _) => Self::NotFound,
-            (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed, _) => Self::Busy(error),
-            (_, Some(ErrorKind::UniqueViolation)) => Self::Taken,
-            (_, Some(ErrorKind::ForeignKeyViolation)) => Self::Dangling,
-            _ => Self::Failed(error),
+        if matches!(error, sqlx::Error::RowNotFound) {
+            return Self::NotFound;
+        }
+        match SqliteFault::of(&error) {
+            SqliteFault::NotUnique => Self::Taken,
+            SqliteFault::Dangling => Self::Dangling,
+            SqliteFault::Busy => Self::Busy(error),
+            SqliteFault::Unusable | SqliteFault::Refused => Self::Failed(error),
         }
     }
+}
+
+/// What became of a create, which may be a repetition.
+pub(crate) enum Made<T> {
+    New(T),
+    Existing(T),
 }
 
 /// The database. Clones share its connections.
@@ -102,26 +105,13 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the file, makes it when it is absent, and brings its schema up to date.
-    pub(crate) async fn open(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A committed answer survives a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(LOCK_WAIT);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(CONNECTION_WAIT)
-            .connect_with(options.clone().pragma("cache_size", WRITER_CACHE))
-            .await?;
-        migrations::run(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(CONNECTION_WAIT)
-            .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
-            .await?;
+    pub(crate) async fn open(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let database = Database::new(file);
+        migrations::run(database.clone()).await?;
+        let writer = database.clone().existing();
+        let writer = writer.pragma("cache_size", WRITER_CACHE);
+        let writer = writer.pool(1, CONNECTION_WAIT);
+        let readers = database.read_only().pool(READERS_MAX, CONNECTION_WAIT);
         Ok(Self {
             writer,
             readers,

@@ -4,10 +4,12 @@
 
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{
-    Checksum, GenericFile, Institution, IntellectualObject, PremisEvent, WorkItem,
+    Access, Checksum, Institution, InstitutionKind, IntellectualObject, PremisEvent, RecordState,
+    WorkItem,
 };
-use muniment_model::{InstitutionId, zero_time};
+use muniment_model::{InstitutionId, StorageOption, zero_time};
 use serde::Serialize;
+use uuid::Uuid;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct InstitutionView {
@@ -21,6 +23,7 @@ pub(crate) struct InstitutionView {
     pub(crate) parent_id: i64,
     pub(crate) parent_name: String,
     pub(crate) parent_identifier: String,
+    /// Empty without a parent.
     pub(crate) parent_state: String,
     #[serde(with = "zero_time")]
     pub(crate) parent_deactivated_at: Option<DateTime<Utc>>,
@@ -46,7 +49,7 @@ pub(crate) struct ObjectView {
     pub(crate) object: IntellectualObject,
     pub(crate) institution_name: String,
     pub(crate) institution_identifier: String,
-    pub(crate) institution_type: String,
+    pub(crate) institution_type: InstitutionKind,
     pub(crate) institution_parent_id: i64,
 }
 
@@ -59,15 +62,15 @@ pub(crate) struct FileView {
     pub(crate) identifier: String,
     pub(crate) intellectual_object_id: i64,
     pub(crate) object_identifier: String,
-    pub(crate) access: String,
-    pub(crate) state: String,
+    pub(crate) access: Access,
+    pub(crate) state: RecordState,
     #[serde(with = "zero_time")]
     pub(crate) last_fixity_check: Option<DateTime<Utc>>,
     pub(crate) institution_id: InstitutionId,
     pub(crate) institution_name: String,
     pub(crate) institution_identifier: String,
-    pub(crate) storage_option: String,
-    pub(crate) uuid: String,
+    pub(crate) storage_option: StorageOption,
+    pub(crate) uuid: Uuid,
     #[serde(with = "zero_time")]
     pub(crate) mtime: Option<DateTime<Utc>>,
     pub(crate) md5: String,
@@ -80,22 +83,12 @@ pub(crate) struct FileView {
     pub(crate) updated_at: Option<DateTime<Utc>>,
 }
 
-/// A file row with what [`FileView`] adds.
-#[derive(Debug)]
-pub(crate) struct JoinedFile {
-    pub(crate) file: GenericFile,
-    pub(crate) object_identifier: String,
-    pub(crate) access: String,
-    pub(crate) institution_name: String,
-    pub(crate) institution_identifier: String,
-}
-
 #[derive(Debug, Serialize)]
 pub(crate) struct ChecksumView {
     #[serde(flatten)]
     pub(crate) checksum: Checksum,
     /// Of the file.
-    pub(crate) state: String,
+    pub(crate) state: RecordState,
     pub(crate) generic_file_identifier: String,
     pub(crate) intellectual_object_id: i64,
     pub(crate) institution_id: InstitutionId,

@@ -1,71 +1,97 @@
 //! The reconciler: open work items that have no message, lease or due time get one again.
 //!
 //! A sweep. The registry is the truth and the queue a cache of hints, so whatever loses a message
-//! (a crash between two effects, the loss of the whole work store) is repaired here.
+//! (a crash between two effects, the loss of the whole work store) is repaired here. It asks about
+//! an item at its present stage, so that no message of another stage can hide a stuck item.
 //!
-//! Safe to repeat: publishing a message that is there changes nothing. It cannot write to the
+//! Idempotent: publishing a message that is there changes nothing. It cannot write to the
 //! registry.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use muniment_model::Status;
 use muniment_model::registry::WorkItem;
+use muniment_model::{QueueName, Status};
 use muniment_registry_client::RegistryClient;
-use muniment_runtime::{JobError, Sweep};
-use muniment_work::{Message, WorkStore};
+use muniment_runtime::{JobError, Services, StartError, Sweep};
+use muniment_work::{Subject, WorkStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// How soon a lost message is noticed (fault matrix, R7: within five minutes).
-pub const PERIOD: Duration = Duration::from_mins(1);
+use crate::planner_of;
+
+/// It has none of its own
+#[derive(Debug, clap::Args)]
+pub struct Settings {}
 
 pub struct AptQueue {
-    pub registry: RegistryClient,
-    pub work: Arc<dyn WorkStore>,
+    registry: RegistryClient,
+    work: Arc<dyn WorkStore>,
 }
 
 #[async_trait]
 impl Sweep for AptQueue {
     const NAME: &'static str = "apt_queue";
+    const ABOUT: &'static str = "Gives open work items that have no message one again";
+    // How soon a lost message is noticed (fault matrix, R7: within five minutes).
+    const EVERY: &'static str = "1m";
+    type Settings = Settings;
+
+    async fn connect(_settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            registry: services.registry.clone(),
+            work: services.work(),
+        })
+    }
 
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError> {
         let mut pages = self.registry.open_work_items();
         while let Some(page) = pages.next().await? {
-            for item in &page {
-                if stop.is_cancelled() {
-                    return Err(JobError::Stopped);
-                }
-                self.requeue_if_lost(item).await?;
+            if stop.is_cancelled() {
+                return Err(JobError::Stopped);
             }
+            self.requeue_lost(&page).await?;
         }
         Ok(())
     }
 }
 
+/// The queue that must have a message of the item; `None` when no worker is to touch it. A suspended
+/// item waits for an operator.
+fn awaited(item: &WorkItem) -> Option<QueueName> {
+    if item.status.is_ended() || item.status == Status::Suspended {
+        return None;
+    }
+    Some(item.step()?.queue)
+}
+
 impl AptQueue {
-    async fn requeue_if_lost(&self, item: &WorkItem) -> Result<(), JobError> {
-        // A suspended item waits for an operator, not for a worker.
-        let Some(queue) = item
-            .stage
-            .queue()
-            .filter(|_| item.status != Status::Suspended)
-        else {
-            return Ok(());
-        };
-        if self.work.is_known(item.id).await? {
-            return Ok(());
+    async fn requeue_lost(&self, page: &[WorkItem]) -> Result<(), JobError> {
+        let waiting: Vec<(&WorkItem, QueueName)> = page
+            .iter()
+            .filter_map(|item| Some((item, awaited(item)?)))
+            .collect();
+        let asked: Vec<_> = waiting
+            .iter()
+            .map(|(item, queue)| (Subject::Item(item.id), *queue))
+            .collect();
+        let known = self.work.are_known(&asked).await?;
+        let lost = waiting
+            .into_iter()
+            .zip(known)
+            .filter(|(_, known)| !known)
+            .map(|((item, queue), _)| {
+                warn!(worker = Self::NAME, work_item = %item.id, stage = %item.stage,
+                    "had no message; queued again");
+                planner_of(item, queue)
+            });
+        let lost: Vec<_> = lost.collect();
+        if !lost.is_empty() {
+            self.work.publish(&lost).await?;
         }
-        warn!(worker = Self::NAME, work_item = %item.id, stage = %item.stage,
-            "had no message; queued again");
-        let message = Message {
-            item: item.id,
-            queue,
-            batch: None,
-            institution: item.institution_id,
-            size_bytes: item.size,
-        };
-        Ok(self.work.publish(&message).await?)
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,52 +6,41 @@
 //! depositor sees it; so does what was put into a bucket that belongs to no institution, for the
 //! operator.
 //!
-//! Safe to repeat: item first, then its message; a message that was lost between the two is made
+//! Idempotent: item first, then its message; a message that was lost between the two is made
 //! again by `apt_queue`. It cannot read, change or delete an upload.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muniment_model::registry::{Institution, WorkItem};
+use muniment_model::registry::{Institution, RecordState, WorkItem};
 use muniment_model::{
-    Action, BucketName, Clock, InstitutionId, Queue, Stage, Status, WorkItemId, bag_name_of,
+    Action, BucketName, Clock, InstitutionId, QueueName, Stage, Status, WorkItemId, bag_name_of,
 };
-use muniment_objects::{Listed, ReceivingBuckets, StorageError};
+use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings, StorageError};
 use muniment_registry_client::{MadeItem, RegistryClient};
 use muniment_runtime::{JobError, Services, StartError, Sweep};
-use muniment_work::{Message, WorkStore};
+use muniment_work::WorkStore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+use crate::planner_of;
 
 /// Uploads that are remembered as known, so that a sweep asks the registry about new ones only.
 /// About 200 bytes each; when there are more, all are forgotten and asked about once more.
 const KNOWN_MAX: usize = 200_000;
 /// Who uploads are attributed to (worker contract, 1.7).
 const USER: &str = "system@aptrust.org";
-/// A depositor whose institution was deactivated has its uploads left alone.
-const ACTIVE: &str = "A";
 
-/// How often the buckets are looked through.
-pub const PERIOD: Duration = Duration::from_mins(1);
-
-/// Who answers for uploads that belong to nobody
 #[derive(Debug, clap::Args)]
-pub struct OperatorSettings {
+pub struct Settings {
+    #[command(flatten)]
+    receiving: ReceivingSettings,
+
     /// The institution that runs this installation; uploads in stray buckets are shown as its own
     #[arg(long, env = "MUNIMENT_OPERATOR", default_value = "muniment.org")]
-    pub operator: String,
-}
-
-impl OperatorSettings {
-    pub async fn find(&self, registry: &RegistryClient) -> Result<InstitutionId, StartError> {
-        match registry.institution(&self.operator).await? {
-            Some(institution) => Ok(institution.id),
-            None => Err(StartError::NoInstitution(self.operator.clone())),
-        }
-    }
+    operator: String,
 }
 
 pub struct IngestBucketReader {
@@ -104,6 +93,24 @@ struct Owner {
 #[async_trait]
 impl Sweep for IngestBucketReader {
     const NAME: &'static str = "ingest_bucket_reader";
+    const ABOUT: &'static str = "Finds new bags in the receiving buckets";
+    const EVERY: &'static str = "1m";
+    type Settings = Settings;
+
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        let registry = services.registry.clone();
+        let Some(operator) = registry.institution(&settings.operator).await? else {
+            return Err(StartError::NoInstitution(settings.operator.clone()));
+        };
+        Ok(Self {
+            registry,
+            receiving: settings.receiving.connect(&services.s3),
+            work: services.work(),
+            clock: services.clock(),
+            operator: operator.id,
+            known: Known::default(),
+        })
+    }
 
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError> {
         let owners: HashMap<String, Institution> = self
@@ -141,21 +148,10 @@ impl Sweep for IngestBucketReader {
 }
 
 impl IngestBucketReader {
-    pub fn new(services: &Services, receiving: ReceivingBuckets, operator: InstitutionId) -> Self {
-        Self {
-            registry: services.registry.clone(),
-            receiving,
-            work: Arc::clone(&services.work),
-            clock: Arc::clone(&services.clock),
-            operator,
-            known: Known::default(),
-        }
-    }
-
-    /// `None` leaves the bucket alone.
+    /// `None` leaves the bucket alone: its institution was deactivated.
     fn owner_of(&self, institution: Option<&Institution>) -> Option<Owner> {
         match institution {
-            Some(institution) if institution.state == ACTIVE => Some(Owner {
+            Some(institution) if institution.state == RecordState::Active => Some(Owner {
                 institution: institution.id,
                 refusal: None,
             }),
@@ -222,14 +218,8 @@ impl IngestBucketReader {
             info!(worker = Self::NAME, work_item = %item.id, %bucket, key = listed.key, refusal,
                 "found an upload");
             if item.status == Status::Pending {
-                let message = Message {
-                    item: item.id,
-                    queue: Queue::IngestPreFetch,
-                    batch: None,
-                    institution: item.institution_id,
-                    size_bytes: item.size,
-                };
-                self.work.publish(&message).await?;
+                let planner = planner_of(&item, QueueName::IngestPreFetch);
+                self.work.publish(&[planner]).await?;
             }
         }
         self.known.add(bucket, listed);

@@ -3,10 +3,10 @@
 //! Stage Receive, the first of nine. Every later stage works from the records written here and
 //! from the staged files; the tar is not read again unless a staged file is lost.
 //!
-//! Safe to repeat. Staging keys are derived from the tar offset, so a repeated member overwrites
+//! Idempotent. Staging keys are derived from the tar offset, so a repeated member overwrites
 //! itself; records, findings and the checkpoint move in one step, and a successor continues at the
-//! checkpoint. A reading that stumbles is done a second time, and the bag is blamed only when both
-//! stumble over the same thing.
+//! checkpoint. A tar that cannot be read to its end is read a second time, and the bag is blamed
+//! only when both readings say the same.
 //!
 //! It cannot write to the receiving bucket, or to preservation storage at all.
 
@@ -15,11 +15,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    Clock, Doubt, Findings, KeyPrefix, Namespace, ObjectIdentifier, ObjectRecord, Queue,
-    SCHEMA_VERSION, Stage, Tar, bag_name_of,
+    Clock, Findings, KeyPrefix, Namespace, ObjectIdentifier, ObjectRecord, QueueName, ReadVerdict,
+    SCHEMA_VERSION, Tar, UnstableReads, bag_name_of,
 };
-use muniment_objects::{Head, ReceivingBuckets, StagingBucket};
-use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
+use muniment_objects::{Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings};
+use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 
 use crate::{index, upload};
 
@@ -29,37 +29,48 @@ mod pass;
 
 use pass::Reading;
 
-/// Readings that do not have the checksum of the tar before an operator is asked.
-const FALSIFIED_MAX: u32 = 3;
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    receiving: ReceivingSettings,
+    #[command(flatten)]
+    staging: StagingSettings,
+}
 
 pub struct IngestPreFetch {
-    pub receiving: ReceivingBuckets,
-    pub staging: StagingBucket,
-    pub namespace: Namespace,
-    pub clock: Arc<dyn Clock>,
+    receiving: ReceivingBuckets,
+    staging: StagingBucket,
+    namespace: Namespace,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Worker for IngestPreFetch {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::IngestPreFetch,
-        next: Some(Stage::Validate),
-        attempts_max: 3,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::IngestPreFetch;
+    const ABOUT: &'static str = "Reads each bag once: digests, identifies and stages its files";
+    type Subject = WorkItem;
+    type Settings = Settings;
 
-    async fn run(&self, job: &Job) -> Result<Step, JobError> {
-        let result = self.receive(job).await;
-        match result {
-            Err(error) => Err(upload::or_halt_if_storing(&self.staging, &job.item, error).await),
-            done => done,
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            receiving: settings.receiving.connect(&services.s3),
+            staging: settings.staging.connect(&services.s3),
+            namespace: services.registry.installation().await?.namespace,
+            clock: services.clock(),
+        })
+    }
+
+    async fn run(&self, job: &Job) -> Result<Completed, JobError> {
+        match self.receive(job).await {
+            Err(error) => Err(upload::or_halt_if_storing(&self.staging, job.item(), error).await),
+            Ok(()) => Ok(Completed::step()),
         }
     }
 }
 
 impl IngestPreFetch {
-    async fn receive(&self, job: &Job) -> Result<Step, JobError> {
-        let head = upload::require_same(&self.receiving, &job.item).await?;
+    async fn receive(&self, job: &Job) -> Result<(), JobError> {
+        let head = upload::require_same(&self.receiving, job.item()).await?;
         self.staging
             .abort_uploads(&KeyPrefix::of(job.item_id()))
             .await?;
@@ -72,41 +83,31 @@ impl IngestPreFetch {
                     object.received = Some(received);
                     object.findings = findings;
                 }
-                // Never the depositor's fault, and never to be believed.
-                Reading::Falsified => {
-                    object.readings_doubted += 1;
-                    job.work.clear_records(&job.lease).await?;
-                    if object.readings_doubted >= FALSIFIED_MAX {
-                        return Err(JobError::halt(UNSTABLE));
-                    }
-                    job.save_object(&object).await?;
+                Reading::WrongBytes => {
+                    let verdict = object.unstable_reads.count_wrong_bytes();
+                    self.read_again_or_halt(job, &object, verdict).await?;
                 }
-                Reading::Stumbled(findings) => {
-                    let said = findings.note();
-                    self.read_again_or_reject(job, &mut object, said, findings)
-                        .await?;
+                Reading::Unreadable(findings) => {
+                    let verdict = object.unstable_reads.compare(findings.note());
+                    if verdict == ReadVerdict::Believed {
+                        return Err(JobError::Reject(findings));
+                    }
+                    self.read_again_or_halt(job, &object, verdict).await?;
                 }
             }
         }
         index::put_end(&self.staging, &object).await?;
-        job.save_object(&object).await?;
-        let note = "Finished pre-fetch metadata gathering";
-        Ok(Step::Completed(Completed::with_note(note)))
+        job.save_object(&object).await
     }
 
-    async fn read_again_or_reject(
+    async fn read_again_or_halt(
         &self,
         job: &Job,
-        object: &mut ObjectRecord,
-        said: String,
-        findings: Findings,
+        object: &ObjectRecord,
+        verdict: ReadVerdict,
     ) -> Result<(), JobError> {
-        let doubt = object.doubt_reading(said);
-        if doubt == Doubt::Believed {
-            return Err(JobError::Reject(findings));
-        }
-        job.work.clear_records(&job.lease).await?;
-        if doubt == Doubt::Unstable {
+        job.clear_records().await?;
+        if verdict == ReadVerdict::Unstable {
             return Err(JobError::halt(UNSTABLE));
         }
         job.save_object(object).await
@@ -114,13 +115,13 @@ impl IngestPreFetch {
 
     /// The record of an earlier attempt on this very upload, or a new one.
     async fn open_record(&self, job: &Job, head: &Head) -> Result<ObjectRecord, JobError> {
-        let fresh = new_record(&job.item, head)?;
-        if let Some(earlier) = job.work.object(job.item_id()).await?
+        let fresh = new_record(job.item(), head)?;
+        if let Some(earlier) = job.find_object().await?
             && earlier.tar == fresh.tar
         {
             return Ok(earlier);
         }
-        job.work.clear_records(&job.lease).await?;
+        job.clear_records().await?;
         job.save_object(&fresh).await?;
         Ok(fresh)
     }
@@ -128,8 +129,8 @@ impl IngestPreFetch {
 
 /// What an operator reads when no two readings of a tar agree.
 pub(crate) const UNSTABLE: &str = "every reading of the tar says something else: the network or the \
-    receiving bucket falsifies bytes. Nobody's bag is to blame. Requeue the item when that is \
-    settled.";
+    receiving bucket changes bytes. Nobody's bag is to blame. Requeue the item when that is \
+    resolved.";
 
 fn new_record(item: &WorkItem, head: &Head) -> Result<ObjectRecord, JobError> {
     let (bucket, key) = upload::place_of(item)?;
@@ -160,7 +161,9 @@ fn new_record(item: &WorkItem, head: &Head) -> Result<ObjectRecord, JobError> {
         storing_since: None,
         recorded_id: None,
         saved: None,
-        doubt: None,
-        readings_doubted: 0,
+        unstable_reads: UnstableReads::default(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 //! Stage Store: the point of no return. Before the first copy, the upload is looked at once more,
 //! and a replaced one ends here; after it, the item ends in Success or at an operator.
 //!
-//! Safe to repeat. A preservation key is derived from item, path and sha256, and is written only
-//! where nothing stands (`If-None-Match: *`); an object that is already there and has our checksum
+//! Idempotent. A preservation key is derived from item, path and sha256, and is written only
+//! where there is nothing (`If-None-Match: *`); an object that is already there and has our checksum
 //! is this very copy. The records of a batch are saved with the copies that were made, also after a
 //! fault; a copy that was made and not recorded is found when it is made again.
 //!
@@ -15,13 +15,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Queue, Stage,
-    StorageTarget,
+    Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, StorageTarget,
+    StoredCopy,
 };
 use muniment_objects::{
-    CopyOrder, PreservationBuckets, ReceivingBuckets, StagingBucket, StorageError, user_metadata,
+    CopyOrder, PreservationBuckets, PreservationSettings, ReceivingBuckets, ReceivingSettings,
+    StagingBucket, StagingSettings, StorageError, user_metadata,
 };
-use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 
 use crate::{UNKNOWN_FORMAT, index, side_by_side, upload};
 
@@ -29,35 +30,53 @@ use crate::{UNKNOWN_FORMAT, index, side_by_side, upload};
 /// streamed ones are bounded by the S3 layer.
 const AT_A_TIME: usize = 16;
 
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    receiving: ReceivingSettings,
+    #[command(flatten)]
+    staging: StagingSettings,
+    #[command(flatten)]
+    preservation: PreservationSettings,
+}
+
 pub struct IngestPreservationUploader {
-    pub receiving: ReceivingBuckets,
-    pub staging: StagingBucket,
-    pub preservation: PreservationBuckets,
-    pub namespace: Namespace,
-    pub clock: Arc<dyn Clock>,
+    receiving: ReceivingBuckets,
+    staging: StagingBucket,
+    preservation: PreservationBuckets,
+    namespace: Namespace,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl BatchWorker for IngestPreservationUploader {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::IngestPreservationUploader,
-        next: Some(Stage::StorageValidation),
-        attempts_max: 3,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::IngestPreservationUploader;
+    const ABOUT: &'static str =
+        "Copies every file to the preservation buckets of its storage option";
+    type Settings = Settings;
 
-    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            receiving: settings.receiving.connect(&services.s3),
+            staging: settings.staging.connect(&services.s3),
+            preservation: settings.preservation.connect(&services.s3)?,
+            namespace: services.registry.installation().await?.namespace,
+            clock: services.clock(),
+        })
+    }
+
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
         if object.metadata.is_none() {
             return Err(JobError::RecordsLost);
         }
         if object.storing_since.is_none() {
             if !index::has_begun_storing(&self.staging, job.item_id()).await? {
-                upload::require_same(&self.receiving, &job.item).await?;
+                upload::require_same(&self.receiving, job.item()).await?;
                 index::begin_storing(&self.staging, job.item_id()).await?;
             }
             object.storing_since = Some(self.clock.now());
         }
-        Ok(Work::AllBatches)
+        Ok(Batches::All)
     }
 
     async fn run_batch(
@@ -73,17 +92,9 @@ impl BatchWorker for IngestPreservationUploader {
         let stored = side_by_side(files.collect(), AT_A_TIME).await;
         if matches!(stored, Err(JobError::Halt { .. })) {
             // So that Copy To Staging looks at every batch again when an operator says so.
-            job.work
-                .clear_done(&job.lease, Queue::IngestStagingUploader)
-                .await?;
+            job.clear_done(&[QueueName::IngestStagingUploader]).await?;
         }
         stored
-    }
-
-    async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Completed, JobError> {
-        Ok(Completed::with_note(
-            "Finished copying files to preservation storage",
-        ))
     }
 }
 
@@ -104,17 +115,17 @@ impl IngestPreservationUploader {
             if file.copies.iter().any(|copy| copy.target == *target) {
                 continue;
             }
-            job.checkpoint()?;
-            let proof = self
+            job.may_stop()?;
+            let method = self
                 .preservation
                 .store(*target, &self.staging, &order)
                 .await
                 .map_err(|error| explain(error, &file.path))?;
-            file.copies.push(Copy {
+            file.copies.push(StoredCopy {
                 target: *target,
                 stored_at: self.clock.now(),
                 verified_at: None,
-                proof: Some(proof),
+                verification_method: Some(method),
             });
         }
         Ok(())
@@ -169,3 +180,6 @@ fn explain(error: StorageError, path: &str) -> JobError {
     }
     error.into()
 }
+
+#[cfg(test)]
+mod tests;

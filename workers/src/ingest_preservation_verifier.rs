@@ -4,7 +4,7 @@
 //! store has it, is compared with the one pass one computed; where a store keeps none, the copy is
 //! read back. A copy that is missing or differs goes to an operator.
 //!
-//! Safe to repeat: it only reads, and a copy that is stamped is not asked about again. It cannot
+//! Idempotent: it only reads, and a copy that is stamped is not asked about again. It cannot
 //! change a preservation bucket.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, Proof, Queue, Stage,
+    Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, StoredCopy,
+    VerificationMethod,
 };
-use muniment_objects::{PreservationBuckets, StorageError};
-use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+use muniment_objects::{PreservationBuckets, PreservationSettings, StorageError};
+use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 
 use crate::side_by_side;
 
@@ -24,23 +25,34 @@ const AT_A_TIME: usize = 32;
 /// Enough for an operator to see the pattern; more would only repeat it.
 const FAULTS_SHOWN_MAX: usize = 30;
 
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    preservation: PreservationSettings,
+}
+
 pub struct IngestPreservationVerifier {
-    pub preservation: PreservationBuckets,
-    pub namespace: Namespace,
-    pub clock: Arc<dyn Clock>,
+    preservation: PreservationBuckets,
+    namespace: Namespace,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl BatchWorker for IngestPreservationVerifier {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::IngestPreservationVerifier,
-        next: Some(Stage::Record),
-        attempts_max: 3,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::IngestPreservationVerifier;
+    const ABOUT: &'static str = "Confirms by digest that every copy we stored is there";
+    type Settings = Settings;
 
-    async fn prepare(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Work, JobError> {
-        Ok(Work::AllBatches)
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            preservation: settings.preservation.connect(&services.s3)?,
+            namespace: services.registry.installation().await?.namespace,
+            clock: services.clock(),
+        })
+    }
+
+    async fn prepare(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Batches, JobError> {
+        Ok(Batches::All)
     }
 
     async fn run_batch(
@@ -58,17 +70,10 @@ impl BatchWorker for IngestPreservationVerifier {
         let faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !faults.is_empty() {
             // A lost copy was struck from its record; Store has to look at the batches again.
-            job.work
-                .clear_done(&job.lease, Queue::IngestPreservationUploader)
+            job.clear_done(&[QueueName::IngestPreservationUploader])
                 .await?;
         }
         or_halt(faults)
-    }
-
-    async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Completed, JobError> {
-        Ok(Completed::with_note(
-            "Finished verifying files in preservation storage",
-        ))
     }
 }
 
@@ -118,33 +123,34 @@ impl IngestPreservationVerifier {
             if copy.verified_at.is_some() {
                 continue;
             }
-            if job.checkpoint().is_err() {
+            if job.may_stop().is_err() {
                 return Err(CopyFault::Stopped);
             }
             match self.prove(copy, &key, &path, (size, &digests)).await {
-                Ok(proof) => {
-                    copy.proof = Some(proof);
+                Ok(method) => {
+                    copy.verification_method = Some(method);
                     copy.verified_at = Some(self.clock.now());
                 }
                 Err(CopyFault::Missing { path, target }) => {
                     lost = Some(CopyFault::Missing { path, target });
-                    copy.proof = None;
+                    copy.verification_method = None;
                 }
                 Err(fault) => return Err(fault),
             }
         }
         // Struck from the record, so that Store makes it again when an operator says so.
-        file.copies.retain(|copy| copy.proof.is_some());
+        file.copies
+            .retain(|copy| copy.verification_method.is_some());
         lost.map_or(Ok(()), Err)
     }
 
     async fn prove(
         &self,
-        copy: &Copy,
+        copy: &StoredCopy,
         key: &ObjectKey,
         path: &str,
         (size, digests): (u64, &Digests),
-    ) -> Result<Proof, CopyFault> {
+    ) -> Result<VerificationMethod, CopyFault> {
         let differs = |what: String| CopyFault::Differs {
             path: path.to_owned(),
             target: copy.target,
@@ -165,16 +171,23 @@ impl IngestPreservationVerifier {
         if found.size != size {
             return Err(differs(format!("{} bytes instead of {size}", found.size)));
         }
-        let (held, proof) = if let Some(crc) = found.crc64nvme {
-            (crc, copy.proof.unwrap_or(Proof::Carried))
+        let (held, method) = if let Some(crc) = found.crc64nvme {
+            (
+                crc,
+                copy.verification_method
+                    .unwrap_or(VerificationMethod::Carried),
+            )
         } else {
             let read = self.preservation.read_back(copy.target, key, size);
-            (read.await.map_err(CopyFault::Unanswered)?, Proof::ReadBack)
+            (
+                read.await.map_err(CopyFault::Unanswered)?,
+                VerificationMethod::ReadBack,
+            )
         };
         if held != digests.crc64nvme {
             return Err(differs("other bytes".to_owned()));
         }
-        Ok(proof)
+        Ok(method)
     }
 }
 
@@ -215,3 +228,6 @@ enum CopyFault {
     #[error("told to stop")]
     Stopped,
 }
+
+#[cfg(test)]
+mod tests;

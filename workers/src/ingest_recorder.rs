@@ -4,7 +4,7 @@
 //! transaction; then the files, a batch at a time, each with its digests, copies and events; then
 //! the deposit record; last, with the stage, the intended ending, which Cleanup obeys.
 //!
-//! Safe to repeat: the registry knows objects and files by identifier and events by their derived
+//! Idempotent: the registry knows objects and files by identifier and events by their derived
 //! identifiers, so that what was recorded is found rather than doubled. The deposit record has one
 //! key per item.
 //!
@@ -15,47 +15,68 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muniment_model::registry::{Checksum, GenericFile, IntellectualObject, StorageRecord};
-use muniment_model::{
-    Algorithm, BatchNumber, Clock, Copy, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
-    Proof, Queue, Stage, Status,
+use muniment_model::registry::{
+    Checksum, GenericFile, IntellectualObject, RecordState, StorageRecord,
 };
-use muniment_objects::{PreservationBuckets, RecordsBucket, StagingBucket};
+use muniment_model::{
+    Algorithm, BatchNumber, Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
+    QueueName, Status, StoredCopy, VerificationMethod,
+};
+use muniment_objects::{
+    PreservationBuckets, PreservationSettings, RecordsBucket, RecordsSettings, StagingBucket,
+    StagingSettings,
+};
 use muniment_registry_client::RegistryClient;
-use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError, StepDone};
 
 use crate::UNKNOWN_FORMAT;
 use crate::premis::{Events, Kept};
 
 pub(crate) mod deposit_record;
 
-const ACTIVE: &str = "A";
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    preservation: PreservationSettings,
+    #[command(flatten)]
+    staging: StagingSettings,
+    #[command(flatten)]
+    records: RecordsSettings,
+}
 
 pub struct IngestRecorder {
-    pub registry: RegistryClient,
-    pub preservation: PreservationBuckets,
+    registry: RegistryClient,
+    preservation: PreservationBuckets,
     /// For the files that are kept in the deposit record alone.
-    pub staging: StagingBucket,
-    pub records: RecordsBucket,
-    pub namespace: Namespace,
-    pub clock: Arc<dyn Clock>,
+    staging: StagingBucket,
+    records: RecordsBucket,
+    namespace: Namespace,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl BatchWorker for IngestRecorder {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::IngestRecorder,
-        next: Some(Stage::Cleanup),
-        attempts_max: 5,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::IngestRecorder;
+    const ABOUT: &'static str = "Records objects, files, copies and events in the registry";
+    type Settings = Settings;
 
-    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            registry: services.registry.clone(),
+            preservation: settings.preservation.connect(&services.s3)?,
+            staging: settings.staging.connect(&services.s3),
+            records: settings.records.connect(&services.s3),
+            namespace: services.registry.installation().await?.namespace,
+            clock: services.clock(),
+        })
+    }
+
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
         if object.recorded_id.is_none() {
-            let row = self.row_of(object, &proofs_of(job).await?)?;
+            let row = self.row_of(object, &verification_methods_of(job).await?)?;
             object.recorded_id = Some(self.registry.save_object(&row).await?.id);
         }
-        Ok(Work::AllBatches)
+        Ok(Batches::All)
     }
 
     async fn run_batch(
@@ -76,12 +97,10 @@ impl BatchWorker for IngestRecorder {
         Ok(())
     }
 
-    async fn finish(&self, job: &Job, object: &mut ObjectRecord) -> Result<Completed, JobError> {
+    async fn finish(&self, job: &Job, object: &mut ObjectRecord) -> Result<StepDone, JobError> {
         let saved = deposit_record::write(self, job, object).await?;
         object.saved = Some(saved);
-        Ok(Completed {
-            note: "Finished recording ingest data in Registry".to_owned(),
-            to: None,
+        Ok(StepDone {
             intended: Some(Status::Success),
         })
     }
@@ -97,8 +116,12 @@ impl IngestRecorder {
         }
     }
 
-    fn row_of(&self, object: &ObjectRecord, proofs: &str) -> Result<IntellectualObject, JobError> {
+    fn row_of(&self, object: &ObjectRecord, methods: &str) -> Result<IntellectualObject, JobError> {
         let metadata = object.metadata.as_ref().ok_or(JobError::RecordsLost)?;
+        let access = metadata
+            .access
+            .parse()
+            .map_err(|_unknown| JobError::RecordsLost)?;
         let now = self.clock.now();
         Ok(IntellectualObject {
             id: object.registered.as_ref().map_or(0, |known| known.id),
@@ -108,10 +131,10 @@ impl IngestRecorder {
             description: metadata.description.clone(),
             identifier: object.identifier.as_str().to_owned(),
             alt_identifier: metadata.alt_identifier.clone(),
-            access: metadata.access.clone(),
+            access,
             bag_name: object.bag_name.clone(),
             institution_id: object.institution_id,
-            state: ACTIVE.to_owned(),
+            state: RecordState::Active,
             etag: object.tar.etag.clone(),
             bag_group_identifier: metadata.bag_group_identifier.clone(),
             storage_option: object.storage_option(),
@@ -124,7 +147,7 @@ impl IngestRecorder {
             payload_file_count: 0,
             payload_size: 0,
             work_item_id: object.item,
-            premis_events: self.events(object, now).of_object(proofs),
+            premis_events: self.events(object, now).of_object(methods),
         })
     }
 
@@ -156,7 +179,7 @@ impl IngestRecorder {
             size: file.size,
             identifier: object.identifier.file(&file.path),
             intellectual_object_id: object_id,
-            state: ACTIVE.to_owned(),
+            state: RecordState::Active,
             last_fixity_check: Some(digested_at),
             institution_id: object.institution_id,
             storage_option: object.storage_option(),
@@ -178,7 +201,8 @@ impl IngestRecorder {
     ) -> Result<Vec<String>, JobError> {
         let mut urls = Vec::new();
         for target in object.storage_option().targets() {
-            let confirmed = |copy: &Copy| copy.target == *target && copy.verified_at.is_some();
+            let confirmed =
+                |copy: &StoredCopy| copy.target == *target && copy.verified_at.is_some();
             if !file.copies.iter().any(confirmed) {
                 return Err(JobError::RecordsLost);
             }
@@ -188,13 +212,20 @@ impl IngestRecorder {
     }
 }
 
-/// The proofs that the copies of the first files have, which as a rule are those of all.
-async fn proofs_of(job: &Job) -> Result<String, JobError> {
-    let mut proofs = BTreeSet::new();
-    for file in job.work.files(job.item_id(), BatchNumber(0)).await? {
-        proofs.extend(file.copies.iter().filter_map(|copy| copy.proof));
+/// The methods that the copies of the first files have, which as a rule are those of all.
+async fn verification_methods_of(job: &Job) -> Result<String, JobError> {
+    let mut methods = BTreeSet::new();
+    for file in job.files(BatchNumber(0)).await? {
+        methods.extend(
+            file.copies
+                .iter()
+                .filter_map(|copy| copy.verification_method),
+        );
     }
-    let names: Vec<_> = proofs.into_iter().map(Proof::as_str).collect();
+    let names: Vec<_> = methods
+        .into_iter()
+        .map(VerificationMethod::as_str)
+        .collect();
     Ok(names.join(", "))
 }
 

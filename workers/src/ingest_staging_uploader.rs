@@ -3,7 +3,7 @@
 //! Stage Copy To Staging. One listing tells whether anything is missing; as a rule nothing is, and
 //! the planner advances the item without looking at a record.
 //!
-//! Safe to repeat: keys are derived from tar offsets, every byte is compared with the digest of
+//! Idempotent: keys are derived from tar offsets, every byte is compared with the digest of
 //! pass one before the store takes it, and what is there already is not read again.
 
 use std::ops::Range;
@@ -12,50 +12,66 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Clock, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey, ObjectRecord, Queue,
-    Stage, Tar,
+    Clock, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey, ObjectRecord,
+    QueueName, Tar,
 };
-use muniment_objects::{ReceivingBuckets, StagingBucket, StorageError};
-use muniment_runtime::{BatchWorker, Completed, Job, JobError, JobSpec, Work};
+use muniment_objects::{
+    ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings, StorageError,
+};
+use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 
 use crate::{RANGE_COPY_FROM_BYTES, side_by_side, upload};
 
 /// Files of one batch that are staged at a time; each streams through a few parts of memory.
 const AT_A_TIME: usize = 4;
 
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    receiving: ReceivingSettings,
+    #[command(flatten)]
+    staging: StagingSettings,
+}
+
 pub struct IngestStagingUploader {
-    pub receiving: ReceivingBuckets,
-    pub staging: StagingBucket,
-    pub namespace: Namespace,
-    pub clock: Arc<dyn Clock>,
+    receiving: ReceivingBuckets,
+    staging: StagingBucket,
+    namespace: Namespace,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl BatchWorker for IngestStagingUploader {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::IngestStagingUploader,
-        next: Some(Stage::FormatIdentification),
-        attempts_max: 3,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::IngestStagingUploader;
+    const ABOUT: &'static str = "Stages again what is missing in the staging bucket";
+    type Settings = Settings;
 
-    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError> {
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            receiving: settings.receiving.connect(&services.s3),
+            staging: settings.staging.connect(&services.s3),
+            namespace: services.registry.installation().await?.namespace,
+            clock: services.clock(),
+        })
+    }
+
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
         let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
         let prefix = KeyPrefix::of(job.item_id());
         let index = KeyPrefix::index_of(job.item_id());
         let mut listing = self.staging.list(&prefix);
         let mut staged: u64 = 0;
         while let Some(page) = listing.next_page().await? {
-            job.checkpoint()?;
+            job.may_stop()?;
             let files = page
                 .iter()
                 .filter(|listed| !listed.key.starts_with(index.as_str()));
             staged += files.count() as u64;
         }
         Ok(if staged >= received.files {
-            Work::Nothing
+            Batches::None
         } else {
-            Work::AllBatches
+            Batches::All
         })
     }
 
@@ -70,12 +86,6 @@ impl BatchWorker for IngestStagingUploader {
             .map(|file| self.stage_again(job, object, file).boxed());
         side_by_side(files.collect(), AT_A_TIME).await
     }
-
-    async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<Completed, JobError> {
-        Ok(Completed::with_note(
-            "Finished copying files to staging area",
-        ))
-    }
 }
 
 impl IngestStagingUploader {
@@ -85,7 +95,7 @@ impl IngestStagingUploader {
         object: &ObjectRecord,
         file: &mut FileRecord,
     ) -> Result<(), JobError> {
-        job.checkpoint()?;
+        job.may_stop()?;
         let Some(digests) = file.digests else {
             return Ok(());
         };
@@ -108,8 +118,8 @@ impl IngestStagingUploader {
                 Ok(())
             }
             Err(error) => {
-                let lost = upload::explain_read(&job.item, error);
-                Err(upload::or_halt_if_storing(&self.staging, &job.item, lost).await)
+                let lost = upload::explain_read(job.item(), error);
+                Err(upload::or_halt_if_storing(&self.staging, job.item(), lost).await)
             }
         }
     }
@@ -130,7 +140,7 @@ impl IngestStagingUploader {
             size: range.end,
             ..tar.clone()
         };
-        let mut bytes = bucket.read(&up_to_its_end, range.start, &job.stop);
+        let mut bytes = bucket.read(&up_to_its_end, range.start, job.stop());
         let mut writer = self.staging.writer(key);
         while let Some(frame) = bytes.next().await? {
             writer.write(frame).await?;

@@ -4,7 +4,7 @@
 //! manifests' lines with the file records, and collects every finding; payload bytes are not read
 //! again. A bag with errors is rejected with all of them.
 //!
-//! Safe to repeat: it reads, and writes the same findings and metadata again. When the work store
+//! Idempotent: it reads, and writes the same findings and metadata again. When the work store
 //! was lost it first makes the records again from the index. A bag that seems wrong although the
 //! store had no checksum of the tar to compare our reading with is read a second time first.
 //!
@@ -13,126 +13,116 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use muniment_bagit::manifest::ManifestFile;
-use muniment_bagit::profile::Profile;
-use muniment_bagit::tag_file::{PARSED, TagEncoding, TagFileParser, TagFiles};
 use muniment_bagit::validate::{
-    BagFacts, FileFacts, JoinKey, ListingPolicy, ManifestJoin, Partition, Placed, check_bag,
-    listing_policy,
+    BagCheck, BagFacts, FileFacts, JoinKey, Placed, Serialization, Verdict, Want, WantedFile,
+    WantedMembers,
 };
+use muniment_model::registry::WorkItem;
 use muniment_model::{
-    BatchNumber, Doubt, FileRecord, Findings, Manifest, Namespace, ObjectRecord, Queue, Received,
-    Stage, StagedTagFile,
+    BatchNumber, FileRecord, Findings, Namespace, ObjectRecord, QueueName, ReadVerdict, Received,
+    Stage,
 };
-use muniment_objects::StagingBucket;
-use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
+use muniment_objects::{StagingBucket, StagingSettings};
+use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 use uuid::Uuid;
 
 use crate::index;
 use crate::ingest_pre_fetch::UNSTABLE;
 
-/// Memory for the files of one partition of the join.
-const JOIN_BYTES: usize = 64 * 1024 * 1024;
-/// The stages after this one that keep account of their batches.
-const LATER_IN_BATCHES: [Queue; 4] = [
-    Queue::IngestStagingUploader,
-    Queue::IngestPreservationUploader,
-    Queue::IngestPreservationVerifier,
-    Queue::IngestRecorder,
+/// The steps after this one that keep account of their batches.
+const LATER_IN_BATCHES: [QueueName; 4] = [
+    QueueName::IngestStagingUploader,
+    QueueName::IngestPreservationUploader,
+    QueueName::IngestPreservationVerifier,
+    QueueName::IngestRecorder,
 ];
 
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    staging: StagingSettings,
+}
+
 pub struct IngestValidator {
-    pub staging: StagingBucket,
-    pub namespace: Namespace,
+    staging: StagingBucket,
+    namespace: Namespace,
 }
 
 #[async_trait]
 impl Worker for IngestValidator {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::IngestValidator,
-        next: Some(Stage::ReingestCheck),
-        attempts_max: 3,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::IngestValidator;
+    const ABOUT: &'static str = "Checks each bag against BagIt and its profile";
+    type Subject = WorkItem;
+    type Settings = Settings;
 
-    async fn run(&self, job: &Job) -> Result<Step, JobError> {
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            staging: settings.staging.connect(&services.s3),
+            namespace: services.registry.installation().await?.namespace,
+        })
+    }
+
+    async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = self.load_or_rebuild(job).await?;
-        // Whatever later stages did for records that were lost since, they do again.
-        for queue in LATER_IN_BATCHES {
-            job.work.clear_done(&job.lease, queue).await?;
-        }
+        // Whatever later steps did for records that were lost since, they do again.
+        job.clear_done(&LATER_IN_BATCHES).await?;
         let received = object.received.clone().ok_or(JobError::RecordsLost)?;
-        let mut findings = received.findings.clone();
-        let tags = self.read_tags(job, &received, &mut findings).await?;
-        let profile = Profile::choose(tags.profile_identifier());
-        let facts = BagFacts::of(&received, &object.bag_name);
-        let metadata = check_bag(profile, &facts, &tags, &mut findings);
-        let check = Check {
-            job,
+        let facts = BagFacts {
+            bag_name: &object.bag_name,
             object: object.identifier.as_str(),
+            serialization: Serialization::Tar,
             received: &received,
-            manifests: facts.manifest_files(),
-            encoding: tags.encoding(),
-            policy: listing_policy(profile, &tags),
         };
-        if let Err(error) = self.join(&check, &mut findings).await {
+        let key = JoinKey(Uuid::new_v4().into_bytes());
+        let mut check = BagCheck::new(facts, None, key);
+        if let Err(error) = self.drive(job, &received, &mut check).await {
             if matches!(error, JobError::RecordsLost) {
                 forget_reading(job, &mut object).await?;
             }
             return Err(error);
         }
+        let Verdict { findings, metadata } = check.finish();
         if !findings.is_valid() {
-            return self.doubt_or_reject(job, object, findings).await;
+            return self.read_again_or_reject(job, object, findings).await;
         }
         object.findings = findings;
-        object.metadata = Some(metadata);
+        object.metadata = metadata;
         job.save_object(&object).await?;
-        Ok(Step::Completed(Completed::with_note("Bag is valid")))
+        Ok(Completed::step())
     }
-}
-
-/// What the join of one bag needs to know.
-struct Check<'a> {
-    job: &'a Job,
-    object: &'a str,
-    received: &'a Received,
-    manifests: Vec<ManifestFile>,
-    encoding: TagEncoding,
-    policy: ListingPolicy,
 }
 
 impl IngestValidator {
     /// A depositor is not blamed for a bit that flipped on our way: where no checksum of the store
     /// confirms the reading of the tar, a second one must have read the same bytes.
-    async fn doubt_or_reject(
+    async fn read_again_or_reject(
         &self,
         job: &Job,
         mut object: ObjectRecord,
         findings: Findings,
-    ) -> Result<Step, JobError> {
+    ) -> Result<Completed, JobError> {
         let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
         if received.confirmed {
             return Err(JobError::Reject(findings));
         }
         let said = format!("crc64nvme {}", received.crc64nvme.to_base64());
-        let doubt = object.doubt_reading(said);
-        if doubt == Doubt::Believed {
+        let verdict = object.unstable_reads.compare(said);
+        if verdict == ReadVerdict::Believed {
             return Err(JobError::Reject(findings));
         }
         forget_reading(job, &mut object).await?;
-        if doubt == Doubt::Unstable {
+        if verdict == ReadVerdict::Unstable {
             return Err(JobError::halt(UNSTABLE));
         }
-        Ok(Step::Completed(Completed {
+        Ok(Completed::GoTo {
+            stage: Stage::Receive,
             note: "The bag is read a second time, to be sure of what seems wrong with it"
                 .to_owned(),
-            to: Some(Stage::Receive),
-            intended: None,
-        }))
+        })
     }
 
     async fn load_or_rebuild(&self, job: &Job) -> Result<ObjectRecord, JobError> {
-        if let Some(object) = job.work.object(job.item_id()).await? {
+        if let Some(object) = job.find_object().await? {
             return Ok(object);
         }
         let object = index::end(&self.staging, job.item_id())
@@ -140,115 +130,94 @@ impl IngestValidator {
             .ok_or(JobError::RecordsLost)?;
         let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
         for number in (0..batches).map(BatchNumber) {
-            job.checkpoint()?;
+            job.may_stop()?;
             let files = index::batch(&self.staging, job.item_id(), number)
                 .await?
                 .ok_or(JobError::RecordsLost)?;
-            job.work
-                .put_files(&job.lease, number, 0, &files, None)
-                .await?;
+            job.save_batch(number, &files).await?;
         }
         // Last: its presence means that all batches are there.
         job.save_object(&object).await?;
         Ok(object)
     }
 
-    /// Reads the tag files, the declaration first: it names the encoding of the others.
-    async fn read_tags(
+    /// Gives the check all that it wants.
+    async fn drive(
         &self,
         job: &Job,
         received: &Received,
-        findings: &mut Findings,
-    ) -> Result<TagFiles, JobError> {
-        let mut tags = TagFiles::default();
-        for path in PARSED {
-            let file = received.tag_files.iter().find(|file| file.path == path);
-            let Some(StagedTagFile {
-                tar_offset, size, ..
-            }) = file
-            else {
-                continue;
-            };
-            let mut parser = TagFileParser::new(path, tags.encoding());
-            let key = self.namespace.staging_key(job.item_id(), *tar_offset);
-            let mut bytes = self.staging.read(&key, *size);
-            while let Some(block) = bytes.next().await? {
-                parser.push(&block, findings);
+        check: &mut BagCheck<'_>,
+    ) -> Result<(), JobError> {
+        while let Some(want) = check.next_want() {
+            match want {
+                Want::File(file) => self.read(job, received, file).await?,
+                Want::Members(mut members) => {
+                    let mut files = 0;
+                    for number in (0..received.batches).map(BatchNumber) {
+                        job.may_stop()?;
+                        files += add_batch(job, number, &mut members).await?;
+                    }
+                    // Records of ours that are missing must not look like files missing from the
+                    // bag.
+                    if files != received.files {
+                        return Err(JobError::RecordsLost);
+                    }
+                }
             }
-            tags.add(parser.end(findings));
-        }
-        Ok(tags)
-    }
-
-    /// Joins the manifests with the files, one partition of the files at a time.
-    async fn join(&self, check: &Check<'_>, findings: &mut Findings) -> Result<(), JobError> {
-        let key = JoinKey(Uuid::new_v4().into_bytes());
-        for partition in Partition::plan(check.received.files, JOIN_BYTES) {
-            let mut join =
-                ManifestJoin::new(check.object, check.policy, &check.manifests, partition, key);
-            let mut files = 0;
-            for number in (0..check.received.batches).map(BatchNumber) {
-                check.job.checkpoint()?;
-                files += add_batch(check, number, &mut join, findings).await?;
-            }
-            // Records of ours that are missing must not look like files missing from the bag.
-            if files != check.received.files {
-                return Err(JobError::RecordsLost);
-            }
-            for manifest in &check.manifests {
-                self.add_manifest(check, manifest, &mut join, findings)
-                    .await?;
-            }
-            join.finish(findings);
         }
         Ok(())
     }
 
-    async fn add_manifest(
+    async fn read(
         &self,
-        check: &Check<'_>,
-        file: &ManifestFile,
-        join: &mut ManifestJoin,
-        findings: &mut Findings,
+        job: &Job,
+        received: &Received,
+        mut file: WantedFile<'_, '_>,
     ) -> Result<(), JobError> {
-        let staged = |manifest: &&Manifest| manifest.path == file.path;
-        let Some(manifest) = check.received.manifests.iter().find(staged) else {
+        let Some((tar_offset, size)) = staged(received, file.path()) else {
+            file.pass_over();
             return Ok(());
         };
-        let key = self
-            .namespace
-            .staging_key(check.job.item_id(), manifest.tar_offset);
-        let mut bytes = self.staging.read(&key, manifest.size);
-        let mut reading = join.manifest(file, check.encoding);
+        let key = self.namespace.staging_key(job.item_id(), tar_offset);
+        let mut bytes = self.staging.read(&key, size);
         while let Some(block) = bytes.next().await? {
-            check.job.checkpoint()?;
-            reading.push(&block, findings);
+            job.may_stop()?;
+            file.push(&block);
         }
-        reading.end(findings);
         Ok(())
     }
+}
+
+/// Offset and size of a manifest or tag file whose place pass one kept. No profile that the check
+/// chooses here wants another file.
+fn staged(received: &Received, path: &str) -> Option<(u64, u64)> {
+    let manifests = received.manifests.iter();
+    let tag_files = received.tag_files.iter();
+    manifests
+        .map(|file| (&file.path, file.tar_offset, file.size))
+        .chain(tag_files.map(|file| (&file.path, file.tar_offset, file.size)))
+        .find(|(known, ..)| *known == path)
+        .map(|(_, tar_offset, size)| (tar_offset, size))
 }
 
 /// Makes pass one read the tar again: a record that says it is complete would be believed.
 async fn forget_reading(job: &Job, object: &mut ObjectRecord) -> Result<(), JobError> {
     object.received = None;
-    job.work.clear_records(&job.lease).await?;
+    job.clear_records().await?;
     job.save_object(object).await
 }
 
 /// Adds the files of one batch, and marks those that repeat an earlier member. Answers how many
 /// files the batch holds.
 async fn add_batch(
-    check: &Check<'_>,
+    job: &Job,
     number: BatchNumber,
-    join: &mut ManifestJoin,
-    findings: &mut Findings,
+    members: &mut WantedMembers<'_>,
 ) -> Result<u64, JobError> {
-    let job = check.job;
-    let mut files = job.work.files(job.item_id(), number).await?;
+    let mut files = job.files(number).await?;
     let mut repeated = BTreeSet::new();
     for file in &files {
-        if add_file(file, join, findings) == Placed::Repeated && !file.repeated {
+        if add_file(file, members) == Placed::Repeated && !file.repeated {
             repeated.insert(file.tar_offset);
         }
     }
@@ -259,21 +228,21 @@ async fn add_batch(
     for file in &mut files {
         file.repeated |= repeated.contains(&file.tar_offset);
     }
-    job.work
-        .put_files(&job.lease, number, 0, &files, None)
-        .await?;
+    job.save_batch(number, &files).await?;
     Ok(count)
 }
 
-fn add_file(file: &FileRecord, join: &mut ManifestJoin, findings: &mut Findings) -> Placed {
+fn add_file(file: &FileRecord, members: &mut WantedMembers<'_>) -> Placed {
     let Some(digests) = &file.digests else {
         return Placed::Elsewhere;
     };
-    let facts = FileFacts {
+    members.add(&FileFacts {
         path: &file.path,
         kind: file.kind,
         tar_offset: file.tar_offset,
         digests,
-    };
-    join.file(&facts, findings)
+    })
 }
+
+#[cfg(test)]
+mod tests;

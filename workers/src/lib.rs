@@ -1,12 +1,14 @@
-//! The ten ingest workers and the reconciler, one file each.
+//! The workers, one file each: settings, how it connects, and what it does.
 //!
 //! A worker's struct is the list of what it may touch. The run loop around it, and everything the
 //! registry's work item says, is `muniment_runtime`'s.
 
-use std::time::Duration;
-
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
+use muniment_model::QueueName;
+use muniment_model::registry::WorkItem;
+use muniment_runtime::{Batched, WorkerEntry};
+use muniment_work::{Message, Subject};
 
 pub mod apt_queue;
 pub mod ingest_bucket_reader;
@@ -24,8 +26,26 @@ mod index;
 mod premis;
 mod upload;
 
-/// How long a failed attempt rests before the next (worker contract, 1.3).
-pub(crate) const RETRY_DELAY: Duration = Duration::from_mins(1);
+/// Every worker there is, in the order in which a bag meets them; the sweeps first.
+pub const fn all() -> &'static [WorkerEntry] {
+    const {
+        &[
+            WorkerEntry::sweep::<ingest_bucket_reader::IngestBucketReader>(),
+            WorkerEntry::sweep::<apt_queue::AptQueue>(),
+            WorkerEntry::worker::<ingest_pre_fetch::IngestPreFetch>(),
+            WorkerEntry::worker::<ingest_validator::IngestValidator>(),
+            WorkerEntry::worker::<reingest_manager::ReingestManager>(),
+            WorkerEntry::worker::<Batched<ingest_staging_uploader::IngestStagingUploader>>(),
+            WorkerEntry::worker::<ingest_format_identifier::IngestFormatIdentifier>(),
+            WorkerEntry::worker::<Batched<ingest_preservation_uploader::IngestPreservationUploader>>(
+            ),
+            WorkerEntry::worker::<Batched<ingest_preservation_verifier::IngestPreservationVerifier>>(
+            ),
+            WorkerEntry::worker::<Batched<ingest_recorder::IngestRecorder>>(),
+            WorkerEntry::worker::<ingest_cleanup::IngestCleanup>(),
+        ]
+    }
+}
 
 /// Members from this size on are staged by the store itself, from their range of the tar; smaller
 /// ones are put. Below it, a range copy costs more requests than it saves bytes (architecture,
@@ -34,6 +54,17 @@ pub(crate) const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a file without a known format is stored and recorded as (worker contract, 1.8).
 pub(crate) const UNKNOWN_FORMAT: &str = "application/binary";
+
+/// The planner's message of an item at the step of this queue.
+pub(crate) fn planner_of(item: &WorkItem, queue: QueueName) -> Message {
+    Message {
+        subject: Subject::Item(item.id),
+        queue,
+        batch: None,
+        institution: item.institution_id,
+        size_bytes: item.size,
+    }
+}
 
 /// Runs the work on the files of a batch, so many at a time. Ends at the first error; what is
 /// under way then is dropped, which every worker's effects must bear.

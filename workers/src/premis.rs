@@ -5,13 +5,12 @@
 //! recording them twice records them once.
 
 use chrono::{DateTime, Utc};
-use muniment_model::registry::PremisEvent;
+use muniment_model::registry::{EventOutcome, EventType, PremisEvent};
 use muniment_model::{Algorithm, Digests, FileRecord, MemberKind, Namespace, ObjectRecord};
 use uuid::Uuid;
 
 /// Identifies the agent of every event: the product, with its version.
 const AGENT: &str = concat!("https://muniment.org/", env!("CARGO_PKG_VERSION"));
-const SUCCESS: &str = "Success";
 
 /// What performed an event: our component, and the library that did it, with their versions. A test
 /// compares the libraries' with the lock file.
@@ -59,7 +58,7 @@ pub(crate) struct Kept {
 }
 
 struct Text<'a> {
-    event_type: &'static str,
+    event_type: EventType,
     instrument: &'static str,
     detail: String,
     outcome_detail: &'a str,
@@ -68,8 +67,8 @@ struct Text<'a> {
 
 impl Events<'_> {
     /// Four for a first ingest, two for a re-ingest.
-    /// `proofs` names how the copies were confirmed.
-    pub(crate) fn of_object(&self, proofs: &str) -> Vec<PremisEvent> {
+    /// `methods` names how the copies were confirmed.
+    pub(crate) fn of_object(&self, methods: &str) -> Vec<PremisEvent> {
         let identifier = self.object.identifier.as_str();
         let files = self.object.received.as_ref().map_or(0, |seen| seen.files);
         let copied = format!("{files} files copied");
@@ -79,18 +78,18 @@ impl Events<'_> {
             .as_ref()
             .map_or("", |metadata| metadata.access.as_str());
         let set_access = format!("Set access to {access}");
-        let proof = format!("Put and confirmed ({proofs})");
+        let method = format!("Put and confirmed ({methods})");
         let mut texts = Vec::new();
         if self.object.registered.is_none() {
             texts.push(Text {
-                event_type: "creation",
+                event_type: EventType::Creation,
                 instrument: instrument::RECORDER,
                 detail: "Object created".to_owned(),
                 outcome_detail: "Intellectual object created",
                 outcome_information: "Object created, files copied to preservation storage",
             });
             texts.push(Text {
-                event_type: "identifier assignment",
+                event_type: EventType::IdentifierAssignment,
                 instrument: instrument::RECORDER,
                 detail: format!("Assigned object identifier {identifier}"),
                 outcome_detail: identifier,
@@ -98,14 +97,14 @@ impl Events<'_> {
             });
         }
         texts.push(Text {
-            event_type: "ingestion",
+            event_type: EventType::Ingestion,
             instrument: instrument::STORE,
             detail: "Copied files to preservation storage".to_owned(),
             outcome_detail: &copied,
-            outcome_information: &proof,
+            outcome_information: &method,
         });
         texts.push(Text {
-            event_type: "access assignment",
+            event_type: EventType::AccessAssignment,
             instrument: instrument::RECORDER,
             detail: "Assigned object access rights".to_owned(),
             outcome_detail: access,
@@ -133,7 +132,7 @@ impl Events<'_> {
                 &identifier,
                 digested_at,
                 Text {
-                    event_type: "fixity check",
+                    event_type: EventType::FixityCheck,
                     instrument: instrument::VALIDATOR,
                     detail: "Fixity check against registered hash".to_owned(),
                     outcome_detail: &digest,
@@ -147,7 +146,7 @@ impl Events<'_> {
                 &identifier,
                 digested_at,
                 Text {
-                    event_type: "message digest calculation",
+                    event_type: EventType::MessageDigestCalculation,
                     instrument: instrument_of(algorithm),
                     detail: "Calculated fixity value".to_owned(),
                     outcome_detail: &digest,
@@ -171,7 +170,7 @@ impl Events<'_> {
         let mut texts = vec![(
             stored_at(0),
             Text {
-                event_type: "ingestion",
+                event_type: EventType::Ingestion,
                 instrument: instrument::STORE,
                 detail: format!("Completed copy to preservation storage ({uuid})"),
                 outcome_detail: &md5,
@@ -182,7 +181,7 @@ impl Events<'_> {
             texts.push((
                 stored_at(1),
                 Text {
-                    event_type: "replication",
+                    event_type: EventType::Replication,
                     instrument: instrument::STORE,
                     detail: "Copied to replication storage and assigned replication URL identifier"
                         .to_owned(),
@@ -195,7 +194,7 @@ impl Events<'_> {
             texts.push((
                 self.now,
                 Text {
-                    event_type: "identifier assignment",
+                    event_type: EventType::IdentifierAssignment,
                     instrument: instrument::RECORDER,
                     detail: "Assigned new institution.bag/path identifier".to_owned(),
                     outcome_detail: identifier,
@@ -206,7 +205,7 @@ impl Events<'_> {
                 texts.push((
                     stored_at(0),
                     Text {
-                        event_type: "identifier assignment",
+                        event_type: EventType::IdentifierAssignment,
                         instrument: instrument::STORE,
                         detail: "Assigned new storage URL identifier".to_owned(),
                         outcome_detail: primary,
@@ -239,19 +238,19 @@ impl Events<'_> {
             agent: AGENT.to_owned(),
             date_time: Some(at),
             detail: text.detail,
-            event_type: text.event_type.to_owned(),
+            event_type: text.event_type,
             generic_file_id: 0,
             identifier: self.namespace.event_uuid(
                 self.object.item,
                 subject,
-                text.event_type,
+                text.event_type.as_str(),
                 text.outcome_detail,
             ),
             institution_id: self.object.institution_id,
             intellectual_object_id: self.object_id,
             object: text.instrument.to_owned(),
             old_uuid: String::new(),
-            outcome: SUCCESS.to_owned(),
+            outcome: EventOutcome::Success,
             outcome_detail: text.outcome_detail.to_owned(),
             outcome_information: text.outcome_information.to_owned(),
             created_at: None,

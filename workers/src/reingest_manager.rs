@@ -1,71 +1,78 @@
-//! Takes the object's turn, and compares the bag with what the registry holds of the object.
+//! Takes the object's lock, and compares the bag with what the registry holds of the object.
 //!
 //! Stage Reingest Check, after Validate: the last stage of the ones that may still end any way.
 //! From here to its end this is the one open work item of its object. Files whose bytes the
 //! registry knows are marked unchanged and neither stored nor recorded again; a changed file will
 //! take a new key. An object keeps its storage option for as long as it is active.
 //!
-//! Safe to repeat: it only asks, and the turn is the same turn when taken twice. What an earlier
+//! Idempotent: it only asks, and the lock is the same when taken twice. What an earlier
 //! attempt of this very item recorded is recognised, the object by its work item and files by
 //! their derived uuids, and not taken for an older version.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muniment_model::registry::{BATCH_MAX, GenericFile, WorkItem};
+use muniment_model::registry::{BATCH_MAX, GenericFile, RecordState, WorkItem};
 use muniment_model::{
-    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectRecord, Queue,
-    RegisteredFile, RegisteredObject, Stage,
+    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectRecord, QueueName,
+    RegisteredFile, RegisteredObject,
 };
-use muniment_registry_client::{RegistryClient, TurnAnswer};
-use muniment_runtime::{Completed, Job, JobError, JobSpec, Step, Worker};
+use muniment_registry_client::{LockAnswer, RegistryClient};
+use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 
-/// How long an item waits before it asks for the turn again.
-const TURN_DELAY: Duration = Duration::from_secs(10);
-const ACTIVE: &str = "A";
+/// How long an item waits before it asks for the lock again.
+const LOCK_DELAY: Duration = Duration::from_secs(10);
+
+/// It has none of its own
+#[derive(Debug, clap::Args)]
+pub struct Settings {}
 
 pub struct ReingestManager {
-    pub registry: RegistryClient,
-    pub namespace: Namespace,
+    registry: RegistryClient,
+    namespace: Namespace,
 }
 
 #[async_trait]
 impl Worker for ReingestManager {
-    const SPEC: JobSpec = JobSpec {
-        queue: Queue::ReingestManager,
-        next: Some(Stage::CopyToStaging),
-        attempts_max: 3,
-        retry_delay: crate::RETRY_DELAY,
-    };
+    const QUEUE: QueueName = QueueName::ReingestManager;
+    const ABOUT: &'static str =
+        "Takes the object's lock and compares the bag with what is recorded";
+    type Subject = WorkItem;
+    type Settings = Settings;
 
-    async fn run(&self, job: &Job) -> Result<Step, JobError> {
+    async fn connect(_settings: &Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self {
+            registry: services.registry.clone(),
+            namespace: services.registry.installation().await?.namespace,
+        })
+    }
+
+    async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = job.object().await?;
-        self.take_turn(job, &object).await?;
-        if let Some(registered) = self.registered(&job.item, &mut object).await? {
+        self.take_lock(job, &object).await?;
+        if let Some(registered) = self.registered(job.item(), &mut object).await? {
             let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
             self.compare(job, &object, &registered, batches).await?;
         }
         job.save_object(&object).await?;
-        Ok(Step::Completed(Completed::with_note(
-            "Finished reingest check",
-        )))
+        Ok(Completed::step())
     }
 }
 
 impl ReingestManager {
-    async fn take_turn(&self, job: &Job, object: &ObjectRecord) -> Result<(), JobError> {
+    async fn take_lock(&self, job: &Job, object: &ObjectRecord) -> Result<(), JobError> {
         let answer = self
             .registry
-            .take_turn(job.item_id(), &object.identifier)
+            .take_lock(job.item_id(), &object.identifier)
             .await?;
         match answer {
-            TurnAnswer::Taken => Ok(()),
-            TurnAnswer::HeldBy(holder) => Err(JobError::Wait {
+            LockAnswer::Taken => Ok(()),
+            LockAnswer::HeldBy(holder) => Err(JobError::Wait {
                 note: format!(
                     "Waiting for work item {holder}, which is working on {}",
                     object.identifier
                 ),
-                after: TURN_DELAY,
+                after: LOCK_DELAY,
             }),
         }
     }
@@ -90,7 +97,7 @@ impl ReingestManager {
             .and_then(|metadata| metadata.storage_option);
         let registered = RegisteredObject {
             id: found.id,
-            storage_option: if found.state == ACTIVE {
+            storage_option: if found.state == RecordState::Active {
                 found.storage_option
             } else {
                 chosen.unwrap_or(found.storage_option)
@@ -124,12 +131,12 @@ impl ReingestManager {
         let per_call = u32::try_from(BATCH_MAX / muniment_work::BATCH_FILES_MAX).unwrap_or(1);
         let mut first = 0;
         while first < batches {
-            job.checkpoint()?;
+            job.may_stop()?;
             let end = batches.min(first + per_call);
             let mut held = Vec::new();
             for number in first..end {
                 let batch = BatchNumber(number);
-                held.push((batch, job.work.files(job.item_id(), batch).await?));
+                held.push((batch, job.files(batch).await?));
             }
             let identifiers: Vec<String> = held
                 .iter()
@@ -145,9 +152,7 @@ impl ReingestManager {
                 for file in files.iter_mut() {
                     self.mark(job, object, file, &known);
                 }
-                job.work
-                    .put_files(&job.lease, *batch, 0, files, None)
-                    .await?;
+                job.save_batch(*batch, files).await?;
             }
             first = end;
         }
@@ -189,7 +194,7 @@ fn of_older_version(row: &GenericFile, digests: &Digests) -> RegisteredFile {
     RegisteredFile {
         id: row.id,
         uuid: row.uuid,
-        unchanged: row.state == ACTIVE && has_same_bytes(row, digests),
+        unchanged: row.state == RecordState::Active && has_same_bytes(row, digests),
     }
 }
 

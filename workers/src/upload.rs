@@ -11,7 +11,7 @@ use muniment_runtime::JobError;
 
 use crate::index;
 
-/// What stands in the receiving bucket under the item's key.
+/// What is in the receiving bucket under the item's key.
 pub(crate) enum Upload {
     Same(Head),
     Replaced(Head),
@@ -100,7 +100,7 @@ pub(crate) fn explain_read(item: &WorkItem, error: StorageError) -> JobError {
     error.into()
 }
 
-/// Past the point of no return nothing can be cancelled any more, whoever finds the upload gone.
+/// Past the point of no return nothing can be cancelled any more, whichever worker finds the upload gone.
 pub(crate) async fn or_halt_if_storing(
     staging: &StagingBucket,
     item: &WorkItem,
@@ -126,3 +126,6 @@ pub(crate) fn gone_note(item: &WorkItem) -> String {
         item.name, item.bucket
     )
 }
+
+#[cfg(test)]
+mod tests;

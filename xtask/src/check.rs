@@ -7,56 +7,41 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::command::{Cargo, is_installed, timed};
+use crate::command::{cargo, is_installed, timed};
 use crate::tidy;
 
 /// Everything, cheapest first, so that most failures show within a minute. Ends at the first.
 pub(crate) fn check(root: &Path) -> Result<()> {
+    let run = |line| cargo(root, &[], line, &[]);
     timed("everything", || {
-        Cargo::line("fmt --all --check").run(root)?;
+        run("fmt --all --check")?;
         timed("cargo xtask tidy", || tidy::tidy(root))?;
-        Cargo::line("clippy --workspace --all-targets --locked -- -D warnings").run(root)?;
-        // Before the tests, so that the last summary anybody reads is that of all tests.
-        Cargo::line("test --doc --workspace --locked").run(root)?;
+        run("clippy --workspace --all-targets --locked -- -D warnings")?;
+        // Before the tests, so that the last summary on the screen is that of all tests.
+        run("test --doc --workspace --locked")?;
         test(root, &[])?;
-        Cargo {
-            environment: &[("RUSTDOCFLAGS", "-D warnings")],
-            ..Cargo::line("doc --workspace --no-deps --locked")
-        }
-        .run(root)?;
-        dependencies(root)
+        let strictly = [("RUSTDOCFLAGS", "-D warnings")];
+        cargo(root, &strictly, "doc --workspace --no-deps --locked", &[])
     })
 }
 
 /// The tests of the whole workspace, or those that `arguments` choose.
 pub(crate) fn test(root: &Path, arguments: &[String]) -> Result<()> {
-    let runner = if is_installed("nextest") {
-        "nextest run --locked"
-    } else {
-        "test --locked"
+    let line = match (is_installed("nextest"), arguments.is_empty()) {
+        (true, true) => "nextest run --locked --workspace",
+        (true, false) => "nextest run --locked",
+        (false, true) => "test --locked --workspace",
+        (false, false) => "test --locked",
     };
-    let command = Cargo::line(runner);
-    if arguments.is_empty() {
-        command.with(&["--workspace".to_owned()]).run(root)
-    } else {
-        command.with(arguments).run(root)
-    }
-}
-
-/// Licences, who may depend on what, and where it comes from. Its advisories need a network that not every
-/// machine has, so they are left out.
-fn dependencies(root: &Path) -> Result<()> {
-    if is_installed("deny") {
-        return Cargo::line("deny --locked check --hide-inclusion-graph licenses bans sources")
-            .run(root);
-    }
-    println!("\n==> cargo deny is not installed: licences and dependencies are not checked");
-    Ok(())
+    cargo(root, &[], line, arguments)
 }
 
 /// The bench program.
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> Result<()> {
-    Cargo::line("run --release -p muniment --example bench --")
-        .with(arguments)
-        .run(root)
+    cargo(
+        root,
+        &[],
+        "run --release -p muniment --example bench --",
+        arguments,
+    )
 }

@@ -1,4 +1,4 @@
-//! Runs other programs where everybody can see it: each command line, then how long it took.
+//! Runs other programs and shows it: each command line, then how long it took.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,57 +6,37 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-/// One call of cargo.
-pub(crate) struct Cargo<'a> {
-    pub(crate) arguments: Vec<&'a str>,
-    pub(crate) environment: &'a [(&'a str, &'a str)],
-}
-
-impl<'a> Cargo<'a> {
-    /// Splits `line` at its spaces.
-    pub(crate) fn line(line: &'a str) -> Self {
-        Self {
-            arguments: line.split(' ').collect(),
-            environment: &[],
+/// Runs cargo in `root` with the words of `line` and `more`, its output on ours.
+pub(crate) fn cargo(
+    root: &Path,
+    environment: &[(&str, &str)],
+    line: &str,
+    more: &[String],
+) -> Result<()> {
+    // As one would type it.
+    let mut shown = format!("cargo {line}");
+    for (name, value) in environment {
+        shown = format!("{name}={value:?} {shown}");
+    }
+    for word in more {
+        shown = format!("{shown} {word}");
+    }
+    timed(&shown, || {
+        let status = Command::new("cargo")
+            .args(line.split(' '))
+            .args(more)
+            .envs(environment.iter().copied())
+            .current_dir(root)
+            .status()
+            .with_context(|| format!("could not start {shown}"))?;
+        if !status.success() {
+            bail!("failed: {shown} ({status})");
         }
-    }
-
-    pub(crate) fn with(mut self, more: &'a [String]) -> Self {
-        self.arguments.extend(more.iter().map(String::as_str));
-        self
-    }
-
-    /// As one would type it.
-    fn shown(&self) -> String {
-        let mut words: Vec<String> = self
-            .environment
-            .iter()
-            .map(|(name, value)| format!("{name}={value:?}"))
-            .collect();
-        words.push("cargo".to_owned());
-        words.extend(self.arguments.iter().map(|word| (*word).to_owned()));
-        words.join(" ")
-    }
-
-    /// Runs it in `root`, with its output on ours.
-    pub(crate) fn run(&self, root: &Path) -> Result<()> {
-        let shown = self.shown();
-        timed(&shown, || {
-            let status = Command::new("cargo")
-                .args(&self.arguments)
-                .envs(self.environment.iter().copied())
-                .current_dir(root)
-                .status()
-                .with_context(|| format!("could not start {shown}"))?;
-            if !status.success() {
-                bail!("failed: {shown} ({status})");
-            }
-            Ok(())
-        })
-    }
+        Ok(())
+    })
 }
 
-/// Whether cargo knows a command that not everybody has installed.
+/// Whether cargo knows a command that is not part of it.
 pub(crate) fn is_installed(subcommand: &str) -> bool {
     Command::new("cargo")
         .args([subcommand, "--version"])

@@ -24,14 +24,14 @@ The project's own commands.
 Usage: cargo xtask COMMAND
 
   check           Everything CI asks for, cheapest first; stops at the first failure:
-                  formatting, tidy, lints, doc tests, tests, docs, and licences and
-                  dependencies where cargo-deny is installed
+                  formatting, tidy, lints, doc tests, tests, docs
   test [ARGS...]  The tests of the whole workspace, by cargo-nextest where it is
                   installed, else by cargo test. ARGS narrow them down:
                       cargo xtask test -p muniment-bagit
                       cargo xtask test -p workers -E 'test(a_missing_copy)'
   tidy            The house rules that no lint knows: file lengths, module headers,
-                  who depends on whom, what every worker needs beside its code
+                  who depends on whom, licences, words we do not use, what every
+                  worker needs beside its code
   bench [ARGS...] The bench program of the muniment crate, optimised. It prints wall
                   time, files/s, MB/s and peak memory
 
@@ -60,19 +60,13 @@ fn run(arguments: &[String]) -> Result<()> {
             println!("{USAGE}");
             Ok(())
         }
-        [word, rest @ ..] => match word.as_str() {
-            "check" => without_arguments(word, rest).and_then(|()| check::check(root)),
-            "test" => check::test(root, rest),
-            "tidy" => without_arguments(word, rest).and_then(|()| tidy::tidy(root)),
-            "bench" => check::bench(root, rest),
-            unknown => bail!("no command {unknown:?}\n\n{USAGE}"),
+        [word, rest @ ..] => match (word.as_str(), rest) {
+            ("check", []) => check::check(root),
+            ("test", _) => check::test(root, rest),
+            ("tidy", []) => tidy::tidy(root),
+            ("bench", _) => check::bench(root, rest),
+            ("check" | "tidy", [first, ..]) => bail!("{word} takes no arguments, got {first:?}"),
+            (unknown, _) => bail!("no command {unknown:?}\n\n{USAGE}"),
         },
-    }
-}
-
-fn without_arguments(word: &str, rest: &[String]) -> Result<()> {
-    match rest {
-        [] => Ok(()),
-        [first, ..] => bail!("{word} takes no arguments, got {first:?}"),
     }
 }

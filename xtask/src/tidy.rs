@@ -1,11 +1,15 @@
 //! The house rules that no lint knows.
 //!
-//! Every rule is a pure function of the tree's files, so that tests hand it trees that never were on a disk.
+//! Every rule is a pure function of the project's files, or of what cargo says about its packages, so that
+//! tests hand it projects that never were on a disk.
 //! Cannot change a file: it says where a rule is broken and leaves the rest to a person.
 
 mod dependencies;
+mod licences;
+mod metadata;
 mod text;
 mod tree;
+mod words;
 mod workers;
 
 use std::fmt;
@@ -42,23 +46,21 @@ impl fmt::Display for Finding {
 /// Prints every place where a rule is broken, and fails if there is one.
 pub(crate) fn tidy(root: &Path) -> Result<()> {
     let tree = Tree::read(root)?;
-    let findings = all_findings(&tree);
+    let packages = metadata::read(root)?;
+    let mut findings = text::findings(&tree);
+    findings.extend(dependencies::findings(&packages));
+    findings.extend(words::findings(&tree));
+    findings.extend(workers::findings(&tree));
+    findings.sort();
     for finding in &findings {
         println!("{finding}");
     }
     match findings.len() {
         0 => {
-            println!("tidy: {} files, nothing found", tree.files.len());
+            let (files, packages) = (tree.files.len(), packages.len());
+            println!("tidy: {files} files, {packages} packages, nothing found");
             Ok(())
         }
         count => bail!("failed: tidy ({count} found)"),
     }
-}
-
-fn all_findings(tree: &Tree) -> Vec<Finding> {
-    let mut findings = text::findings(tree);
-    findings.extend(dependencies::findings(tree));
-    findings.extend(workers::findings(tree));
-    findings.sort();
-    findings
 }

@@ -4,13 +4,10 @@
 //! work records, which only the process that runs the system can see; one that is missing is only
 //! not shown. Where there is no terminal, a line is printed for each stage instead.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
 use indicatif::ProgressBar;
 use muniment_model::registry::WorkItem;
 use muniment_model::{Stage, Status};
-use muniment_work::{BATCH_FILES_MAX, WorkStore};
+use muniment_work::{BATCH_FILES_MAX, Records, SqliteWork};
 
 use super::report::Played;
 use crate::table;
@@ -21,13 +18,8 @@ pub(super) struct Line {
     name: String,
     terminal: Terminal,
     bar: ProgressBar,
-    seen: Mutex<Seen>,
-}
-
-/// What was seen so far.
-#[derive(Default)]
-struct Seen {
     said: Option<(Stage, Status)>,
+    /// The last that were seen.
     counts: Counts,
 }
 
@@ -48,7 +40,8 @@ impl Line {
             name: name.to_owned(),
             terminal: terminal.clone(),
             bar,
-            seen: Mutex::default(),
+            said: None,
+            counts: Counts::default(),
         }
     }
 
@@ -61,22 +54,18 @@ impl Line {
         self.bar.set_message(text);
     }
 
-    /// How the item stands.
-    pub(super) async fn show(&self, item: &WorkItem, work: &dyn WorkStore) {
-        let counts = counts(item, work).await;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counts) = counts {
-            seen.counts = counts;
-        }
-        let text = text(item, seen.counts);
+    /// Shows the stage of the item, and how much of it is done.
+    pub(super) async fn show(&mut self, item: &WorkItem, work: &SqliteWork) {
+        self.counts = counts(item, work).await.unwrap_or(self.counts);
+        let text = text(item, self.counts);
         let step = Some((item.stage, item.status));
         if self.terminal.is_live() {
             self.bar.tick();
             self.bar.set_message(text);
-        } else if seen.said != step && item.status == Status::Started {
+        } else if self.said != step && item.status == Status::Started {
             self.terminal.tell(format_args!("{}: {text}", self.name));
         }
-        seen.said = step;
+        self.said = step;
     }
 
     pub(super) fn end(&self, played: &Played) {
@@ -98,7 +87,7 @@ fn text(item: &WorkItem, counts: Counts) -> String {
 }
 
 /// From the work records; `None` when they are not there (yet, or any more) or cannot be read.
-async fn counts(item: &WorkItem, work: &dyn WorkStore) -> Option<Counts> {
+async fn counts(item: &WorkItem, work: &SqliteWork) -> Option<Counts> {
     let object = work.object(item.id).await.ok()??;
     let Some(received) = object.received else {
         let checkpoint = work.checkpoint(item.id).await.ok()??;
@@ -113,30 +102,16 @@ async fn counts(item: &WorkItem, work: &dyn WorkStore) -> Option<Counts> {
         bytes: object.tar.size,
         batches: u64::from(received.batches),
     };
-    if !is_in_batches(item.stage) {
+    // Other stages do an item at once.
+    let is_in_batches = matches!(
+        item.stage,
+        Stage::CopyToStaging | Stage::Store | Stage::StorageValidation | Stage::Record
+    );
+    if !is_in_batches {
         return Some(whole.all());
     }
-    let done = work.done_batches(item.id, item.stage.queue()?).await.ok()?;
+    let done = work.done_batches(item.id, item.step()?.queue).await.ok()?;
     Some(whole.done(done.len() as u64))
-}
-
-/// Whether the stage does an item's files batch by batch, rather than the item at once.
-const fn is_in_batches(stage: Stage) -> bool {
-    match stage {
-        Stage::CopyToStaging | Stage::Store | Stage::StorageValidation | Stage::Record => true,
-        Stage::Requested
-        | Stage::Receive
-        | Stage::Validate
-        | Stage::ReingestCheck
-        | Stage::FormatIdentification
-        | Stage::Cleanup
-        | Stage::AvailableInS3
-        | Stage::Restoring
-        | Stage::Package
-        | Stage::Resolve
-        | Stage::Fetch
-        | Stage::Unpack => false,
-    }
 }
 
 /// A bag of which everything is known.

@@ -106,82 +106,54 @@ pub(crate) fn table(played: &[Played]) -> String {
 
 /// What the depositor of each rejected bag reads.
 pub(crate) fn findings(played: &[Played]) -> String {
-    let mut text = "What their depositors read:\n".to_owned();
+    let mut lines = vec!["What their depositors read:".to_owned()];
     for one in played {
-        let Some(item) = one
-            .item
-            .as_ref()
-            .filter(|item| item.status != Status::Success)
-        else {
-            continue;
-        };
-        line(&mut text, &format!("  {}", one.name));
-        for finding in item.note.split("; ") {
-            line(
-                &mut text,
-                &format!("    {}", muniment_model::printable(finding)),
-            );
+        if let Some(item) = &one.item
+            && item.status != Status::Success
+        {
+            lines.push(format!("  {}", one.name));
+            let findings = item.note.split("; ").map(muniment_model::printable);
+            lines.extend(findings.map(|finding| format!("    {finding}")));
         }
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 pub(crate) fn verdict(played: &[Played], took: Duration) -> Verdict {
     let took = table::duration(took);
-    let mut text = String::new();
-    for one in played {
-        if let Some(fault) = one.fault() {
-            line(
-                &mut text,
-                &format!("NOT AS IT SHOULD BE: {}: {fault}", one.name),
-            );
-        }
-    }
-    let count = played.len();
-    if text.is_empty() {
+    let faults = played.iter().filter_map(|one| {
+        let fault = one.fault()?;
+        Some(format!("NOT AS IT SHOULD BE: {}: {fault}\n", one.name))
+    });
+    let (faults, count) = (faults.collect::<String>(), played.len());
+    if faults.is_empty() {
         return Verdict {
             outcome: Outcome::AllWell,
             text: format!("All {count} deposits ended as they should, after {took}."),
         };
     }
-    line(&mut text, &format!("{count} deposits, {took}."));
     Verdict {
         outcome: Outcome::NotAll,
-        text,
+        text: format!("{faults}{count} deposits, {took}.\n"),
     }
 }
 
 /// What to do next.
 pub(crate) fn where_to_look(folder: &Path) -> String {
     let folder = folder.display();
-    let rows = [
-        (
-            format!("muniment up --data {folder}"),
-            "start the same system again",
-        ),
-        (
-            format!("muniment status --data {folder}"),
-            "its work items, while it is up",
-        ),
-        (
-            format!("muniment validate {folder}/samples/*.tar"),
-            "check the sample bags",
-        ),
-        (
-            format!("{folder}/instance.json"),
-            "S3 endpoint, registry and keys, for any client",
-        ),
-    ];
-    let mut text = format!("\nEverything is kept in {folder}. To look further:\n");
-    for (what, why) in rows {
-        line(&mut text, &format!("  {what}\n      {why}"));
-    }
-    text
-}
-
-fn line(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
+    format!(
+        "
+Everything is kept in {folder}. To look further:
+  muniment up --data {folder}
+      start the same system again
+  muniment status --data {folder}
+      its work items, while it is up
+  muniment validate {folder}/samples/*.tar
+      check the sample bags
+  {folder}/instance.json
+      S3 endpoint, registry and keys, for any client
+"
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! in the end. Both profiles, every storage option, one of each common mistake, a re-ingest, and one
 //! bag that is large enough to watch.
 
-use muniment_bagit::build::{BagBuilder, Entry};
+use muniment_bag_builder::{BagBuilder, Entry};
 use muniment_model::{Algorithm, StorageOption};
 
 /// The file of the large sample that is staged by a copy within the store: 64 MiB.
@@ -217,19 +217,19 @@ fn mistakes_in_the_tar() -> [Sample; 4] {
 
 /// A few files of different formats, enough to see a format in each record.
 fn with_papers(bag: BagBuilder) -> BagBuilder {
-    bag.file("data/letter.txt", "Dear reader,\nthis is to be kept.\n")
-        .file("data/catalogue.json", r#"{"title": "Papers", "boxes": 3}"#)
-        .file("data/empty.txt", "")
-        .generated_file("data/scans/page 1.tif", 200_000, 1)
-        .generated_file("data/scans/page 2.tif", 300_000, 2)
+    with_letter(bag, "Dear reader,\nthis is to be kept.\n")
 }
 
 /// The same bag later: one file changed, one added, the others as they were.
 fn with_papers_changed(bag: BagBuilder) -> BagBuilder {
-    bag.file("data/letter.txt", "Dear reader,\nthis was changed.\n")
+    with_letter(bag, "Dear reader,\nthis was changed.\n")
+        .file("data/postscript.txt", "P.S. And this was added.\n")
+}
+
+fn with_letter(bag: BagBuilder, letter: &str) -> BagBuilder {
+    bag.file("data/letter.txt", letter)
         .file("data/catalogue.json", r#"{"title": "Papers", "boxes": 3}"#)
         .file("data/empty.txt", "")
-        .file("data/postscript.txt", "P.S. And this was added.\n")
         .generated_file("data/scans/page 1.tif", 200_000, 1)
         .generated_file("data/scans/page 2.tif", 300_000, 2)
 }

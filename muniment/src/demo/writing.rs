@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crc_fast::CrcAlgorithm;
-use muniment_bagit::build::BagBuilder;
+use muniment_bag_builder::BagBuilder;
 
 use super::samples::Form;
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_gzip_file_stand_where_the_standard_has_them() {
+    fn the_parts_of_a_gzip_file_are_where_the_standard_has_them() {
         let out = gzip(b"hello");
 
         let expected: &[u8] = &[

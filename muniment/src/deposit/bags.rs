@@ -31,15 +31,8 @@ pub(crate) enum Source {
 pub enum BagFault {
     #[error("cannot read {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error(
-        "{} cannot be a bag: its name has to be that of a tar file, NAME.tar, without control \
-         characters", path.display()
-    )]
-    NotATarName { path: PathBuf },
-    #[error(
-        "{} holds neither a bag (there is no bagit.txt) nor tar files", path.display()
-    )]
-    NothingThere { path: PathBuf },
+    #[error("{} {why}", path.display())]
+    Unfit { path: PathBuf, why: &'static str },
     #[error("{} is neither a file nor a folder, which a bag cannot hold", path.display())]
     NeitherFileNorFolder { path: PathBuf },
     #[error(
@@ -56,7 +49,7 @@ impl BagFault {
     }
 }
 
-/// The bags that these files and folders stand for, in order.
+/// The bags that these files and folders are, in order.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Bag>, BagFault> {
     let mut bags = Vec::new();
     let mut keys = HashSet::new();
@@ -82,8 +75,9 @@ fn of_path(path: &Path) -> Result<Vec<Bag>, BagFault> {
     }
     let tars = tars_in(path)?;
     if tars.is_empty() {
-        return Err(BagFault::NothingThere {
+        return Err(BagFault::Unfit {
             path: path.to_path_buf(),
+            why: "holds neither a bag (there is no bagit.txt) nor tar files",
         });
     }
     tars.iter().map(|tar| of_tar(tar)).collect()
@@ -120,22 +114,20 @@ fn of_folder(path: &Path) -> Result<Bag, BagFault> {
 }
 
 fn key(path: &Path, name: &str) -> Result<ObjectKey, BagFault> {
-    let not_a_tar_name = || BagFault::NotATarName {
+    let fits = bag_name_of(name).is_some() && !name.chars().any(char::is_control);
+    let key = ObjectKey::new(name).ok().filter(|_| fits);
+    key.ok_or_else(|| BagFault::Unfit {
         path: path.to_path_buf(),
-    };
-    if bag_name_of(name).is_none() || name.chars().any(char::is_control) {
-        return Err(not_a_tar_name());
-    }
-    ObjectKey::new(name).map_err(|_too_long| not_a_tar_name())
+        why: "cannot be a bag: its name has to be that of a tar file, NAME.tar, without control \
+              characters",
+    })
 }
 
 fn tars_in(folder: &Path) -> Result<Vec<PathBuf>, BagFault> {
-    let unreadable = BagFault::unreadable(folder);
     let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut tars: Vec<PathBuf> = entries
-        .map_err(unreadable)?
-        .iter()
-        .map(std::fs::DirEntry::path)
+    let entries = entries.map_err(BagFault::unreadable(folder))?;
+    let paths = entries.iter().map(std::fs::DirEntry::path);
+    let mut tars: Vec<PathBuf> = paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
         .filter(|path| path.is_file())
         .collect();

@@ -1,5 +1,7 @@
-use muniment_bagit::build::BagBuilder;
+use muniment_bag_builder::BagBuilder;
+use muniment_objects::Connections;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::bags::Source;
 use super::*;
@@ -14,7 +16,8 @@ async fn bags_before_one_that_cannot_be_uploaded_are_followed_to_their_endings()
         .expect("the system starts");
     let instance = system.instance();
     let bucket = receiving_bucket(instance, None).expect("a bucket");
-    let deposits = Deposits::new(&instance.receiving(), bucket, CancellationToken::new());
+    let connections = Connections::new(CancellationToken::new());
+    let bucket = instance.receiving().connect_depositor(&connections, bucket);
     let built = BagBuilder::aptrust("first").file("data/a", "a");
     let tar = folder.path().join(built.key());
     std::fs::write(&tar, built.to_tar()).expect("writes");
@@ -26,18 +29,18 @@ async fn bags_before_one_that_cannot_be_uploaded_are_followed_to_their_endings()
     gone.source = Source::Tar(folder.path().join("gone.tar"));
 
     let terminal = Terminal::default();
-    let fault = upload_and_wait(
+    let error = upload_and_wait(
         vec![first, gone],
-        &deposits,
+        &bucket,
         system.registry().clone(),
         &terminal,
     )
     .await
     .err();
 
-    assert!(matches!(&fault, Some(CommandError::Upload(_))), "{fault:?}");
+    assert!(matches!(&error, Some(CommandError::Upload(_))), "{error:?}");
     let registry = system.registry();
-    let id = follow::newest(registry, &deposits.name, &key)
+    let id = follow::newest(registry, bucket.name(), &key)
         .await
         .expect("the registry answers");
     let item = registry.work_item(id).await.expect("the registry answers");

@@ -1,11 +1,11 @@
 //! Sends one bag to its receiving bucket.
 //!
 //! A thread reads (or packs) the bag and hands over pieces; a few of them are in memory at a time.
-//! Nothing is visible in the bucket before the last byte, so whoever reads it never sees half a bag.
+//! Nothing is visible in the bucket before the last byte, so its readers never see half a bag.
 //! Sending the same bag again is a new upload, and a new work item.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Write};
 
 use bytes::Bytes;
 use indicatif::ProgressBar;
@@ -22,7 +22,7 @@ const PIECE_BYTES: usize = 1 << 20;
 const PIECES_WAITING: usize = 4;
 
 #[derive(Debug, thiserror::Error)]
-pub enum UploadFault {
+pub enum UploadError {
     #[error("cannot read {key}")]
     Unreadable { key: ObjectKey, source: io::Error },
     #[error("{key} was changed while it was uploaded: {sent} bytes instead of {expected}")]
@@ -44,16 +44,16 @@ pub(crate) async fn upload(
     bucket: &DepositBucket,
     bag: Bag,
     bar: &ProgressBar,
-) -> Result<Option<String>, UploadFault> {
+) -> Result<Option<String>, UploadError> {
     let key = bag.key.clone();
-    let storage = |source| UploadFault::Storage {
+    let storage = |source| UploadError::Storage {
         key: key.clone(),
         source,
     };
     let mut writer = bucket.writer(&key);
-    if let Err(fault) = fill(&mut writer, bag, bar).await {
+    if let Err(error) = fill(&mut writer, bag, bar).await {
         writer.abort().await;
-        return Err(fault);
+        return Err(error);
     }
     writer.finish(None).await.map_err(storage)?;
     match bucket.head(&key).await {
@@ -64,50 +64,34 @@ pub(crate) async fn upload(
 }
 
 /// Writes the whole bag, or says why not.
-async fn fill(writer: &mut ObjectWriter, bag: Bag, bar: &ProgressBar) -> Result<(), UploadFault> {
-    let Bag { key, size, source } = bag;
-    let (pieces, arriving) = mpsc::channel(PIECES_WAITING);
+async fn fill(writer: &mut ObjectWriter, bag: Bag, bar: &ProgressBar) -> Result<(), UploadError> {
+    let Bag { key, size, .. } = bag;
+    let (pieces, mut arriving) = mpsc::channel(PIECES_WAITING);
     let mut reading = JoinSet::new();
-    reading.spawn_blocking(move || read(&source, pieces));
-    let sent = match send(writer, arriving, bar).await {
-        Ok(sent) => sent,
-        Err(fault) => return Err(UploadFault::Storage { key, source: fault }),
-    };
+    reading.spawn_blocking(move || read(&bag.source, pieces));
+    let mut sent = 0;
+    while let Some(piece) = arriving.recv().await {
+        let length = piece.len() as u64;
+        if let Err(source) = writer.write(piece).await {
+            return Err(UploadError::Storage { key, source });
+        }
+        sent += length;
+        bar.inc(length);
+    }
     // The pieces end as well when reading them has failed: only its own word counts.
-    if let Err(fault) = joined(reading).await {
-        return Err(UploadFault::Unreadable { key, source: fault });
+    let read = reading.join_next().await;
+    let read = read.map_or(Ok(()), |joined| joined.map_err(io::Error::other).flatten());
+    if let Err(source) = read {
+        return Err(UploadError::Unreadable { key, source });
     }
     if sent != size {
-        return Err(UploadFault::Changed {
+        return Err(UploadError::Changed {
             key,
             sent,
             expected: size,
         });
     }
     Ok(())
-}
-
-async fn send(
-    writer: &mut ObjectWriter,
-    mut pieces: mpsc::Receiver<Bytes>,
-    bar: &ProgressBar,
-) -> Result<u64, StorageError> {
-    let mut sent = 0;
-    while let Some(piece) = pieces.recv().await {
-        let length = piece.len() as u64;
-        writer.write(piece).await?;
-        sent += length;
-        bar.inc(length);
-    }
-    Ok(sent)
-}
-
-async fn joined(mut reading: JoinSet<io::Result<()>>) -> io::Result<()> {
-    match reading.join_next().await {
-        Some(Ok(result)) => result,
-        Some(Err(died)) => Err(io::Error::other(died)),
-        None => Ok(()),
-    }
 }
 
 fn read(source: &Source, pieces: mpsc::Sender<Bytes>) -> io::Result<()> {
@@ -117,15 +101,8 @@ fn read(source: &Source, pieces: mpsc::Sender<Bytes>) -> io::Result<()> {
     };
     match source {
         Source::Tar(path) => {
-            let mut file = File::open(path)?;
-            let mut buffer = vec![0; PIECE_BYTES];
-            loop {
-                let count = file.read(&mut buffer)?;
-                match buffer.get(..count) {
-                    None | Some([]) => break,
-                    Some(bytes) => out.write_all(bytes)?,
-                }
-            }
+            let mut file = BufReader::with_capacity(PIECE_BYTES, File::open(path)?);
+            io::copy(&mut file, &mut out)?;
         }
         Source::Folder(folder) => folder.write(&mut out)?,
     }
@@ -197,8 +174,8 @@ mod tests {
             pieces,
         };
 
-        let fault = out.write_all(&vec![0; PIECE_BYTES]).expect_err("a fault");
+        let error = out.write_all(&vec![0; PIECE_BYTES]).expect_err("an error");
 
-        assert_eq!(fault.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

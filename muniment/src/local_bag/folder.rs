@@ -3,31 +3,24 @@
 //! Never follows a link: a link is a finding, as it is in a tar.
 
 use std::fs::{DirEntry, File};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
-use muniment_bagit::member::place;
+use muniment_bagit::member::{kind_of, place};
 use muniment_bagit::tar::{Irregular, IrregularKind};
 use muniment_digest::FanOut;
-use muniment_model::Findings;
 
 use super::survey::{Met, Source, Survey};
 use super::{LocalBagError, pump};
 
 /// Looks through the folder and digests every file.
-pub(super) fn survey(
-    root: &Path,
-    name: &str,
-    findings: &mut Findings,
-) -> Result<Survey, LocalBagError> {
+pub(super) fn survey(root: &Path, name: &str) -> Result<Survey, LocalBagError> {
     let mut survey = Survey::new(Source::Folder(root.to_owned()), name)?;
     // What is still to be visited, the next one last.
     let mut waiting = sorted(root)?;
     while let Some(entry) = waiting.pop() {
         let path = entry.path();
-        let kind = entry.file_type().map_err(|source| LocalBagError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let kind = entry.file_type().map_err(LocalBagError::read(&path))?;
         // As a tar of the folder would have it, so that the same names are refused.
         let mut raw = name.as_bytes().to_vec();
         let inside = path.strip_prefix(root).unwrap_or(&path);
@@ -43,13 +36,13 @@ pub(super) fn survey(
                 },
                 tar_offset: 0,
             };
-            irregular.report(findings);
+            irregular.report(&mut survey.received.findings);
             continue;
         }
         let found = match place(&raw) {
             Ok(found) => found,
             Err(fault) => {
-                fault.report(findings);
+                fault.report(&mut survey.received.findings);
                 continue;
             }
         };
@@ -67,29 +60,21 @@ fn add_file(survey: &mut Survey, path_in_bag: &str, path: &Path) -> Result<(), L
     let mut digests = FanOut::new();
     let size = File::open(path)
         .and_then(|file| pump(file, &mut |bytes| digests.update_split(bytes)))
-        .map_err(|source| LocalBagError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(LocalBagError::read(path))?;
     let met = Met {
-        path: path_in_bag,
+        path: path_in_bag.to_owned(),
+        kind: kind_of(path_in_bag),
         size,
         tar_offset: 0,
         data_offset: 0,
     };
-    survey.add_file(&met, digests.finish())
+    survey.add_file(&met, &digests.finish())
 }
 
 /// The entries of a folder, the first by name last.
 fn sorted(folder: &Path) -> Result<Vec<DirEntry>, LocalBagError> {
-    let failed = |source| LocalBagError::Read {
-        path: PathBuf::from(folder),
-        source,
-    };
-    let mut entries = std::fs::read_dir(folder)
-        .map_err(failed)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(failed)?;
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = entries.map_err(LocalBagError::read(folder))?;
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
     Ok(entries)
 }

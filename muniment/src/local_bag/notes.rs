@@ -1,21 +1,13 @@
-//! What was seen of each file, in the order in which it came: a temporary file without a name.
-//!
-//! One JSON line per file, so that memory does not grow with the bag. Gone with the process.
+//! What was seen of each file, in the order in which it came: a JSON line each in a temporary file
+//! without a name, so that memory does not grow with the bag.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 
 use muniment_bagit::validate::FileFacts;
-use muniment_model::{Digests, MemberKind};
-use serde::{Deserialize, Serialize};
+use muniment_model::Digests;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct Note {
-    pub path: String,
-    pub kind: MemberKind,
-    pub tar_offset: u64,
-    pub digests: Digests,
-}
+use super::survey::Met;
 
 pub(super) struct Notes {
     out: BufWriter<File>,
@@ -28,8 +20,8 @@ impl Notes {
         })
     }
 
-    pub(super) fn add(&mut self, note: &Note) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, note)?;
+    pub(super) fn add(&mut self, met: &Met, digests: &Digests) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, &(met, digests))?;
         self.out.write_all(b"\n")
     }
 
@@ -41,12 +33,12 @@ impl Notes {
         let mut lines = BufReader::new(&*file);
         let mut line = String::new();
         while lines.read_line(&mut line)? > 0 {
-            let note: Note = serde_json::from_str(&line)?;
+            let (met, digests): (Met, Digests) = serde_json::from_str(&line)?;
             each(&FileFacts {
-                path: &note.path,
-                kind: note.kind,
-                tar_offset: note.tar_offset,
-                digests: &note.digests,
+                path: &met.path,
+                kind: met.kind,
+                tar_offset: met.tar_offset,
+                digests: &digests,
             });
             line.clear();
         }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use muniment_bagit::build::{BagBuilder, Entry};
+use muniment_bag_builder::{BagBuilder, Entry};
 use muniment_model::{Algorithm, FindingCode};
 use tempfile::TempDir;
 

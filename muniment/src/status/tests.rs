@@ -4,7 +4,7 @@ use muniment_model::{Action, InstitutionId, Stage, Status, WorkItemId};
 use super::*;
 
 #[test]
-fn the_table_says_where_each_upload_stands_and_why() {
+fn the_table_says_how_far_each_upload_has_come_and_why() {
     let now = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
     let listing = listing(vec![
         item(

@@ -1,6 +1,6 @@
 //! Makes the data folder, which holds keys and other people's papers.
 //!
-//! A new one is for its owner alone, and on the disk before anything is put into it. Safe to repeat:
+//! A new one is for its owner alone, and on the disk before anything is put into it. Idempotent:
 //! a folder that is there stays as its owner made it, who is told when others can look into it.
 
 use std::fs::{DirBuilder, File};

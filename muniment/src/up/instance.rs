@@ -68,7 +68,7 @@ pub struct InstitutionAccess {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum InstanceFault {
+pub enum InstanceError {
     #[error(
         "there is no muniment in {folder}; start one with `muniment up --data {folder}`, or name \
          another folder with `--data`", folder = folder.display()
@@ -95,36 +95,36 @@ struct FormatOnly {
 
 impl Instance {
     /// The instance of a data folder, running or not.
-    pub fn read(folder: &Path) -> Result<Self, InstanceFault> {
-        Self::find(folder)?.ok_or_else(|| InstanceFault::NotThere {
+    pub fn read(folder: &Path) -> Result<Self, InstanceError> {
+        Self::find(folder)?.ok_or_else(|| InstanceError::NotThere {
             folder: folder.to_path_buf(),
         })
     }
 
     /// `None` for a folder in which muniment has never been ready.
-    pub fn find(folder: &Path) -> Result<Option<Self>, InstanceFault> {
+    pub fn find(folder: &Path) -> Result<Option<Self>, InstanceError> {
         let file = folder.join(FILE);
         let bytes = match read_limited(&file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(InstanceFault::Unreadable { file, source }),
+            Err(source) => return Err(InstanceError::Unreadable { file, source }),
         };
-        let damaged = |source| InstanceFault::Damaged {
+        let damaged = |source| InstanceError::Damaged {
             file: file.clone(),
             source,
         };
         let FormatOnly { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
         if format > FORMAT {
-            return Err(InstanceFault::Newer { file, format });
+            return Err(InstanceError::Newer { file, format });
         }
         serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
     /// Puts this instance in the place of the one the folder has.
-    pub fn write(&self, folder: &Path) -> Result<(), InstanceFault> {
+    pub fn write(&self, folder: &Path) -> Result<(), InstanceError> {
         let file = folder.join(FILE);
         self.replace(folder, &file)
-            .map_err(|source| InstanceFault::Unwritable { file, source })
+            .map_err(|source| InstanceError::Unwritable { file, source })
     }
 
     fn replace(&self, folder: &Path, file: &Path) -> io::Result<()> {
@@ -162,4 +162,4 @@ fn read_limited(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

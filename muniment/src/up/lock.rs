@@ -1,8 +1,8 @@
 //! One process per data folder.
 //!
 //! The lock is the operating system's and ends with the process, however it ends, so a dead holder
-//! never keeps anybody out. The pid in the file is only for the message. Whoever holds the lock may
-//! void every lease in the folder: nobody else can be alive to hold one.
+//! never keeps anybody out. The pid in the file is only for the message. The holder of the lock may
+//! revoke every lease in the folder: no other process can be alive to hold one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -13,7 +13,7 @@ const FILE: &str = "lock";
 const PID_BYTES_MAX: u64 = 32;
 
 #[derive(Debug, thiserror::Error)]
-pub enum LockFault {
+pub enum LockError {
     #[error(
         "another muniment runs on {folder} (pid {pid}); use it with `--data {folder}`, or stop it",
         folder = folder.display()
@@ -29,9 +29,9 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
-    pub fn take(folder: &Path) -> Result<Self, LockFault> {
+    pub fn take(folder: &Path) -> Result<Self, LockError> {
         let path = folder.join(FILE);
-        let unusable = |source| LockFault::Unusable {
+        let unusable = |source| LockError::Unusable {
             file: path.clone(),
             source,
         };
@@ -45,7 +45,7 @@ impl FolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LockFault::Taken {
+                return Err(LockError::Taken {
                     folder: folder.to_path_buf(),
                     pid: holder(&file),
                 });
@@ -83,10 +83,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let first = FolderLock::take(folder.path()).expect("is free");
 
-        let fault = FolderLock::take(folder.path()).err().expect("is taken");
+        let error = FolderLock::take(folder.path()).err().expect("is taken");
 
         let pid = format!("(pid {})", std::process::id());
-        assert!(fault.to_string().contains(&pid), "{fault}");
+        assert!(error.to_string().contains(&pid), "{error}");
         drop(first);
     }
 

@@ -1,15 +1,15 @@
 //! The two services that everything speaks to: the S3 endpoint and the registry.
 //!
 //! Both are started at the same time, listen on loopback only, and have their buckets, institutions
-//! and users before they answer the first request. Safe to repeat: what is there stays, and keys
+//! and users before they answer the first request. Idempotent: what is there stays, and keys
 //! come back from the last `instance.json`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use muniment_embedded_s3::{Credentials, EmbeddedS3, EmbeddedS3Error};
-use muniment_model::registry::Institution;
-use muniment_model::{BucketName, Clock, InstitutionId, InvalidName, StorageTarget};
+use muniment_model::registry::{Institution, InstitutionKind};
+use muniment_model::{BucketName, Clock, InvalidName, StorageTarget};
 use muniment_registry::{Registry, RegistryError, Role};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::net::TcpListener;
@@ -19,39 +19,39 @@ use tracing::error;
 use url::Url;
 
 use super::instance::{FORMAT, Instance, InstitutionAccess, RegistryAccess, S3Access};
-use super::system::{Options, StartFault};
+use super::settings::RECEIVING_PREFIX;
+use super::system::{Options, StartError};
 use super::tasks::Tasks;
 
 /// Everything that signs requests wants a region; a folder has none.
 const REGION: &str = "us-east-1";
 /// The institution that runs the installation. Uploads in stray buckets are shown as its own.
-const OPERATOR: &str = "muniment.org";
+pub(super) const OPERATOR: &str = "muniment.org";
 const OPERATOR_USER: &str = "system@muniment.org";
 /// What a new folder begins with when nobody named any.
 const FIRST_INSTITUTIONS: [&str; 2] = ["test.edu", "example.edu"];
-/// `.localhost` belongs to this machine for good (RFC 6761), so the URLs can never be somebody
-/// else's.
+/// `.localhost` belongs to this machine for good (RFC 6761), so the URLs can never belong to
+/// another.
 const STORAGE_HOST: &str = "storage.muniment.localhost";
 /// As long as those of AWS.
 const ACCESS_KEY_LENGTH: usize = 20;
 const SECRET_KEY_LENGTH: usize = 40;
 
 #[derive(Debug, thiserror::Error)]
-pub enum ServiceFault {
+pub enum ServiceError {
     #[error("cannot listen on port {port}; is something else using it?")]
     Port { port: u16, source: std::io::Error },
     #[error("cannot start the S3 endpoint")]
-    S3(#[source] EmbeddedS3Error),
+    S3(#[from] EmbeddedS3Error),
     #[error("cannot start the registry")]
-    Registry(#[source] RegistryError),
-    /// A name or address of ours that is none.
-    #[error("{what} makes no sense")]
+    Registry(#[from] RegistryError),
+    /// A name or address that this program chose itself.
+    #[error("{what} is not a valid name or address")]
     Ours { what: String },
 }
 
 /// The running services.
 pub(super) struct Endpoints {
-    pub(super) operator: InstitutionId,
     stop: CancellationToken,
     tasks: Mutex<Tasks>,
 }
@@ -74,10 +74,10 @@ pub(super) async fn start(
     options: &Options,
     last: Option<&Instance>,
     clock: Arc<dyn Clock>,
-) -> Result<(Endpoints, Instance), StartFault> {
+) -> Result<(Endpoints, Instance), StartError> {
     let plan = plan(options, last)?;
     let started_at = clock.now();
-    let ((s3, s3_listener), (registry, registry_listener, operator)) = tokio::try_join!(
+    let ((s3, s3_listener), (registry, registry_listener)) = tokio::try_join!(
         open_s3(options, &plan),
         open_registry(options, &plan, clock)
     )?;
@@ -90,9 +90,7 @@ pub(super) async fn start(
     let mut tasks = Tasks::default();
     let (s3_stop, registry_stop) = (stop.clone(), stop.clone());
     tasks.spawn("the S3 endpoint", async move {
-        if let Err(cause) = s3.serve(s3_listener, s3_stop).await {
-            error!(?cause, "the S3 endpoint failed");
-        }
+        s3.serve(s3_listener, s3_stop).await;
     });
     tasks.spawn("the registry", async move {
         if let Err(cause) = registry.serve(registry_listener, registry_stop).await {
@@ -100,7 +98,6 @@ pub(super) async fn start(
         }
     });
     let endpoints = Endpoints {
-        operator,
         stop,
         tasks: Mutex::new(tasks),
     };
@@ -109,20 +106,15 @@ pub(super) async fn start(
 
 /// The instance as it will be: names and keys of the last start, new ones where there are none.
 /// Addresses and time follow once they are known.
-fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartFault> {
+fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartError> {
     let mut institutions = last.map_or_else(Vec::new, |last| last.institutions.clone());
-    let nobody = institutions.is_empty() && options.institutions.is_empty();
-    let first = FIRST_INSTITUTIONS.map(str::to_owned);
-    let named = if nobody {
-        &first[..]
-    } else {
-        &options.institutions
-    };
-    for identifier in named {
-        if !institutions
-            .iter()
-            .any(|known| known.identifier == *identifier)
-        {
+    let mut named = options.institutions.clone();
+    if institutions.is_empty() && named.is_empty() {
+        named = FIRST_INSTITUTIONS.map(str::to_owned).to_vec();
+    }
+    for identifier in &named {
+        let is_known = |known: &InstitutionAccess| known.identifier == *identifier;
+        if !institutions.iter().any(is_known) {
             institutions.push(institution(identifier)?);
         }
     }
@@ -132,22 +124,13 @@ fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartFau
         s3: S3Access {
             endpoint: nowhere.clone(),
             region: REGION.to_owned(),
-            access_key: last.map_or_else(
-                || random(ACCESS_KEY_LENGTH),
-                |last| last.s3.access_key.clone(),
-            ),
-            secret_key: last.map_or_else(
-                || random(SECRET_KEY_LENGTH),
-                |last| last.s3.secret_key.clone(),
-            ),
+            access_key: key(last.map(|last| &last.s3.access_key), ACCESS_KEY_LENGTH),
+            secret_key: key(last.map(|last| &last.s3.secret_key), SECRET_KEY_LENGTH),
         },
         registry: RegistryAccess {
             url: nowhere,
             user: OPERATOR_USER.to_owned(),
-            api_key: last.map_or_else(
-                || random(SECRET_KEY_LENGTH),
-                |last| last.registry.api_key.clone(),
-            ),
+            api_key: key(last.map(|last| &last.registry.api_key), SECRET_KEY_LENGTH),
         },
         institutions,
         staging_bucket: bucket("staging")?,
@@ -155,7 +138,7 @@ fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartFau
         preservation_buckets: StorageTarget::ALL
             .iter()
             .map(|target| Ok((*target, bucket(&format!("preservation-{target}"))?)))
-            .collect::<Result<_, ServiceFault>>()?,
+            .collect::<Result<_, ServiceError>>()?,
         storage_host: options
             .storage_host
             .clone()
@@ -166,17 +149,16 @@ fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartFau
     })
 }
 
-fn institution(identifier: &str) -> Result<InstitutionAccess, StartFault> {
-    let refused = |source: InvalidName| StartFault::Institution {
+fn institution(identifier: &str) -> Result<InstitutionAccess, StartError> {
+    let refused = |source: InvalidName| StartError::Institution {
         institution: identifier.to_owned(),
         source,
     };
-    let receiving_bucket = BucketName::new(format!("receiving.{identifier}")).map_err(refused)?;
-    let restore_bucket = BucketName::new(format!("restore.{identifier}")).map_err(refused)?;
+    let bucket = |prefix| BucketName::new(format!("{prefix}{identifier}")).map_err(refused);
     Ok(InstitutionAccess {
         identifier: identifier.to_owned(),
-        receiving_bucket,
-        restore_bucket,
+        receiving_bucket: bucket(RECEIVING_PREFIX)?,
+        restore_bucket: bucket("restore.")?,
         user: format!("depositor@{identifier}"),
         api_key: random(SECRET_KEY_LENGTH),
     })
@@ -185,18 +167,14 @@ fn institution(identifier: &str) -> Result<InstitutionAccess, StartFault> {
 async fn open_s3(
     options: &Options,
     plan: &Instance,
-) -> Result<(EmbeddedS3, TcpListener), StartFault> {
+) -> Result<(EmbeddedS3, TcpListener), ServiceError> {
     let credentials = Credentials {
         access_key: plan.s3.access_key.clone(),
         secret_key: plan.s3.secret_key.clone(),
     };
-    let s3 = EmbeddedS3::open(&options.folder.join("s3"), credentials)
-        .await
-        .map_err(ServiceFault::S3)?;
+    let s3 = EmbeddedS3::open(&options.folder.join("s3"), credentials).await?;
     for bucket in plan.buckets() {
-        s3.create_bucket(bucket.as_str())
-            .await
-            .map_err(ServiceFault::S3)?;
+        s3.create_bucket(bucket.as_str()).await?;
     }
     Ok((s3, listen(options.s3_port).await?))
 }
@@ -205,25 +183,21 @@ async fn open_registry(
     options: &Options,
     plan: &Instance,
     clock: Arc<dyn Clock>,
-) -> Result<(Registry, TcpListener, InstitutionId), StartFault> {
-    let registry = Registry::open(options.folder.join("registry.db"), clock)
-        .await
-        .map_err(ServiceFault::Registry)?;
-    let operator = set_up(&registry, plan)
-        .await
-        .map_err(ServiceFault::Registry)?;
-    Ok((registry, listen(options.registry_port).await?, operator))
+) -> Result<(Registry, TcpListener), ServiceError> {
+    let registry = Registry::open(options.folder.join("registry.db"), clock).await?;
+    set_up(&registry, plan).await?;
+    Ok((registry, listen(options.registry_port).await?))
 }
 
 /// Makes institutions, users and keys that are not there yet.
-async fn set_up(registry: &Registry, plan: &Instance) -> Result<InstitutionId, RegistryError> {
+async fn set_up(registry: &Registry, plan: &Instance) -> Result<(), RegistryError> {
     let operator = Institution {
         name: "Muniment".to_owned(),
         identifier: OPERATOR.to_owned(),
         // It deposits nothing, so it has no buckets.
         ..Institution::default()
     };
-    let operator = registry.ensure_institution(&operator).await?.id;
+    registry.ensure_institution(&operator).await?;
     let RegistryAccess { user, api_key, .. } = &plan.registry;
     registry.ensure_user(user, Role::Admin, None).await?;
     registry.set_api_key(user, api_key).await?;
@@ -231,44 +205,45 @@ async fn set_up(registry: &Registry, plan: &Instance) -> Result<InstitutionId, R
         let institution = Institution {
             name: access.identifier.clone(),
             identifier: access.identifier.clone(),
-            kind: "MemberInstitution".to_owned(),
+            kind: InstitutionKind::Member,
             receiving_bucket: access.receiving_bucket.to_string(),
             restore_bucket: access.restore_bucket.to_string(),
             ..Institution::default()
         };
         let made = registry.ensure_institution(&institution).await?;
-        let role = Role::InstitutionalUser;
-        registry
-            .ensure_user(&access.user, role, Some(made.id))
-            .await?;
-        registry.set_api_key(&access.user, &access.api_key).await?;
+        let (depositor, role) = (&access.user, Role::InstitutionalUser);
+        registry.ensure_user(depositor, role, Some(made.id)).await?;
+        registry.set_api_key(depositor, &access.api_key).await?;
     }
-    Ok(operator)
+    Ok(())
 }
 
-async fn listen(port: Option<u16>) -> Result<TcpListener, ServiceFault> {
+async fn listen(port: Option<u16>) -> Result<TcpListener, ServiceError> {
     let port = port.unwrap_or(0);
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await
-        .map_err(|source| ServiceFault::Port { port, source })
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    bound.map_err(|source| ServiceError::Port { port, source })
 }
 
-fn url_of(listener: &TcpListener) -> Result<Url, ServiceFault> {
-    let address = listener
-        .local_addr()
-        .map_err(|source| ServiceFault::Port { port: 0, source })?;
+fn url_of(listener: &TcpListener) -> Result<Url, ServiceError> {
+    let address = listener.local_addr();
+    let address = address.map_err(|source| ServiceError::Port { port: 0, source })?;
     let text = format!("http://{address}/");
     Url::parse(&text).map_err(|_never| ours(&text))
 }
 
-fn bucket(name: &str) -> Result<BucketName, ServiceFault> {
+fn bucket(name: &str) -> Result<BucketName, ServiceError> {
     BucketName::new(name).map_err(|_never| ours(name))
 }
 
-fn ours(what: &str) -> ServiceFault {
-    ServiceFault::Ours {
+fn ours(what: &str) -> ServiceError {
+    ServiceError::Ours {
         what: what.to_owned(),
     }
+}
+
+/// The key of the last start, else a new one.
+fn key(last: Option<&String>, length: usize) -> String {
+    last.cloned().unwrap_or_else(|| random(length))
 }
 
 /// Letters and digits from the system's own randomness, 5.9 bits each.
@@ -321,9 +296,9 @@ mod tests {
     #[test]
     fn what_no_bucket_can_be_called_is_no_institution() {
         for identifier in ["Test.EDU", "a b", "", "../x", &"x".repeat(60)] {
-            let fault = plan(&options(&[identifier]), None).err();
+            let error = plan(&options(&[identifier]), None).err();
             assert!(
-                matches!(fault, Some(StartFault::Institution { .. })),
+                matches!(error, Some(StartError::Institution { .. })),
                 "{identifier}"
             );
         }

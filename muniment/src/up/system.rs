@@ -1,9 +1,9 @@
 //! The whole system as one value: started, used, stopped.
 //!
-//! Order of the start: lock the folder, void the leases of whoever held it before, make buckets,
+//! Order of the start: lock the folder, revoke the leases of its last holder, make buckets,
 //! institutions and keys that are missing, answer, write `instance.json`, claim work. Everything in
 //! it may be repeated, so a start that was killed is simply done again. Order of the stop: workers,
-//! which still need S3 and registry to hand their jobs back; then those two; then the lock.
+//! which still need S3 and registry to release their leases; then those two; then the lock.
 //!
 //! `up`, `demo` and the tests all start it here.
 
@@ -13,20 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muniment_model::{Clock, InvalidName};
-use muniment_objects::{Connections, InvalidSettings, StorageError};
+use muniment_objects::StorageError;
 use muniment_registry_client::{ClientError, RegistryClient};
 use muniment_runtime::{RELEASE_LIMIT, SOFT_LIMIT, Services, Shutdown, SystemClock};
-use muniment_work::{SqliteWork, WorkError, WorkStore};
+use muniment_work::{SqliteWork, WorkError};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::folder;
-use super::instance::{Instance, InstanceFault};
-use super::lock::{FolderLock, LockFault};
-use super::services::{self, Endpoints, ServiceFault};
+use super::instance::{Instance, InstanceError};
+use super::lock::{FolderLock, LockError};
+use super::services::{self, Endpoints, ServiceError};
 use super::tasks::Tasks;
-use super::wiring::{self, Parts};
+use super::wiring;
 
 /// How long S3 endpoint and registry may take to finish what they are answering. They give
 /// themselves 10 and 5 seconds, and say which requests they cut off then.
@@ -63,26 +63,26 @@ impl Options {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum StartFault {
+pub enum StartError {
     #[error("cannot make the folder {}", folder.display())]
     Folder {
         folder: PathBuf,
         source: std::io::Error,
     },
     #[error(transparent)]
-    Lock(#[from] LockFault),
+    Lock(#[from] LockError),
     #[error(transparent)]
-    Instance(#[from] InstanceFault),
+    Instance(#[from] InstanceError),
     #[error(transparent)]
-    Service(#[from] ServiceFault),
+    Service(#[from] ServiceError),
     #[error("cannot open the work store")]
     Work(#[from] WorkError),
     #[error("the registry does not answer as it should")]
     Registry(#[from] ClientError),
     #[error("the S3 endpoint does not answer as it should")]
     Storage(#[from] StorageError),
-    #[error("the buckets contradict each other")]
-    Buckets(#[from] InvalidSettings),
+    #[error("a worker does not start")]
+    Worker(#[from] muniment_runtime::StartError),
     #[error("{institution:?} cannot name an institution: it has to be a domain such as test.edu")]
     Institution {
         institution: String,
@@ -97,11 +97,14 @@ pub struct SystemDied {
     part: &'static str,
 }
 
+/// As the holder of work items: this process is the only one there is.
+const NODE: &str = "muniment-up";
+
 /// A system that answers and works.
 pub struct System {
     instance: Instance,
     registry: RegistryClient,
-    work: Arc<dyn WorkStore>,
+    work: Arc<SqliteWork>,
     shutdown: Shutdown,
     workers: Mutex<Tasks>,
     endpoints: Endpoints,
@@ -109,9 +112,9 @@ pub struct System {
 }
 
 impl System {
-    pub async fn start(options: &Options) -> Result<Self, StartFault> {
+    pub async fn start(options: &Options) -> Result<Self, StartError> {
         let folder = &options.folder;
-        folder::make(folder).map_err(|source| StartFault::Folder {
+        folder::make(folder).map_err(|source| StartError::Folder {
             folder: folder.clone(),
             source,
         })?;
@@ -129,30 +132,18 @@ impl System {
             .registry_settings()
             .connect()?
             .with_stop(stop.clone());
-        let connections = Connections::new(stop.clone());
-        let receiving = instance.receiving().connect(&connections);
-        // Shows that both answer, before anybody is told that they do.
-        let (namespace, _names) = tokio::try_join!(
-            async { Ok::<_, StartFault>(registry.installation().await?.namespace) },
-            async { Ok(receiving.names().await?) },
-        )?;
-        let parts = Parts {
-            services: Services {
-                work: Arc::clone(&work),
-                registry: registry.clone(),
-                clock,
-                node: "muniment-up".to_owned(),
-                stop,
-            },
-            receiving,
-            staging: instance.staging().connect(&connections),
-            preservation: instance.preservation().connect(&connections)?,
-            records: instance.records().connect(&connections),
-            namespace,
-            operator: endpoints.operator,
-        };
+        let services = Services::new(
+            Arc::<SqliteWork>::clone(&work),
+            registry.clone(),
+            clock,
+            NODE,
+            stop,
+        );
+        // Shows that S3 answers, before it is said that it does; the workers ask the registry.
+        let receiving = instance.receiving().connect(&services.s3);
+        receiving.names().await?;
+        let workers = wiring::start(&instance, &services, &options.shutdown).await?;
         instance.write(folder)?;
-        let workers = wiring::start(&parts, &options.shutdown);
         Ok(Self {
             instance,
             registry,
@@ -174,7 +165,7 @@ impl System {
     }
 
     /// What the workers tell each other. To look at: nobody but them writes it.
-    pub fn work(&self) -> &Arc<dyn WorkStore> {
+    pub fn work(&self) -> &Arc<SqliteWork> {
         &self.work
     }
 
@@ -202,14 +193,14 @@ impl System {
         }
     }
 
-    /// Lets jobs stop at their next checkpoint, hands back what they leave, and ends everything.
+    /// Lets jobs stop at their next checkpoint, releases the leases they leave, and ends everything.
     pub async fn stop(&self) {
         self.shutdown.soft.cancel();
         let mut workers = self.workers.lock().await;
         if timeout(SOFT_LIMIT, workers.all_ended()).await.is_err() {
             self.shutdown.hard.cancel();
             if timeout(RELEASE_LIMIT, workers.all_ended()).await.is_err() {
-                warn!("some leases were not handed back; the next start voids them");
+                warn!("some leases were not released; the next start revokes them");
                 workers.abort().await;
             }
         }
@@ -224,15 +215,15 @@ impl System {
     }
 }
 
-/// Whoever held these leases is dead: we hold the lock.
+/// The holders of these leases are dead: we have the lock.
 async fn open_work(
     options: &Options,
     clock: Arc<dyn Clock>,
-) -> Result<Arc<dyn WorkStore>, StartFault> {
+) -> Result<Arc<SqliteWork>, StartError> {
     let work = SqliteWork::open(&options.folder.join("work.db"), clock).await?;
-    let voided = work.void_all_leases().await?;
-    if voided > 0 {
-        tracing::info!(voided, "took over the jobs of a process that is gone");
+    let revoked = work.revoke_all_leases().await?;
+    if revoked > 0 {
+        tracing::info!(revoked, "took over the jobs of a process that is gone");
     }
     Ok(Arc::new(work))
 }

@@ -1,7 +1,6 @@
 //! Tasks that run for as long as the system does, each with a name.
 //!
-//! So that whoever waits for them can say which one has ended, even when it panicked and had no
-//! last word. They all end when the value is dropped.
+//! The name tells which one has ended, even when it panicked and could not say so itself. They all end when the value is dropped.
 
 use std::collections::HashMap;
 
@@ -30,11 +29,11 @@ impl Tasks {
         let ended = self.running.join_next_with_id().await?;
         let id = match &ended {
             Ok((id, ())) => *id,
-            Err(fault) => fault.id(),
+            Err(error) => error.id(),
         };
         let name = self.names.remove(&id).unwrap_or("a part");
-        if let Err(fault) = ended {
-            error!(?fault, "{name} died");
+        if let Err(error) = ended {
+            error!(?error, "{name} died");
         }
         Some(name)
     }
@@ -43,7 +42,7 @@ impl Tasks {
         while self.next_ended().await.is_some() {}
     }
 
-    /// Ends all of them where they stand.
+    /// Ends all of them at once.
     pub(super) async fn abort(&mut self) {
         self.running.shutdown().await;
         self.names.clear();

@@ -1,155 +1,111 @@
-//! Which worker gets what, and how many jobs each does at a time.
+//! Every worker in this process, with the settings that its own binary would be given.
 //!
-//! The workers are those of the separate binaries. They reach S3 and the registry over HTTP like
-//! there, each with the buckets that its struct names; only the work store is a value in the same
-//! process.
+//! The settings are written as flags and read by each worker's own command, so a worker cannot tell
+//! where it runs: it reaches S3 and the registry over HTTP like there. Only the work store is a
+//! value in the same process.
 
-use std::sync::Arc;
-use std::time::Duration;
+use muniment_model::{QueueName, StorageTarget};
+use muniment_runtime::{Services, Shutdown, StartError, WorkerEntry};
+use url::Url;
 
-use muniment_model::{InstitutionId, Namespace};
-use muniment_objects::{PreservationBuckets, ReceivingBuckets, RecordsBucket, StagingBucket};
-use muniment_runtime::{Batched, Runner, Services, Shutdown, Sweep, Worker, keep_sweeping};
-use workers::apt_queue::AptQueue;
-use workers::ingest_bucket_reader::IngestBucketReader;
-use workers::ingest_cleanup::IngestCleanup;
-use workers::ingest_format_identifier::IngestFormatIdentifier;
-use workers::ingest_pre_fetch::IngestPreFetch;
-use workers::ingest_preservation_uploader::IngestPreservationUploader;
-use workers::ingest_preservation_verifier::IngestPreservationVerifier;
-use workers::ingest_recorder::IngestRecorder;
-use workers::ingest_staging_uploader::IngestStagingUploader;
-use workers::ingest_validator::IngestValidator;
-use workers::reingest_manager::ReingestManager;
-
+use super::instance::Instance;
+use super::settings::RECEIVING_PREFIX;
 use super::tasks::Tasks;
 
-/// Soon enough for somebody who watches, and two small requests when there is nothing new.
-const LOOK_FOR_BAGS_EVERY: Duration = Duration::from_secs(1);
+/// Soon enough for a person who watches, and two small requests when there is nothing new.
+const LOOK_FOR_BAGS_EVERY: &str = "1s";
 /// What a crash left without a message waits at most this long.
-const RECONCILE_EVERY: Duration = Duration::from_secs(10);
+const RECONCILE_EVERY: &str = "10s";
 /// Pass one holds up to 72 MiB per bag (read ahead and being staged), and one pass can use all
 /// cores: two of them keep the cores busy while the other waits for the disk.
-const PASSES: usize = 2;
-/// Stages that wait for S3 or the registry most of the time.
-const JOBS: usize = 4;
-
-/// Everything that workers are made of.
-pub(super) struct Parts {
-    pub(super) services: Services,
-    pub(super) receiving: ReceivingBuckets,
-    pub(super) staging: StagingBucket,
-    pub(super) preservation: PreservationBuckets,
-    pub(super) records: RecordsBucket,
-    pub(super) namespace: Namespace,
-    /// The institution that items of stray uploads belong to.
-    pub(super) operator: InstitutionId,
-}
+const PASSES: &str = "2";
+/// Steps that wait for S3 or the registry most of the time.
+const JOBS: &str = "4";
 
 /// Starts all workers. They end when told to stop.
-pub(super) fn start(parts: &Parts, shutdown: &Shutdown) -> Tasks {
-    let mut crew = Crew {
-        tasks: Tasks::default(),
-        services: &parts.services,
-        shutdown,
+pub(super) async fn start(
+    instance: &Instance,
+    services: &Services,
+    shutdown: &Shutdown,
+) -> Result<Tasks, StartError> {
+    let flags = flags(instance);
+    let mut tasks = Tasks::default();
+    for worker in workers::all() {
+        let settings = flags.iter().map(|(flag, value)| (*flag, value.as_str()));
+        let command = worker.command();
+        let arguments = worker.arguments(&command, settings.chain([pace_of(worker)]));
+        let matches = command.try_get_matches_from(arguments)?;
+        let running = worker.start(&matches, services, shutdown).await?;
+        tasks.spawn(worker.name, running);
+    }
+    Ok(tasks)
+}
+
+/// How much a worker does at a time, or how often a sweep runs.
+fn pace_of(worker: &WorkerEntry) -> (&'static str, &'static str) {
+    match worker.queue {
+        Some(
+            QueueName::IngestPreFetch
+            | QueueName::IngestValidator
+            | QueueName::IngestStagingUploader,
+        ) => ("jobs", PASSES),
+        Some(_) => ("jobs", JOBS),
+        None if worker.name == "ingest_bucket_reader" => ("every", LOOK_FOR_BAGS_EVERY),
+        None => ("every", RECONCILE_EVERY),
+    }
+}
+
+/// The instance as the flags of its workers. One endpoint serves both providers here.
+fn flags(instance: &Instance) -> Vec<(&'static str, String)> {
+    let s3 = &instance.s3;
+    let endpoint = |url: &Url| url.to_string();
+    let mut flags = vec![
+        ("receiving-endpoint", endpoint(&s3.endpoint)),
+        ("receiving-region", s3.region.clone()),
+        ("receiving-access-key", s3.access_key.clone()),
+        ("receiving-secret-key", s3.secret_key.clone()),
+        ("receiving-prefix", RECEIVING_PREFIX.to_owned()),
+        ("staging-endpoint", endpoint(&s3.endpoint)),
+        ("staging-region", s3.region.clone()),
+        ("staging-access-key", s3.access_key.clone()),
+        ("staging-secret-key", s3.secret_key.clone()),
+        ("staging-bucket", instance.staging_bucket.to_string()),
+        ("records-endpoint", endpoint(&s3.endpoint)),
+        ("records-region", s3.region.clone()),
+        ("records-access-key", s3.access_key.clone()),
+        ("records-secret-key", s3.secret_key.clone()),
+        ("records-bucket", instance.records_bucket.to_string()),
+        ("aws-endpoint", endpoint(&s3.endpoint)),
+        ("aws-access-key", s3.access_key.clone()),
+        ("aws-secret-key", s3.secret_key.clone()),
+        ("aws-host", instance.storage_host.clone()),
+        ("wasabi-endpoint", endpoint(&s3.endpoint)),
+        ("wasabi-access-key", s3.access_key.clone()),
+        ("wasabi-secret-key", s3.secret_key.clone()),
+        ("wasabi-host", instance.storage_host.clone()),
+        ("operator", super::services::OPERATOR.to_owned()),
+    ];
+    let of_target = |(target, bucket): (&StorageTarget, _)| {
+        ("preservation-bucket", format!("{target}={bucket}"))
     };
-    crew.up_to_validation(parts);
-    crew.up_to_verification(parts);
-    crew.after_verification(parts);
-    crew.sweeps(parts);
-    crew.tasks
+    flags.extend(instance.preservation_buckets.iter().map(of_target));
+    flags
 }
 
-struct Crew<'a> {
-    tasks: Tasks,
-    services: &'a Services,
-    shutdown: &'a Shutdown,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Crew<'_> {
-    fn up_to_validation(&mut self, parts: &Parts) {
-        let pre_fetch = IngestPreFetch {
-            receiving: parts.receiving.clone(),
-            staging: parts.staging.clone(),
-            namespace: parts.namespace,
-            clock: Arc::clone(&parts.services.clock),
-        };
-        self.worker(pre_fetch, PASSES);
-        let validator = IngestValidator {
-            staging: parts.staging.clone(),
-            namespace: parts.namespace,
-        };
-        self.worker(validator, PASSES);
-        let reingest = ReingestManager {
-            registry: parts.services.registry.clone(),
-            namespace: parts.namespace,
-        };
-        self.worker(reingest, JOBS);
-    }
+    #[test]
+    fn no_flag_is_unknown_to_all_workers() {
+        let instance = crate::up::instance::tests::example();
 
-    fn up_to_verification(&mut self, parts: &Parts) {
-        let staging = IngestStagingUploader {
-            receiving: parts.receiving.clone(),
-            staging: parts.staging.clone(),
-            namespace: parts.namespace,
-            clock: Arc::clone(&parts.services.clock),
-        };
-        self.worker(Batched(staging), PASSES);
-        self.worker(IngestFormatIdentifier, JOBS);
-        let uploader = IngestPreservationUploader {
-            receiving: parts.receiving.clone(),
-            staging: parts.staging.clone(),
-            preservation: parts.preservation.clone(),
-            namespace: parts.namespace,
-            clock: Arc::clone(&parts.services.clock),
-        };
-        self.worker(Batched(uploader), JOBS);
-        let verifier = IngestPreservationVerifier {
-            preservation: parts.preservation.clone(),
-            namespace: parts.namespace,
-            clock: Arc::clone(&parts.services.clock),
-        };
-        self.worker(Batched(verifier), JOBS);
-    }
-
-    fn after_verification(&mut self, parts: &Parts) {
-        let recorder = IngestRecorder {
-            registry: parts.services.registry.clone(),
-            preservation: parts.preservation.clone(),
-            staging: parts.staging.clone(),
-            records: parts.records.clone(),
-            namespace: parts.namespace,
-            clock: Arc::clone(&parts.services.clock),
-        };
-        self.worker(Batched(recorder), JOBS);
-        let cleanup = IngestCleanup {
-            registry: parts.services.registry.clone(),
-            receiving: parts.receiving.clone(),
-            staging: parts.staging.clone(),
-            records: parts.records.clone(),
-        };
-        self.worker(cleanup, JOBS);
-    }
-
-    fn sweeps(&mut self, parts: &Parts) {
-        let services = &parts.services;
-        let reader = IngestBucketReader::new(services, parts.receiving.clone(), parts.operator);
-        self.sweep(reader, LOOK_FOR_BAGS_EVERY);
-        let queue = AptQueue {
-            registry: services.registry.clone(),
-            work: Arc::clone(&services.work),
-        };
-        self.sweep(queue, RECONCILE_EVERY);
-    }
-
-    fn worker<W: Worker>(&mut self, worker: W, jobs: usize) {
-        let runner = Runner::new(worker, self.services.clone(), self.shutdown.clone());
-        let name = W::SPEC.queue.as_str();
-        self.tasks.spawn(name, runner.run(jobs));
-    }
-
-    fn sweep<S: Sweep>(&mut self, sweep: S, period: Duration) {
-        let sweeping = keep_sweeping(sweep, period, self.shutdown.clone());
-        self.tasks.spawn(S::NAME, sweeping);
+        for (flag, value) in flags(&instance) {
+            let known = workers::all().iter().any(|worker| {
+                let arguments = worker.arguments(&worker.command(), [(flag, value.as_str())]);
+                arguments.len() > 1
+            });
+            assert!(known, "{flag}");
+        }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::io::Read;
 
-use muniment_bagit::build::{BagBuilder, Entry};
+use muniment_bag_builder::{BagBuilder, Entry};
 use muniment_model::{Algorithm, StorageOption};
 
-use crate::checks::{assert_preserved, each};
-use crate::site::{EXAMPLE_EDU, Site, TEST_EDU, encoded};
+use muniment_observer::Observer;
+use serde_json::Value;
+
+use crate::checks::{assert_preserved, deposit, deposit_bag, ending_of};
+use crate::site::{EXAMPLE_EDU, Site, TEST_EDU};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bag_of_every_storage_option_is_preserved_where_its_option_says() {
@@ -19,13 +22,11 @@ async fn a_bag_of_every_storage_option_is_preserved_where_its_option_says() {
             .file("data/letter.txt", "Dear all,")
             .file("data/empty.bin", "")
             .file("data/ü/naïve name.txt", "not plain ASCII");
-        let tar = bag.to_tar();
-        site.view.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
-        bags.push((bag, tar, *option));
+        bags.push(deposit_bag(&site.view, TEST_EDU, &bag, *option).await);
     }
 
-    for (bag, tar, option) in &bags {
-        assert_preserved(&site.view, (TEST_EDU, bag.name()), tar, *option, 2).await;
+    for bag in &bags {
+        assert_preserved(&site.view, bag).await;
     }
 
     site.stop().await;
@@ -42,14 +43,10 @@ async fn large_and_small_members_of_a_btr_bag_are_preserved() {
     for n in 0..1_200 {
         bag = bag.generated_file(format!("data/small/{n}.txt"), n % 700, n);
     }
-    let tar = bag.to_tar();
 
-    site.view
-        .deposit(EXAMPLE_EDU, &bag.key(), tar.clone())
-        .await;
+    let deposited = deposit_bag(&site.view, EXAMPLE_EDU, &bag, StorageOption::Standard).await;
 
-    let identity = (EXAMPLE_EDU, bag.name());
-    assert_preserved(&site.view, identity, &tar, StorageOption::Standard, 1).await;
+    assert_preserved(&site.view, &deposited).await;
     site.stop().await;
 }
 
@@ -63,22 +60,17 @@ async fn a_changed_file_of_a_re_ingest_takes_a_new_key_and_the_rest_is_kept() {
             .file("data/letter.txt", letter)
             .file("data/same.txt", "the same")
     };
-    view.deposit(TEST_EDU, "again.tar", bag("first").to_tar())
-        .await;
-    let first = view.ending_of("again.tar").await;
-    let shown = |path: &str| format!("files/show/{}", encoded(&format!("test.edu/again/{path}")));
-    let letter_before = view.rest(&shown("data/letter.txt")).await;
-    let same_before = view.rest(&shown("data/same.txt")).await;
+    let first = deposit(view, TEST_EDU, "again.tar", &bag("first").to_tar()).await;
+    ending_of(view, &first).await;
+    let letter_before = file(view, "test.edu/again/data/letter.txt").await;
+    let same_before = file(view, "test.edu/again/data/same.txt").await;
 
-    view.deposit(TEST_EDU, "again.tar", bag("second").to_tar())
-        .await;
-    let second = view
-        .ending_after("again.tar", first["id"].as_i64().expect("an id"))
-        .await;
+    let second = deposit(view, TEST_EDU, "again.tar", &bag("second").to_tar()).await;
+    let second = ending_of(view, &second).await;
 
     assert_eq!(second["status"], "Success", "{second:#}");
-    let letter = view.rest(&shown("data/letter.txt")).await;
-    let same = view.rest(&shown("data/same.txt")).await;
+    let letter = file(view, "test.edu/again/data/letter.txt").await;
+    let same = file(view, "test.edu/again/data/same.txt").await;
     assert_eq!(letter["id"], letter_before["id"]);
     assert_ne!(letter["uuid"], letter_before["uuid"]);
     assert_eq!(same["uuid"], same_before["uuid"]);
@@ -103,13 +95,11 @@ async fn two_versions_deposited_at_once_end_one_after_the_other() {
     let newer = BagBuilder::aptrust("twice").file("data/a.txt", "part two");
 
     // Two keys of one object: parts of a multi-part bag.
-    view.deposit(TEST_EDU, "twice.b01.of02.tar", other.to_tar())
-        .await;
-    view.deposit(TEST_EDU, "twice.b02.of02.tar", newer.to_tar())
-        .await;
+    let first = deposit(view, TEST_EDU, "twice.b01.of02.tar", &other.to_tar()).await;
+    let second = deposit(view, TEST_EDU, "twice.b02.of02.tar", &newer.to_tar()).await;
 
-    let first = view.ending_of("twice.b01.of02.tar").await;
-    let second = view.ending_of("twice.b02.of02.tar").await;
+    let first = ending_of(view, &first).await;
+    let second = ending_of(view, &second).await;
     assert_eq!(first["status"], "Success", "{first:#}");
     assert_eq!(second["status"], "Success", "{second:#}");
     assert_eq!(
@@ -138,9 +128,18 @@ async fn a_bag_that_was_packed_from_the_folder_above_it_is_accepted() {
     }
     tar.extend([0; 1_024]);
 
-    site.view.deposit(TEST_EDU, "dotted.tar", tar).await;
-    let item = site.view.ending_of("dotted.tar").await;
+    let upload = deposit(&site.view, TEST_EDU, "dotted.tar", &tar).await;
+    let item = ending_of(&site.view, &upload).await;
 
     assert_eq!(item["status"], "Success", "{item:#}");
     site.stop().await;
+}
+
+async fn file(view: &Observer, identifier: &str) -> Value {
+    let found = view.file(identifier).await.expect("an answer");
+    found.expect("a file")
+}
+
+fn each(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
 }

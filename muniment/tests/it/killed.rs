@@ -1,50 +1,72 @@
 //! `kill -9` in the middle, and a start on the same folder.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use muniment::up::instance::Instance;
-use muniment_bagit::build::BagBuilder;
-use muniment_model::StorageOption;
+use muniment_bag_builder::BagBuilder;
+use muniment_model::{Stage, StorageOption};
+use muniment_observer::Observer;
 use tokio::time::{interval, timeout};
 
-use crate::checks::assert_preserved;
-use crate::site::{TEST_EDU, View};
+use crate::checks::{
+    Deposited, ENDING_WITHIN, assert_nothing_staged, assert_preserved, deposit_bag, ending_of,
+};
+use crate::site::{TEST_EDU, observer_of};
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
-const BAGS: u64 = 10;
-/// Together they last about as long as the ten ingests, so that kills fall into every stage.
-const KILLS: u32 = 12;
-const LIFE: Duration = Duration::from_millis(120);
+/// A start takes a tenth of a second on an idle machine.
+const READY_WITHIN: Duration = Duration::from_mins(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const BAGS: usize = 10;
+/// How many stages all items together complete before the next kill. Counted in stages and not in seconds,
+/// so that the kills fall into every stage, and each life gets somewhere, however fast the machine is.
+const STAGES_PER_LIFE: usize = 6;
 
 /// A `muniment up` of its own process, killed when dropped.
 struct Up(Child);
 
 impl Up {
-    async fn start(folder: &Path) -> (Self, View) {
+    fn spawn(folder: &Path, stderr: Stdio) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_muniment"))
             .args(["up", "--data"])
             .arg(folder)
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("starts");
-        let up = Self(child);
-        let mut ticks = interval(Duration::from_millis(50));
-        let instance = timeout(READY_WITHIN, async {
-            loop {
-                ticks.tick().await;
-                if let Ok(Some(instance)) = Instance::find(folder)
-                    && instance.pid == up.0.id()
-                {
-                    return instance;
-                }
+            .stderr(stderr)
+            .spawn();
+        Self(child.expect("starts"))
+    }
+
+    async fn start(folder: &Path) -> (Self, Observer) {
+        let mut up = Self::spawn(folder, Stdio::inherit());
+        let instance = timeout(READY_WITHIN, up.is_ready(folder))
+            .await
+            .expect("is ready in time");
+        (up, observer_of(&instance))
+    }
+
+    async fn is_ready(&mut self, folder: &Path) -> Instance {
+        let mut ticks = interval(LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            let ended = self.0.try_wait().expect("can be asked");
+            assert_eq!(ended, None, "it ended by itself");
+            if let Ok(Some(instance)) = Instance::find(folder)
+                && instance.pid == self.0.id()
+            {
+                return instance;
             }
-        })
-        .await
-        .expect("is ready in time");
-        (up, View::of(instance))
+        }
+    }
+
+    async fn has_ended(&mut self) -> ExitStatus {
+        let mut ticks = interval(LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            if let Some(status) = self.0.try_wait().expect("can be asked") {
+                return status;
+            }
+        }
     }
 }
 
@@ -55,81 +77,51 @@ impl Drop for Up {
     }
 }
 
-fn bags() -> Vec<(BagBuilder, Vec<u8>)> {
-    (0..BAGS)
-        .map(|n| {
-            let mut bag = BagBuilder::btr(format!("bag-{n}"));
-            for m in 0..150 {
-                bag = bag.generated_file(format!("data/{m}.bin"), 1_000 + m, n * 1_000 + m);
-            }
-            let bag = bag.generated_file("data/large.bin", 20 << 20, n);
-            let tar = bag.to_tar();
-            (bag, tar)
-        })
-        .collect()
+async fn deposit_all(view: &Observer) -> Vec<Deposited> {
+    let mut bags = Vec::new();
+    for n in 0..BAGS as u64 {
+        let mut bag = BagBuilder::btr(format!("bag-{n}"));
+        for m in 0..150 {
+            bag = bag.generated_file(format!("data/{m}.bin"), 1_000 + m, n * 1_000 + m);
+        }
+        bag = bag.generated_file("data/large.bin", 20 << 20, n);
+        bags.push(deposit_bag(view, TEST_EDU, &bag, StorageOption::Standard).await);
+    }
+    bags
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_ingests_survive_a_kill_in_their_middle() {
     let folder = tempfile::tempdir().expect("a folder");
-    let bags = bags();
     let (first, before) = Up::start(folder.path()).await;
-    for (bag, tar) in &bags {
-        before.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
-    }
-    before.ending_of("bag-0.tar").await;
+    let bags = deposit_all(&before).await;
+    ending_of(&before, &bags[0].upload).await;
 
     drop(first);
     let (second, after) = Up::start(folder.path()).await;
 
-    for (bag, tar) in &bags {
-        let manifests = bag.payload_manifest_count();
-        let identity = (TEST_EDU, bag.name());
-        assert_preserved(&after, identity, tar, StorageOption::Standard, manifests).await;
-    }
-    assert_nothing_doubled(&after, &bags).await;
+    assert_all_preserved_once(&after, &bags).await;
     drop(second);
 }
 
-/// Kills during the recovery from kills: each start gets a little further than the last.
+/// Kills during the recovery from kills: each life gets a little further than the last.
 #[tokio::test(flavor = "multi_thread")]
 async fn ingests_survive_being_killed_again_and_again() {
     let folder = tempfile::tempdir().expect("a folder");
-    let bags = bags();
-    let (first, view) = Up::start(folder.path()).await;
-    for (bag, tar) in &bags {
-        view.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
-    }
+    let (first, before) = Up::start(folder.path()).await;
+    let bags = deposit_all(&before).await;
     drop(first);
 
-    for n in 1..=KILLS {
-        let (up, _) = Up::start(folder.path()).await;
-        let mut life = interval(LIFE * n);
-        life.tick().await;
-        life.tick().await;
+    let mut completed = 0;
+    while completed + STAGES_PER_LIFE < BAGS * INGEST.len() {
+        let (up, view) = Up::start(folder.path()).await;
+        completed = stages_from(&view, completed + STAGES_PER_LIFE).await;
         drop(up);
     }
     let (last, after) = Up::start(folder.path()).await;
 
-    for (bag, tar) in &bags {
-        let manifests = bag.payload_manifest_count();
-        let identity = (TEST_EDU, bag.name());
-        assert_preserved(&after, identity, tar, StorageOption::Standard, manifests).await;
-    }
-    assert_nothing_doubled(&after, &bags).await;
+    assert_all_preserved_once(&after, &bags).await;
     drop(last);
-}
-
-/// Every preserved object belongs to a file, and every upload has one item.
-async fn assert_nothing_doubled(view: &View, bags: &[(BagBuilder, Vec<u8>)]) {
-    let items = view.rest("items?per_page=1000").await;
-    assert_eq!(items["count"], bags.len(), "{items:#}");
-    let objects = view.rest("objects?per_page=1000").await;
-    assert_eq!(objects["count"], bags.len());
-    let files = view.rest("files?per_page=1").await;
-    let copies = view.preserved().await.len();
-    assert_eq!(files["count"].as_u64(), Some(copies as u64 / 2));
-    assert_eq!(view.staged().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,14 +129,78 @@ async fn a_second_process_is_kept_out_of_the_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let (up, _view) = Up::start(folder.path()).await;
 
-    let second = Command::new(env!("CARGO_BIN_EXE_muniment"))
-        .args(["up", "--data"])
-        .arg(folder.path())
-        .output()
-        .expect("runs");
+    let mut second = Up::spawn(folder.path(), Stdio::piped());
+    let status = timeout(READY_WITHIN, second.has_ended())
+        .await
+        .expect("ends in time");
 
-    assert!(!second.status.success());
-    let told = String::from_utf8_lossy(&second.stderr);
+    assert!(!status.success());
+    let told = second.0.stderr.take().expect("is piped");
+    let told = std::io::read_to_string(told).expect("text");
     assert!(told.contains("another muniment"), "{told}");
     drop(up);
+}
+
+const INGEST: [Stage; 9] = [
+    Stage::Receive,
+    Stage::Validate,
+    Stage::ReingestCheck,
+    Stage::CopyToStaging,
+    Stage::FormatIdentification,
+    Stage::Store,
+    Stage::StorageValidation,
+    Stage::Record,
+    Stage::Cleanup,
+];
+
+/// Waits until all items together have completed this many stages, and answers how many they have.
+async fn stages_from(view: &Observer, wanted: usize) -> usize {
+    let mut completed = 0;
+    let reached = timeout(ENDING_WITHIN, async {
+        let mut ticks = interval(LOOK_EVERY);
+        while completed < wanted {
+            ticks.tick().await;
+            completed = stages_completed(view).await;
+        }
+    })
+    .await;
+    assert!(reached.is_ok(), "{completed} stages instead of {wanted}");
+    completed
+}
+
+async fn stages_completed(view: &Observer) -> usize {
+    let items = view.rest("items?per_page=1000").await.expect("items");
+    let items = items["results"].as_array().into_iter().flatten();
+    items
+        .map(|item| {
+            assert_ne!(item["status"], "Suspended", "{item:#}");
+            let current = INGEST
+                .iter()
+                .position(|stage| item["stage"] == stage.as_str());
+            let over = usize::from(item["status"] == "Success");
+            current.expect("a stage of an ingest") + over
+        })
+        .sum()
+}
+
+/// Every bag is preserved, every preserved object belongs to a file, and every upload has one item.
+async fn assert_all_preserved_once(view: &Observer, bags: &[Deposited]) {
+    for bag in bags {
+        assert_preserved(view, bag).await;
+    }
+    for (list, expected) in [("items", bags.len()), ("objects", bags.len())] {
+        let found = count(view, list).await;
+        assert_eq!(found, expected as u64, "{list}");
+    }
+    let copies = view.preserved_keys().await.expect("keys").len();
+    assert_eq!(count(view, "files").await, copies as u64 / 2);
+    assert_nothing_staged(view).await;
+}
+
+async fn count(view: &Observer, list: &str) -> u64 {
+    let page = view
+        .rest(&format!("{list}?per_page=1"))
+        .await
+        .expect("a list");
+    page["count"].as_u64().expect("a count")
 }

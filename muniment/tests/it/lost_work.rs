@@ -1,11 +1,11 @@
 //! The work store is a cache: losing all of it in the middle changes only the duration.
 
 use muniment::up::{Options, System};
-use muniment_bagit::build::BagBuilder;
+use muniment_bag_builder::BagBuilder;
 use muniment_model::StorageOption;
 
-use crate::checks::assert_preserved;
-use crate::site::{TEST_EDU, View};
+use crate::checks::{assert_nothing_staged, assert_preserved, deposit_bag, ending_of};
+use crate::site::{TEST_EDU, observer_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ingests_survive_the_loss_of_the_whole_work_store() {
@@ -13,18 +13,16 @@ async fn ingests_survive_the_loss_of_the_whole_work_store() {
     let first = System::start(&Options::on(folder.path()))
         .await
         .expect("starts");
-    let before = View::of(first.instance().clone());
+    let before = observer_of(first.instance());
     let mut bags = Vec::new();
     for n in 0..6 {
         let mut bag = BagBuilder::btr(format!("bag-{n}"));
         for m in 0..700 {
             bag = bag.generated_file(format!("data/{m}.bin"), 500 + m, n * 1_000 + m);
         }
-        let tar = bag.to_tar();
-        before.deposit(TEST_EDU, &bag.key(), tar.clone()).await;
-        bags.push((bag, tar));
+        bags.push(deposit_bag(&before, TEST_EDU, &bag, StorageOption::Standard).await);
     }
-    before.ending_of("bag-0.tar").await;
+    ending_of(&before, &bags[0].upload).await;
 
     first.stop().await;
     drop(first);
@@ -37,13 +35,11 @@ async fn ingests_survive_the_loss_of_the_whole_work_store() {
     let second = System::start(&Options::on(folder.path()))
         .await
         .expect("starts again");
-    let after = View::of(second.instance().clone());
+    let after = observer_of(second.instance());
 
-    for (bag, tar) in &bags {
-        let manifests = bag.payload_manifest_count();
-        let identity = (TEST_EDU, bag.name());
-        assert_preserved(&after, identity, tar, StorageOption::Standard, manifests).await;
+    for bag in &bags {
+        assert_preserved(&after, bag).await;
     }
-    assert_eq!(after.staged().await, Vec::<String>::new());
+    assert_nothing_staged(&after).await;
     second.stop().await;
 }

@@ -1,5 +1,7 @@
-//! The whole system, seen from outside: bags go in by S3, and what becomes of them is read by S3
-//! and REST.
+//! The whole system, started here and seen from outside: bags go in by S3, and what becomes of them is
+//! read by S3 and REST (`muniment-observer`).
+//!
+//! Every wait is for what is asserted after it, and its limit is far beyond what a busy machine needs.
 
 #[cfg(test)]
 mod accepted;
@@ -10,9 +12,13 @@ mod killed;
 #[cfg(test)]
 mod lost_work;
 #[cfg(test)]
+mod observed;
+#[cfg(test)]
 mod other_uploads;
 #[cfg(test)]
 mod rejected;
+#[cfg(test)]
+mod round_trips;
 #[cfg(test)]
 mod shared_bags;
 #[cfg(test)]

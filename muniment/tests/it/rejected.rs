@@ -1,9 +1,8 @@
 //! Bags that must be refused: each with a clear reason, nothing kept, the tar untouched.
 
-use muniment_bagit::build::{BagBuilder, Entry};
-use serde_json::Value;
+use muniment_bag_builder::{BagBuilder, Entry};
 
-use crate::checks::assert_nothing_kept;
+use crate::checks::{assert_nothing_staged, assert_refused, deposit, ending_of};
 use crate::site::{Site, TEST_EDU};
 
 /// A name, what is deposited, and words that the depositor must read.
@@ -20,32 +19,19 @@ fn with_entry(name: &str, entry: Entry) -> Vec<u8> {
 /// Deposits all rows at once, and looks at how each ends.
 async fn assert_rejected(rows: Vec<Row>) {
     let site = Site::start().await;
+    let mut uploads = Vec::new();
     for (name, tar, _) in &rows {
-        site.view
-            .deposit(TEST_EDU, &format!("{name}.tar"), tar.clone())
-            .await;
+        uploads.push(deposit(&site.view, TEST_EDU, &format!("{name}.tar"), tar).await);
     }
-    for (name, tar, words) in &rows {
-        let key = format!("{name}.tar");
-        let item = site.view.ending_of(&key).await;
-        assert_failed(name, &item, words);
-        assert_nothing_kept(&site.view, TEST_EDU, &key, tar).await;
+    for (upload, (name, tar, words)) in uploads.iter().zip(&rows) {
+        assert_refused(&site.view, upload, tar).await;
+        let item = ending_of(&site.view, upload).await;
+        let note = item["note"].as_str().unwrap_or_default();
+        assert!(note.contains(words), "{name}: {note}");
+        assert!(!note.chars().any(char::is_control), "{name}: {note:?}");
     }
-    assert_eq!(site.view.staged().await, Vec::<String>::new());
+    assert_nothing_staged(&site.view).await;
     site.stop().await;
-}
-
-fn assert_failed(name: &str, item: &Value, words: &str) {
-    let note = item["note"].as_str().unwrap_or_default();
-    assert_eq!(item["status"], "Failed", "{name}: {item:#}");
-    assert_eq!(item["stage"], "Cleanup", "{name}");
-    assert_eq!(item["outcome"], "Ingest failed due to fatal error.");
-    assert_eq!(
-        (&item["retry"], &item["needs_admin_review"]),
-        (&false.into(), &false.into())
-    );
-    assert!(note.contains(words), "{name}: {note}");
-    assert!(!note.chars().any(char::is_control), "{name}: {note:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,15 +65,14 @@ async fn a_tar_that_was_cut_is_never_valid() {
         .map(|block| block * 512)
         .chain([700, 5_000, whole.len() - 1_500])
         .collect();
+    let mut uploads = Vec::new();
     for cut in &cuts {
-        let tar = whole[..*cut].to_vec();
-        site.view
-            .deposit(TEST_EDU, &format!("cut-{cut}.tar"), tar)
-            .await;
+        let key = format!("cut-{cut}.tar");
+        uploads.push(deposit(&site.view, TEST_EDU, &key, &whole[..*cut]).await);
     }
 
-    for cut in &cuts {
-        let item = site.view.ending_of(&format!("cut-{cut}.tar")).await;
+    for (upload, cut) in uploads.iter().zip(&cuts) {
+        let item = ending_of(&site.view, upload).await;
         let without_end_blocks = whole.len() - cut <= 1_024;
         let expected = if without_end_blocks {
             "Success"

@@ -1,9 +1,12 @@
-//! Bags that other people's tools made, through the S3 door. They lie beside the project and are no
-//! part of it: where they are absent, this says so.
+//! Bags that other people's tools made, deposited over S3. They are beside the project and no part of
+//! it: where they are absent, this says so.
 
 use std::path::{Path, PathBuf};
 
-use crate::site::{EXAMPLE_EDU, Site, TEST_EDU, encoded};
+use muniment_observer::Upload;
+
+use crate::checks::{deposit, ending_of};
+use crate::site::{EXAMPLE_EDU, Site, TEST_EDU};
 
 const BAGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/bags");
 
@@ -121,14 +124,15 @@ async fn every_shared_bag_ends_as_its_readme_says() {
         return;
     }
     let site = Site::start().await;
+    let mut uploads = Vec::new();
     for (bag, _, _) in ROWS {
         let tar = std::fs::read(folder.join(bag)).expect("a bag");
         let key = key_of(Path::new(bag));
-        site.view.deposit(institution_of(bag), &key, tar).await;
+        uploads.push(deposit(&site.view, institution_of(bag), &key, &tar).await);
     }
 
-    for (bag, texts, option) in ROWS {
-        let item = site.view.ending_of(&key_of(Path::new(bag))).await;
+    for (upload, (bag, texts, option)) in uploads.iter().zip(ROWS) {
+        let item = ending_of(&site.view, upload).await;
         let note = item["note"].as_str().unwrap_or_default();
         let expected = if texts.is_empty() {
             "Success"
@@ -140,34 +144,30 @@ async fn every_shared_bag_ends_as_its_readme_says() {
             assert!(note.contains(text), "{bag}: {note}");
         }
         if texts.is_empty() {
-            let object = site.view.rest(&object_path(&item)).await;
+            let path = format!("objects/show/{}", item["intellectual_object_id"]);
+            let object = site.view.rest(&path).await.expect("an object");
             assert_eq!(object["storage_option"], *option, "{bag}");
         }
     }
-    re_ingest(&site, &folder).await;
+    re_ingest(&site, &folder, &uploads).await;
     site.stop().await;
 }
 
-fn object_path(item: &serde_json::Value) -> String {
-    format!("objects/show/{}", item["intellectual_object_id"])
-}
-
 /// `updated/` holds a bag of the same name with changes.
-async fn re_ingest(site: &Site, folder: &Path) {
+async fn re_ingest(site: &Site, folder: &Path, uploads: &[Upload]) {
     let key = "example.edu.tagsample_good.tar";
-    let first = site.view.ending_of(key).await;
+    let first = uploads.iter().find(|one| one.key == key);
+    let first = ending_of(&site.view, first.expect("is in the table")).await;
     let tar = std::fs::read(folder.join("aptrust/updated").join(key)).expect("a bag");
-    site.view.deposit(EXAMPLE_EDU, key, tar).await;
-    let second = site
-        .view
-        .ending_after(key, first["id"].as_i64().expect("an id"))
-        .await;
+    let second = deposit(&site.view, EXAMPLE_EDU, key, &tar).await;
+    let second = ending_of(&site.view, &second).await;
     assert_eq!(second["status"], "Success", "{second:#}");
     assert_eq!(
         second["intellectual_object_id"],
         first["intellectual_object_id"]
     );
-    let identifier = encoded("example.edu/example.edu.tagsample_good");
-    let object = site.view.rest(&format!("objects/show/{identifier}")).await;
+    let identifier = "example.edu/example.edu.tagsample_good";
+    let object = site.view.object(identifier).await.expect("an answer");
+    let object = object.expect("an object");
     assert_eq!(object["id"], second["intellectual_object_id"]);
 }

@@ -28,28 +28,63 @@ fn a_404_means_absent_only_in_the_registrys_own_words() {
 }
 
 #[test]
-fn every_answer_has_its_class() {
+fn every_answer_has_its_class_and_says_whether_to_ask_again() {
+    use Class::{Outage, Permanent};
     let ours = |status: u16| format!(r#"{{"StatusCode":{status},"Error":"e"}}"#);
     let transient = Class::Transient { after: None };
+    let (never, soon) = (Again::Never, Again::Soon { after: None });
     let rows = [
-        (400, ours(400), Class::Permanent),
-        (401, ours(401), Class::Outage),
-        (403, ours(403), Class::Outage),
-        (404, ours(404), Class::Permanent),
-        (404, String::new(), Class::Outage),
-        (409, ours(409), Class::Permanent),
-        (412, ours(412), Class::Permanent),
-        (413, ours(413), Class::Permanent),
-        (429, String::new(), Class::Outage),
-        (500, ours(500), transient),
-        (500, String::new(), transient),
-        (502, String::new(), Class::Outage),
-        (503, ours(503), Class::Outage),
-        (504, String::new(), Class::Outage),
-        (302, String::new(), Class::Outage),
+        (400, ours(400), Permanent, never),
+        (401, ours(401), Outage, never),
+        (403, ours(403), Outage, never),
+        (404, ours(404), Permanent, never),
+        (404, String::new(), Outage, never),
+        (409, ours(409), Permanent, never),
+        (412, ours(412), Permanent, never),
+        (413, ours(413), Permanent, never),
+        (429, String::new(), Outage, soon),
+        (500, ours(500), transient, never),
+        (500, String::new(), transient, never),
+        (502, String::new(), Outage, soon),
+        (503, ours(503), Outage, soon),
+        (504, String::new(), Outage, soon),
+        (302, String::new(), Outage, never),
     ];
 
-    for (status, body, expected) in rows {
-        assert_eq!(of(status, &body).class(), expected, "{status} {body}");
+    for (status, body, class, again) in rows {
+        let error = of(status, &body);
+
+        assert_eq!(
+            (error.class(), error.again()),
+            (class, again),
+            "{status} {body}"
+        );
+    }
+}
+
+/// The error itself says no, so that the work goes back to the queue, which waits better.
+#[test]
+fn a_server_is_given_the_time_it_asks_for_unless_that_is_too_long() {
+    let longest = BACKOFF.longest;
+    let beyond = longest + Duration::from_secs(1);
+    let rows = [
+        (
+            longest,
+            Again::Soon {
+                after: Some(longest),
+            },
+        ),
+        (beyond, Again::Never),
+    ];
+
+    for (asked, expected) in rows {
+        for status in [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ] {
+            let error = ClientError::from_answer("GET items".to_owned(), status, b"", Some(asked));
+
+            assert_eq!(error.again(), expected, "{status} {asked:?}");
+        }
     }
 }

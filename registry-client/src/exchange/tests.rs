@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::TurnAnswer;
+use crate::LockAnswer;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 52\r\n\r\n\
                   {\"namespace\":\"b2a5e0a4-5f0d-4a7e-9a39-2f3b2b6f5c11\"}";
@@ -49,7 +49,7 @@ async fn an_answer_that_is_not_the_registrys_is_an_outage() {
     );
 }
 
-/// Only a turn says who has it. Whatever else is a conflict says so itself.
+/// Only a lock says who has it. Whatever else is a conflict says so itself.
 #[tokio::test]
 async fn a_conflict_that_names_no_holder_is_the_error_it_says() {
     const HEAD: &str = "HTTP/1.1 409 Conflict\r\nConnection: close\r\n\r\n";
@@ -57,14 +57,14 @@ async fn a_conflict_that_names_no_holder_is_the_error_it_says() {
         let (settings, _server) = answering(vec![format!("{HEAD}{body}")]).await;
         let client = settings.connect().unwrap();
         let bag = ObjectIdentifier::new("test.edu", "a");
-        client.take_turn(WorkItemId(7), &bag).await
+        client.take_lock(WorkItemId(7), &bag).await
     };
 
     let held = ask(r#"{"holder":9}"#).await;
     let refused = ask(r#"{"StatusCode":409,"Error":"taken"}"#).await;
     let page = ask("<html>").await;
 
-    assert_eq!(held.unwrap(), TurnAnswer::HeldBy(WorkItemId(9)));
+    assert_eq!(held.unwrap(), LockAnswer::HeldBy(WorkItemId(9)));
     let Err(ClientError::Conflict { message, .. }) = refused else {
         panic!("{refused:?}");
     };

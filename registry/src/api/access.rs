@@ -1,9 +1,9 @@
-//! The two doors: who sends a request, and what they may see (registry contract, 1.1 to 1.3).
+//! Authentication and authorisation of requests (registry contract, 1.1 to 1.3).
 //!
 //! A key is 128 random bits, so its SHA-256 is all that needs to be kept: there is no dictionary to
-//! try it against, and stretching it would only make every request slower. Whoever could read
-//! the digests could read everything else in the same database, so a secret beside them would add
-//! nothing. Digests are compared in constant time, and an unknown address is compared too.
+//! try it against, and stretching it would only make every request slower. A reader of the digests
+//! could read everything else in the same database, so a secret beside them would add nothing. Digests
+//! are compared in constant time, and an unknown address is compared too.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::App;
-use super::failure::Failure;
-use crate::rules::access::{Door, Scope, admit};
+use super::error::ApiError;
+use crate::rules::access::{Audience, Scope, admit};
 
 const USER_HEADER: &str = "x-pharos-api-user";
 const KEY_HEADER: &str = "x-pharos-api-key";
@@ -24,7 +24,7 @@ const KEY_HEADER: &str = "x-pharos-api-key";
 /// Contract 1.1: 16 random bytes as 32 hexadecimal digits.
 const KEY_BYTES: usize = 16;
 
-/// The sender of a request that passed a door.
+/// The sender of a request that was authorised.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller {
     pub(super) scope: Scope,
@@ -32,48 +32,37 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Refuses a record of another institution.
-    pub(super) fn may_see(self, institution: InstitutionId) -> Result<(), Failure> {
+    pub(super) fn may_see(self, institution: InstitutionId) -> Result<(), ApiError> {
         if self.scope.covers(institution) {
             Ok(())
         } else {
-            Err(Failure::Forbidden {
+            Err(ApiError::Forbidden {
                 institution,
-                door: Door::Member,
+                audience: Audience::Member,
             })
         }
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    /// Only what passed a door has a caller, so a route outside them cannot read anything.
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+    /// Only an authorised request has a caller, so a route outside the two APIs cannot read anything.
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         parts
             .extensions
             .get()
             .copied()
-            .ok_or(Failure::Unauthenticated)
+            .ok_or(ApiError::Unauthenticated)
     }
 }
 
-pub(super) async fn admin_door(
-    State(app): State<App>,
-    request: Request,
+/// Lets a request pass whose sender belongs to the audience of the API.
+pub(super) async fn authorise(
+    State((app, audience)): State<(App, Audience)>,
+    mut request: Request,
     next: Next,
-) -> Result<Response, Failure> {
-    pass(app, Door::Admin, request, next).await
-}
-
-pub(super) async fn member_door(
-    State(app): State<App>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Failure> {
-    pass(app, Door::Member, request, next).await
-}
-
-async fn pass(app: App, door: Door, mut request: Request, next: Next) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let (email, key) = credentials(request.headers())?;
     let user = app.store.active_user(&email).await?;
     // An absent user or key has the empty digest, which no key has.
@@ -82,20 +71,20 @@ async fn pass(app: App, door: Door, mut request: Request, next: Next) -> Result<
         .map(|user| user.api_key_digest.clone())
         .unwrap_or_default();
     let same: bool = digest_of(&key).as_bytes().ct_eq(known.as_bytes()).into();
-    let user = user.filter(|_| same).ok_or(Failure::Unauthenticated)?;
-    let scope = admit(user.role, user.institution_id, door).ok_or_else(|| Failure::Forbidden {
-        institution: match door {
-            Door::Admin => InstitutionId(0),
-            Door::Member => user.institution_id,
+    let user = user.filter(|_| same).ok_or(ApiError::Unauthenticated)?;
+    let scope = admit(user.role, user.institution_id, audience).ok_or(ApiError::Forbidden {
+        institution: match audience {
+            Audience::Admin => InstitutionId(0),
+            Audience::Member => user.institution_id,
         },
-        door,
+        audience,
     })?;
     tracing::debug!(user = user.id, path = request.uri().path(), "request");
     request.extensions_mut().insert(Caller { scope });
     Ok(next.run(request).await)
 }
 
-fn credentials(headers: &HeaderMap) -> Result<(String, String), Failure> {
+fn credentials(headers: &HeaderMap) -> Result<(String, String), ApiError> {
     let text = |name| {
         headers
             .get(name)
@@ -105,10 +94,10 @@ fn credentials(headers: &HeaderMap) -> Result<(String, String), Failure> {
     };
     text(USER_HEADER)
         .zip(text(KEY_HEADER))
-        .ok_or(Failure::Unauthenticated)
+        .ok_or(ApiError::Unauthenticated)
 }
 
-/// A key that nobody has had.
+/// A key that no user has had.
 pub(crate) fn new_key() -> String {
     hex::encode(rand::random::<[u8; KEY_BYTES]>())
 }

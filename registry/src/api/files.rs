@@ -9,57 +9,20 @@ use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile};
 use muniment_model::{InstitutionId, WorkItemId};
 
 use super::App;
-use super::access::Caller;
-use super::failure::Failure;
-use super::listing::{Asked, whole};
-use super::request::{Json, Name, id, recording_item, reply, same_institution};
-use crate::rules::Refusal;
+use super::error::ApiError;
+use super::listing::whole;
+use super::request::{Json, id, recording_item, reply, same_institution};
+use crate::rules::RuleError;
 use crate::store::StoreError;
-use crate::store::files::FILES;
-
-/// As the admin API lists them.
-pub(super) async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    uri: OriginalUri,
-) -> Result<Response, Failure> {
-    let asked = Asked::read(&FILES, &uri, caller)?;
-    let page = app.store.files(&asked.query).await?;
-    Ok(asked.reply(&page))
-}
-
-/// As the member API lists them.
-pub(super) async fn list_views(
-    State(app): State<App>,
-    caller: Caller,
-    uri: OriginalUri,
-) -> Result<Response, Failure> {
-    let asked = Asked::read(&FILES, &uri, caller)?;
-    let page = app.store.file_views(&asked.query).await?;
-    Ok(asked.reply(&page))
-}
-
-pub(super) async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Response, Failure> {
-    let file = match Name::of(name) {
-        Name::Id(id) => app.store.file(id).await?,
-        Name::Identifier(identifier) => app.store.file_by_identifier(&identifier).await?,
-    };
-    caller.may_see(file.institution_id)?;
-    Ok(reply(StatusCode::OK, &file))
-}
 
 pub(super) async fn create(
     State(app): State<App>,
     Path(institution): Path<String>,
     Json(file): Json<GenericFile>,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     same_institution(&institution, file.institution_id)?;
     if file.id != 0 {
-        return Err(Refusal::Mismatch.into());
+        return Err(RuleError::Mismatch.into());
     }
     let saved = save_one(&app, &file).await?;
     Ok(reply(StatusCode::CREATED, &saved))
@@ -72,7 +35,7 @@ pub(super) async fn create_batch(
     Path(institution): Path<String>,
     uri: OriginalUri,
     Json(files): Json<Vec<GenericFile>>,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let institution = InstitutionId(id(&institution)?);
     let work_item = recording_item(&uri)?;
     let saved = app.store.save_files(institution, work_item, &files).await?;
@@ -83,13 +46,10 @@ pub(super) async fn update(
     State(app): State<App>,
     Path(name): Path<String>,
     Json(file): Json<GenericFile>,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let id = id(&name)?;
-    if id != file.id || id == 0 {
-        return Err(Refusal::Mismatch.into());
-    }
-    if app.store.institution_of_file(id).await? != file.institution_id {
-        return Err(Refusal::Mismatch.into());
+    if id != file.id || id == 0 || app.store.institution_of_file(id).await? != file.institution_id {
+        return Err(RuleError::Mismatch.into());
     }
     let saved = save_one(&app, &file).await?;
     Ok(reply(StatusCode::OK, &saved))
@@ -98,9 +58,9 @@ pub(super) async fn update(
 pub(super) async fn lookup(
     State(app): State<App>,
     Json(lookup): Json<FileLookup>,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     if lookup.identifiers.len() > BATCH_MAX {
-        return Err(Failure::Bad(format!(
+        return Err(ApiError::Bad(format!(
             "a look-up takes at most {BATCH_MAX} identifiers"
         )));
     }
@@ -109,14 +69,14 @@ pub(super) async fn lookup(
 }
 
 /// A batch of one; its faults name no index.
-async fn save_one(app: &App, file: &GenericFile) -> Result<GenericFile, Failure> {
+async fn save_one(app: &App, file: &GenericFile) -> Result<GenericFile, ApiError> {
     let saved = app
         .store
         .save_files(file.institution_id, WorkItemId(0), slice::from_ref(file))
         .await;
     match saved {
-        Ok(files) => files.into_iter().next().ok_or(Failure::NotFound),
-        Err(StoreError::Refused(Refusal::InBatch { source, .. })) => Err((*source).into()),
+        Ok(files) => files.into_iter().next().ok_or(ApiError::NotFound),
+        Err(StoreError::Refused(RuleError::InBatch { source, .. })) => Err((*source).into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -7,7 +7,7 @@ use muniment_model::registry::Installation;
 use serde::Serialize;
 
 use super::App;
-use super::failure::Failure;
+use super::error::ApiError;
 use super::request::reply;
 
 pub(super) async fn show(State(app): State<App>) -> Response {
@@ -22,8 +22,8 @@ struct Health {
     status: &'static str,
 }
 
-/// 200 when the database answers. Open to everybody, and says nothing else.
-pub(super) async fn health(State(app): State<App>) -> Result<Response, Failure> {
+/// 200 when the database answers. Needs no credentials, and says nothing else.
+pub(super) async fn health(State(app): State<App>) -> Result<Response, ApiError> {
     app.store.ping().await?;
     Ok(reply(StatusCode::OK, &Health { status: "ok" }))
 }

@@ -14,9 +14,9 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use super::access::Caller;
-use super::failure::Failure;
+use super::error::ApiError;
 use super::request::reply;
-use crate::rules::access::Door;
+use crate::rules::access::Audience;
 use crate::rules::access::Scope;
 use crate::store::query::{Condition, Direction, Filter, Kind, Op, Page, Query, Resource, Value};
 
@@ -50,13 +50,13 @@ impl Asked {
         resource: &'static Resource,
         uri: &OriginalUri,
         caller: Caller,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ApiError> {
         let pairs: Vec<(String, String)> =
             form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
                 .into_owned()
                 .collect();
         if pairs.len() > PARAMETERS_MAX {
-            return Err(Failure::Bad(format!(
+            return Err(ApiError::Bad(format!(
                 "a list takes at most {PARAMETERS_MAX} parameters"
             )));
         }
@@ -132,7 +132,7 @@ pub(super) fn whole<T: Serialize>(status: StatusCode, rows: &[T]) -> Response {
     reply(status, &envelope)
 }
 
-fn refuse_unknown(resource: &Resource, pairs: &[(String, String)]) -> Result<(), Failure> {
+fn refuse_unknown(resource: &Resource, pairs: &[(String, String)]) -> Result<(), ApiError> {
     let known = |name: &str| {
         matches!(name, "sort" | "page" | "per_page")
             || resource.filters.iter().any(|filter| filter.name == name)
@@ -147,23 +147,23 @@ fn refuse_unknown(resource: &Resource, pairs: &[(String, String)]) -> Result<(),
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(Failure::Bad(format!(
+    Err(ApiError::Bad(format!(
         "Invalid query params: {}",
         unknown.join(", ")
     )))
 }
 
 /// Asking for another institution's records is refused rather than answered with none.
-fn refuse_foreign(pairs: &[(String, String)], caller: Caller) -> Result<(), Failure> {
+fn refuse_foreign(pairs: &[(String, String)], caller: Caller) -> Result<(), ApiError> {
     let Scope::Institution(own) = caller.scope else {
         return Ok(());
     };
     for (_, value) in pairs.iter().filter(|(name, _)| name == "institution_id") {
         let asked = InstitutionId(value.parse().unwrap_or_default());
         if asked != own && !value.is_empty() {
-            return Err(Failure::Forbidden {
+            return Err(ApiError::Forbidden {
                 institution: asked,
-                door: Door::Member,
+                audience: Audience::Member,
             });
         }
     }
@@ -179,7 +179,7 @@ fn number_of(pairs: &[(String, String)], name: &str) -> Option<i64> {
 fn conditions(
     resource: &'static Resource,
     pairs: &[(String, String)],
-) -> Result<Vec<Condition>, Failure> {
+) -> Result<Vec<Condition>, ApiError> {
     let mut conditions = Vec::new();
     for filter in resource.filters {
         let texts: Vec<&str> = pairs
@@ -187,16 +187,10 @@ fn conditions(
             .filter(|(name, value)| name == filter.name && !value.is_empty())
             .map(|(_, value)| value.as_str())
             .collect();
-        let wanted = match filter.op {
-            Op::OneOf => texts.len(),
-            Op::Is
-            | Op::MoreThan
-            | Op::AtLeast
-            | Op::AtMost
-            | Op::StartsWith
-            | Op::Contains
-            | Op::Absent
-            | Op::Present => 1,
+        let wanted = if filter.op == Op::OneOf {
+            texts.len()
+        } else {
+            1
         };
         let values = texts
             .into_iter()
@@ -210,7 +204,7 @@ fn conditions(
     Ok(conditions)
 }
 
-fn value(filter: &Filter, text: &str) -> Result<Value, Failure> {
+fn value(filter: &Filter, text: &str) -> Result<Value, ApiError> {
     let read = match filter.kind {
         Kind::Text => Some(Value::Text(text.to_owned())),
         Kind::Number => text.parse().ok().map(Value::Number),
@@ -219,13 +213,13 @@ fn value(filter: &Filter, text: &str) -> Result<Value, Failure> {
             .ok()
             .map(|time| Value::Number(time.timestamp_micros())),
     };
-    read.ok_or_else(|| Failure::Bad(format!("Invalid value for {}: {text:?}", filter.name)))
+    read.ok_or_else(|| ApiError::Bad(format!("Invalid value for {}: {text:?}", filter.name)))
 }
 
 fn order(
     resource: &'static Resource,
     pairs: &[(String, String)],
-) -> Result<Vec<(&'static str, Direction)>, Failure> {
+) -> Result<Vec<(&'static str, Direction)>, ApiError> {
     let mut order = Vec::new();
     for (_, wanted) in pairs
         .iter()
@@ -241,7 +235,7 @@ fn order(
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, column)| *column)
-            .ok_or_else(|| Failure::Bad(format!("Invalid sort column: {name:?}")))?;
+            .ok_or_else(|| ApiError::Bad(format!("Invalid sort column: {name:?}")))?;
         order.push((column, direction));
     }
     if order.is_empty() {

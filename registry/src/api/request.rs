@@ -8,10 +8,12 @@ use muniment_model::registry::WorkItem;
 use muniment_model::{InstitutionId, WorkItemId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 use url::form_urlencoded;
 
-use super::failure::Failure;
-use crate::rules::Refusal;
+use super::error::ApiError;
+use crate::rules::RuleError;
+use crate::store::Made;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -19,23 +21,41 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| {
                 if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    Failure::TooLong
+                    ApiError::TooLong
                 } else {
-                    Failure::Bad(rejection.body_text())
+                    ApiError::Bad(rejection.body_text())
                 }
             })?;
         match serde_json::from_slice(&body) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(Failure::Bad(format!("the body cannot be read: {error}"))),
+            Err(error) => Err(unreadable::<T>(&body, &error)),
         }
     }
+}
+
+/// Says which member of the body is wrong and, in a batch, of which file.
+fn unreadable<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> ApiError {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let path = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Err(found) if error.is_data() && found.path().iter().len() > 0 => found.path().clone(),
+        Ok(_) | Err(_) => return ApiError::Bad(format!("the body cannot be read: {error}")),
+    };
+    let member = path.to_string();
+    let Some(Segment::Seq { index }) = path.iter().next() else {
+        return ApiError::Bad(format!("{member}: {error}"));
+    };
+    let member = member.trim_start_matches(&format!("[{index}]"));
+    let fault = format!("{}: {error}", member.trim_start_matches('.'));
+    let records: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let identifier = records[*index]["identifier"].as_str().unwrap_or_default();
+    RuleError::Invalid(fault).at(*index, identifier).into()
 }
 
 pub(super) fn reply<T: Serialize + ?Sized>(status: StatusCode, body: &T) -> Response {
@@ -58,8 +78,8 @@ pub(super) fn reply<T: Serialize + ?Sized>(status: StatusCode, body: &T) -> Resp
     response
 }
 
-/// A work item, with its version as `ETag`.
-pub(super) fn item_reply<T: Serialize>(status: StatusCode, version: i64, body: &T) -> Response {
+/// As [`reply`], with the version of the record as `ETag`.
+pub(super) fn versioned<T: Serialize>(status: StatusCode, version: i64, body: &T) -> Response {
     let mut response = reply(status, body);
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -67,45 +87,37 @@ pub(super) fn item_reply<T: Serialize>(status: StatusCode, version: i64, body: &
     response
 }
 
-/// How a path names a record.
-pub(super) enum Name {
-    Id(i64),
-    Identifier(String),
-}
-
-impl Name {
-    /// As the contract has it: what reads as a number is one.
-    pub(super) fn of(text: String) -> Self {
-        match text.parse() {
-            Ok(id) => Self::Id(id),
-            Err(_not_a_number) => Self::Identifier(text),
-        }
+/// 201 for a new record, 200 for one that was there already.
+pub(super) fn made<T>(made: Made<T>) -> (StatusCode, T) {
+    match made {
+        Made::New(record) => (StatusCode::CREATED, record),
+        Made::Existing(record) => (StatusCode::OK, record),
     }
 }
 
-/// An id where nothing else will do. Text that is no number names no record.
-pub(super) fn id(text: &str) -> Result<i64, Failure> {
-    text.parse().map_err(|_not_a_number| Failure::NotFound)
+/// An id where only an id will do. Text that is no number names no record.
+pub(super) fn id(text: &str) -> Result<i64, ApiError> {
+    text.parse().map_err(|_not_a_number| ApiError::NotFound)
 }
 
 /// The institution in the path must be that in the body.
-pub(super) fn same_institution(path: &str, body: InstitutionId) -> Result<(), Failure> {
+pub(super) fn same_institution(path: &str, body: InstitutionId) -> Result<(), ApiError> {
     if id(path)? == body.0 {
         Ok(())
     } else {
-        Err(Refusal::Mismatch.into())
+        Err(RuleError::Mismatch.into())
     }
 }
 
-/// The ingest that the query says is recording, 0 for none.
-pub(super) fn recording_item(uri: &OriginalUri) -> Result<WorkItemId, Failure> {
+/// The ingest that records, as the query names it; 0 for none.
+pub(super) fn recording_item(uri: &OriginalUri) -> Result<WorkItemId, ApiError> {
     let query = uri.query().unwrap_or_default();
     let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "work_item_id");
     let Some((_, value)) = named else {
         return Ok(WorkItemId(0));
     };
     value.parse().map(WorkItemId).map_err(|_not_a_number| {
-        Failure::Bad("work_item_id in the query is not a number".to_owned())
+        ApiError::Bad("work_item_id in the query is not a number".to_owned())
     })
 }
 
@@ -113,7 +125,7 @@ pub(super) fn recording_item(uri: &OriginalUri) -> Result<WorkItemId, Failure> {
 pub(super) fn expected_version(
     headers: &HeaderMap,
     item: &WorkItem,
-) -> Result<Option<i64>, Failure> {
+) -> Result<Option<i64>, ApiError> {
     let Some(value) = headers.get(header::IF_MATCH) else {
         return Ok(None);
     };
@@ -126,7 +138,7 @@ pub(super) fn expected_version(
         .and_then(|version| version.parse().ok())
         .map(Some)
         .ok_or_else(|| {
-            Failure::Bad(format!(
+            ApiError::Bad(format!(
                 "If-Match of work item {} is not a version in quotes",
                 item.id
             ))

@@ -1,7 +1,7 @@
-//! Who may use which API, and whose records they see (registry contract, 1.2 and 1.3).
+//! Which roles may use which API, and whose records they see (registry contract, 1.2 and 1.3).
 //!
 //! Roles other than `admin` read the member API inside their own institution; everything else, every
-//! write included, stands behind the admin API.
+//! write included, belongs to the admin API.
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,9 +59,9 @@ impl FromStr for Role {
     }
 }
 
-/// The two ways in.
+/// Whom an API is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum Audience {
     /// `/admin-api/v3`
     Admin,
     /// `/member-api/v3`, where everything is read only.
@@ -84,15 +84,16 @@ impl Scope {
     }
 }
 
-/// What a user of this role and institution sees through a door; `None` when it stays shut.
-pub(crate) fn admit(role: Role, institution: InstitutionId, door: Door) -> Option<Scope> {
-    match (role, door) {
-        (Role::Admin, Door::Admin | Door::Member) => Some(Scope::Everything),
-        (Role::InstitutionalAdmin | Role::InstitutionalUser, Door::Member) => {
+/// What a user of this role and institution sees in the API of an audience; `None` when the user does
+/// not belong to it.
+pub(crate) fn admit(role: Role, institution: InstitutionId, audience: Audience) -> Option<Scope> {
+    match (role, audience) {
+        (Role::Admin, Audience::Admin | Audience::Member) => Some(Scope::Everything),
+        (Role::InstitutionalAdmin | Role::InstitutionalUser, Audience::Member) => {
             Some(Scope::Institution(institution))
         }
-        (Role::InstitutionalAdmin | Role::InstitutionalUser, Door::Admin)
-        | (Role::None, Door::Admin | Door::Member) => None,
+        (Role::InstitutionalAdmin | Role::InstitutionalUser, Audience::Admin)
+        | (Role::None, Audience::Admin | Audience::Member) => None,
     }
 }
 
@@ -103,22 +104,22 @@ mod tests {
     const OWN: InstitutionId = InstitutionId(3);
 
     #[test]
-    fn only_administrators_pass_the_admin_door_and_members_see_only_their_own() {
+    fn only_administrators_use_the_admin_api_and_members_see_only_their_own() {
         let own = Some(Scope::Institution(OWN));
         let all = Some(Scope::Everything);
         let rows = [
-            (Role::Admin, Door::Admin, all),
-            (Role::Admin, Door::Member, all),
-            (Role::InstitutionalAdmin, Door::Admin, None),
-            (Role::InstitutionalAdmin, Door::Member, own),
-            (Role::InstitutionalUser, Door::Admin, None),
-            (Role::InstitutionalUser, Door::Member, own),
-            (Role::None, Door::Admin, None),
-            (Role::None, Door::Member, None),
+            (Role::Admin, Audience::Admin, all),
+            (Role::Admin, Audience::Member, all),
+            (Role::InstitutionalAdmin, Audience::Admin, None),
+            (Role::InstitutionalAdmin, Audience::Member, own),
+            (Role::InstitutionalUser, Audience::Admin, None),
+            (Role::InstitutionalUser, Audience::Member, own),
+            (Role::None, Audience::Admin, None),
+            (Role::None, Audience::Member, None),
         ];
 
-        for (role, door, expected) in rows {
-            assert_eq!(admit(role, OWN, door), expected, "{role} {door:?}");
+        for (role, audience, expected) in rows {
+            assert_eq!(admit(role, OWN, audience), expected, "{role} {audience:?}");
         }
     }
 

@@ -1,17 +1,14 @@
 //! What an update may change, and what stays as it was recorded (registry contract, 2.5 and 8.5).
 
-use muniment_model::registry::{GenericFile, IntellectualObject, WorkItem};
+use muniment_model::registry::{GenericFile, IntellectualObject, RecordState, WorkItem};
 
-use super::Refusal;
-
-/// `A`: the record is in use.
-pub(crate) const ACTIVE: &str = "A";
+use super::RuleError;
 
 /// What makes a work item this upload's cannot change. Stage and status can, in any way: the workers
 /// know the order, and an operator must be able to put an item anywhere.
-pub(crate) fn item(stored: &WorkItem, wanted: &WorkItem) -> Result<(), Refusal> {
+pub(crate) fn item(stored: &WorkItem, wanted: &WorkItem) -> Result<(), RuleError> {
     if wanted.institution_id != stored.institution_id {
-        return Err(Refusal::Mismatch);
+        return Err(RuleError::Mismatch);
     }
     let fixed = [
         ("name", wanted.name == stored.name),
@@ -33,9 +30,9 @@ pub(crate) fn item(stored: &WorkItem, wanted: &WorkItem) -> Result<(), Refusal> 
 
 /// The version that a client saw must be the one that is stored. A client that names none takes its
 /// chance, as with the original.
-pub(crate) fn version(stored: i64, expected: Option<i64>) -> Result<(), Refusal> {
+pub(crate) fn version(stored: i64, expected: Option<i64>) -> Result<(), RuleError> {
     match expected {
-        Some(sent) if sent != stored => Err(Refusal::VersionDiffers { sent, stored }),
+        Some(sent) if sent != stored => Err(RuleError::VersionDiffers { sent, stored }),
         Some(_) | None => Ok(()),
     }
 }
@@ -44,15 +41,15 @@ pub(crate) fn version(stored: i64, expected: Option<i64>) -> Result<(), Refusal>
 pub(crate) fn object(
     stored: &IntellectualObject,
     wanted: &IntellectualObject,
-) -> Result<IntellectualObject, Refusal> {
+) -> Result<IntellectualObject, RuleError> {
     if wanted.id != stored.id || wanted.institution_id != stored.institution_id {
-        return Err(Refusal::Mismatch);
+        return Err(RuleError::Mismatch);
     }
     first_change(&[("identifier", wanted.identifier == stored.identifier)])?;
     let mut next = wanted.clone();
     next.created_at = stored.created_at;
     // Files already stored keep the option they were stored under. Only deleting them all frees it.
-    if stored.state == ACTIVE {
+    if stored.state == RecordState::Active {
         next.storage_option = stored.storage_option;
     }
     // A client that does not know the member leaves the last recording ingest as it is.
@@ -67,7 +64,7 @@ pub(crate) fn file(
     stored_object: i64,
     stored_identifier: &str,
     wanted: &GenericFile,
-) -> Result<(), Refusal> {
+) -> Result<(), RuleError> {
     first_change(&[
         ("identifier", wanted.identifier == stored_identifier),
         (
@@ -82,9 +79,9 @@ fn may_become(stored: i64, wanted: i64) -> bool {
     stored == 0 || stored == wanted
 }
 
-fn first_change(fixed: &[(&'static str, bool)]) -> Result<(), Refusal> {
+fn first_change(fixed: &[(&'static str, bool)]) -> Result<(), RuleError> {
     match fixed.iter().find(|(_, same)| !same) {
-        Some((field, _)) => Err(Refusal::Immutable { field }),
+        Some((field, _)) => Err(RuleError::Immutable { field }),
         None => Ok(()),
     }
 }

@@ -4,11 +4,11 @@
 //! alone, and nothing that differs is overwritten unless the sender names the row it means.
 
 use muniment_model::StorageOption;
-use muniment_model::registry::GenericFile;
+use muniment_model::registry::{GenericFile, RecordState};
 use uuid::Uuid;
 
-use super::Refusal;
-use super::changes::{self, ACTIVE};
+use super::RuleError;
+use super::changes;
 
 /// The row recorded under the file's identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Stored {
     pub(crate) object_id: i64,
     pub(crate) uuid: Uuid,
     pub(crate) size: u64,
-    pub(crate) state: String,
+    pub(crate) state: RecordState,
     pub(crate) storage_option: StorageOption,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Plan {
     },
 }
 
-pub(crate) fn plan(wanted: &GenericFile, stored: Option<&Stored>) -> Result<Plan, Refusal> {
+pub(crate) fn plan(wanted: &GenericFile, stored: Option<&Stored>) -> Result<Plan, RuleError> {
     match stored {
         None if wanted.id == 0 => Ok(Plan::Insert),
         Some(stored) if wanted.id == 0 => {
@@ -47,16 +47,14 @@ pub(crate) fn plan(wanted: &GenericFile, stored: Option<&Stored>) -> Result<Plan
             if stored.uuid == wanted.uuid {
                 Ok(Plan::Keep { id: stored.id })
             } else {
-                Err(Refusal::Taken {
-                    what: "identifier".to_owned(),
-                })
+                Err(RuleError::taken("identifier"))
             }
         }
         Some(stored) if stored.id == wanted.id => {
             changes::file(stored.object_id, &stored.identifier, wanted)?;
             Ok(Plan::Replace {
                 id: stored.id,
-                storage_option: if stored.state == ACTIVE {
+                storage_option: if stored.state == RecordState::Active {
                     stored.storage_option
                 } else {
                     wanted.storage_option
@@ -65,7 +63,7 @@ pub(crate) fn plan(wanted: &GenericFile, stored: Option<&Stored>) -> Result<Plan
             })
         }
         // The id names no row, or another one.
-        None | Some(_) => Err(Refusal::Mismatch),
+        None | Some(_) => Err(RuleError::Mismatch),
     }
 }
 
@@ -88,7 +86,7 @@ impl Tally {
     }
 
     fn count(&mut self, file: Counted<'_>, sign: i64) {
-        if file.state != ACTIVE {
+        if file.state != RecordState::Active {
             return;
         }
         let bytes = sign * i64::try_from(file.size).unwrap_or(i64::MAX);
@@ -106,7 +104,7 @@ impl Tally {
 pub(crate) struct Counted<'a> {
     pub(crate) object_identifier: &'a str,
     pub(crate) identifier: &'a str,
-    pub(crate) state: &'a str,
+    pub(crate) state: RecordState,
     pub(crate) size: u64,
 }
 

@@ -1,9 +1,10 @@
-//! What hangs on a file: checksums, copies and events. Written once, never changed; the one
+//! What belongs to a file: checksums, copies and events. Written once, never changed; the one
 //! exception is that a copy becomes superseded, or current again.
 //!
-//! Safe to repeat: a child that is there already, by the unique key of its kind, is left alone. An
+//! Idempotent: a child that is there already, by the unique key of its kind, is left alone. An
 //! event whose identifier another event has is refused.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -11,10 +12,11 @@ use muniment_model::InstitutionId;
 use muniment_model::registry::{Checksum, GenericFile, PremisEvent, StorageRecord};
 use sqlx::query_builder::Separated;
 
-use super::columns::{Columns, key, micros};
+use super::columns::{Columns, key, micros, record};
 use super::multi_row::{self, Insert};
+use super::query::View;
 use super::{Connection, Db, Row, StoreError};
-use crate::rules::Refusal;
+use crate::rules::RuleError;
 
 /// A checksum and the file it belongs to.
 pub(super) struct ChecksumRow<'a> {
@@ -23,21 +25,13 @@ pub(super) struct ChecksumRow<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-const CHECKSUMS: Insert = Insert {
+pub(super) const CHECKSUMS: Insert = Insert {
     head: "INSERT INTO checksums \
            (created_at, updated_at, algorithm, datetime, digest, generic_file_id) ",
     tail: " ON CONFLICT (generic_file_id, algorithm, digest) DO NOTHING",
 };
 
-pub(super) async fn insert_checksums(
-    connection: &mut Connection,
-    rows: &[ChecksumRow<'_>],
-) -> Result<(), StoreError> {
-    multi_row::insert(connection, &CHECKSUMS, rows, push_checksum).await?;
-    Ok(())
-}
-
-fn push_checksum(columns: &mut Separated<'_, Db, &'static str>, row: &ChecksumRow<'_>) {
+pub(super) fn push_checksum(columns: &mut Separated<'_, Db, &'static str>, row: &ChecksumRow<'_>) {
     columns
         .push_bind(row.now.timestamp_micros())
         .push_bind(row.now.timestamp_micros())
@@ -65,7 +59,7 @@ const CURRENT_COPIES: Insert = Insert {
            WHERE storage_records.superseded_at IS NOT NULL",
 };
 
-/// Leaves a superseded copy superseded: who sends a copy alone does not say of which bytes it is.
+/// Leaves a superseded copy superseded: a copy that is sent alone does not say of which bytes it is.
 pub(super) async fn insert_storage_records(
     connection: &mut Connection,
     rows: &[StorageRow<'_>],
@@ -102,12 +96,24 @@ pub(super) struct EventRow<'a> {
     pub(super) object: i64,
     /// 0 for an event about the object as a whole.
     pub(super) file: i64,
-    /// In a batch: the index and identifier of the file, for a refusal.
+    /// In a batch: the index and identifier of the file, for an error.
     pub(super) place: Option<(usize, &'a str)>,
     pub(super) now: DateTime<Utc>,
 }
 
-impl EventRow<'_> {
+impl<'a> EventRow<'a> {
+    /// Of an event that says itself what it is about.
+    pub(super) fn alone(event: &'a PremisEvent, now: DateTime<Utc>) -> Self {
+        Self {
+            event,
+            institution: event.institution_id,
+            object: event.intellectual_object_id,
+            file: event.generic_file_id,
+            place: None,
+            now,
+        }
+    }
+
     /// The rest may differ: a repeated step takes the time anew and may word its outcome anew.
     fn is_repetition_of(&self, stored: &PremisEvent) -> bool {
         stored.event_type == self.event.event_type
@@ -115,10 +121,8 @@ impl EventRow<'_> {
             && stored.generic_file_id == self.file
     }
 
-    fn refusal(&self) -> Refusal {
-        let taken = Refusal::Taken {
-            what: format!("event identifier {}", self.event.identifier),
-        };
+    fn taken(&self) -> RuleError {
+        let taken = RuleError::taken(format!("event identifier {}", self.event.identifier));
         match self.place {
             Some((index, identifier)) => taken.at(index, identifier),
             None => taken,
@@ -134,14 +138,14 @@ const EVENTS: Insert = Insert {
 };
 
 /// Adds the events that are not there yet. An identifier that an event of something else has is
-/// refused: passed over, the event would be missing and nobody would know.
+/// refused: if it were passed over, the event would be missing without a trace.
 pub(super) async fn insert_events(
     connection: &mut Connection,
     rows: &[EventRow<'_>],
 ) -> Result<(), StoreError> {
-    let mut new = HashSet::new();
+    let mut new: HashSet<String> = HashSet::new();
     for row in multi_row::insert(connection, &EVENTS, rows, push_event).await? {
-        new.insert(row.text("identifier")?);
+        new.insert(row.value("identifier")?);
     }
     let mut passed_over = Vec::new();
     let mut identifiers = Vec::new();
@@ -155,8 +159,7 @@ pub(super) async fn insert_events(
     }
     let mut stored = HashMap::new();
     let head = "SELECT * FROM premis_events WHERE identifier IN";
-    for row in multi_row::select_in(connection, head, &identifiers).await? {
-        let event = event(&row)?;
+    for event in multi_row::select_in(connection, head, &identifiers, event).await? {
         stored.insert(event.identifier, event);
     }
     for row in passed_over {
@@ -164,7 +167,7 @@ pub(super) async fn insert_events(
             .get(&row.event.identifier)
             .is_some_and(|event| row.is_repetition_of(event));
         if !repeated {
-            return Err(row.refusal().into());
+            return Err(row.taken().into());
         }
     }
     Ok(())
@@ -178,44 +181,46 @@ fn push_event(columns: &mut Separated<'_, Db, &'static str>, row: &EventRow<'_>)
         .push_bind(event.agent.clone())
         .push_bind(micros(event.date_time))
         .push_bind(event.detail.clone())
-        .push_bind(event.event_type.clone())
+        .push_bind(event.event_type.as_str())
         .push_bind(key(row.file))
         .push_bind(event.identifier.to_string())
         .push_bind(row.institution.0)
         .push_bind(row.object)
         .push_bind(event.object.clone())
         .push_bind(event.old_uuid.clone())
-        .push_bind(event.outcome.clone())
+        .push_bind(event.outcome.as_str())
         .push_bind(event.outcome_detail.clone())
         .push_bind(event.outcome_information.clone());
 }
 
-/// Fills in the checksums (newest first) and copies of files that have none yet.
+/// Fills in the checksums (newest first) and copies.
 pub(super) async fn attach_records(
     connection: &mut Connection,
     files: &mut [GenericFile],
 ) -> Result<(), StoreError> {
-    let (ids, places) = places(files);
-    let checksums = "SELECT * FROM checksums WHERE generic_file_id IN";
-    for row in multi_row::select_in(connection, checksums, &ids).await? {
-        let child = checksum(&row)?;
-        if let Some(file) = parent(files, &places, child.generic_file_id) {
-            file.checksums.push(child);
-        }
-    }
-    let copies = "SELECT * FROM storage_records WHERE generic_file_id IN";
-    for row in multi_row::select_in(connection, copies, &ids).await? {
-        let child = storage_record(&row)?;
-        if let Some(file) = parent(files, &places, child.generic_file_id) {
-            file.storage_records.push(child);
-        }
-    }
+    let ids = ids(files);
+    let checksums = checksums_of(connection, &ids).await?;
+    let head = "SELECT * FROM storage_records WHERE generic_file_id IN";
+    let mut copies = multi_row::select_in(connection, head, &ids, StorageRecord::read).await?;
+    copies.sort_by_key(|child| child.id);
+    let mut checksums = by_file(checksums, |child| child.generic_file_id);
+    let mut copies = by_file(copies, |child| child.generic_file_id);
     for file in files {
-        file.checksums
-            .sort_by_key(|child| std::cmp::Reverse((child.created_at, child.id)));
-        file.storage_records.sort_by_key(|child| child.id);
+        file.checksums = checksums.remove(&file.id).unwrap_or_default();
+        file.storage_records = copies.remove(&file.id).unwrap_or_default();
     }
     Ok(())
+}
+
+/// The checksums of these files, newest first.
+pub(super) async fn checksums_of(
+    connection: &mut Connection,
+    files: &[i64],
+) -> Result<Vec<Checksum>, StoreError> {
+    let head = "SELECT * FROM checksums WHERE generic_file_id IN";
+    let mut found = multi_row::select_in(connection, head, files, checksum).await?;
+    found.sort_by_key(|checksum| Reverse((checksum.created_at, checksum.id)));
+    Ok(found)
 }
 
 /// Fills in all events, newest first.
@@ -223,10 +228,10 @@ pub(super) async fn attach_events(
     connection: &mut Connection,
     files: &mut [GenericFile],
 ) -> Result<(), StoreError> {
-    let (ids, _) = places(files);
     let head = "SELECT * FROM premis_events WHERE generic_file_id IN";
-    let rows = multi_row::select_in(connection, head, &ids).await?;
-    push_events(files, &rows)
+    let events = multi_row::select_in(connection, head, &ids(files), event).await?;
+    attach(files, events);
+    Ok(())
 }
 
 /// Fills in those events whose identifiers are named, newest first: the reply to a save does not
@@ -237,82 +242,42 @@ pub(super) async fn attach_events_named(
     identifiers: &[String],
 ) -> Result<(), StoreError> {
     let head = "SELECT * FROM premis_events WHERE identifier IN";
-    let rows = multi_row::select_in(connection, head, identifiers).await?;
-    push_events(files, &rows)
-}
-
-fn push_events(files: &mut [GenericFile], rows: &[Row]) -> Result<(), StoreError> {
-    let (_, places) = places(files);
-    for row in rows {
-        let child = event(row)?;
-        if let Some(file) = parent(files, &places, child.generic_file_id) {
-            file.premis_events.push(child);
-        }
-    }
-    for file in files {
-        file.premis_events
-            .sort_by_key(|child| std::cmp::Reverse((child.date_time, child.id)));
-    }
+    let events = multi_row::select_in(connection, head, identifiers, event).await?;
+    attach(files, events);
     Ok(())
 }
 
-/// The files' ids, and where in the list each stands.
-fn places(files: &[GenericFile]) -> (Vec<i64>, HashMap<i64, usize>) {
-    let ids: Vec<_> = files.iter().map(|file| file.id).collect();
-    let places = ids
-        .iter()
-        .enumerate()
-        .map(|(place, id)| (*id, place))
-        .collect();
-    (ids, places)
+fn attach(files: &mut [GenericFile], mut events: Vec<PremisEvent>) {
+    events.sort_by_key(|event| Reverse((event.date_time, event.id)));
+    let mut events = by_file(events, |event| event.generic_file_id);
+    for file in files {
+        file.premis_events = events.remove(&file.id).unwrap_or_default();
+    }
 }
 
-fn parent<'f>(
-    files: &'f mut [GenericFile],
-    places: &HashMap<i64, usize>,
-    id: i64,
-) -> Option<&'f mut GenericFile> {
-    files.get_mut(*places.get(&id)?)
+fn ids(files: &[GenericFile]) -> Vec<i64> {
+    files.iter().map(|file| file.id).collect()
+}
+
+/// Children by the id of their file, in the order they came.
+fn by_file<T>(children: Vec<T>, file: fn(&T) -> i64) -> HashMap<i64, Vec<T>> {
+    let mut found = HashMap::<_, Vec<_>>::new();
+    for child in children {
+        found.entry(file(&child)).or_default().push(child);
+    }
+    found
 }
 
 pub(super) fn checksum(row: &Row) -> Result<Checksum, StoreError> {
-    Ok(Checksum {
-        id: row.number("id")?,
-        algorithm: row.word("algorithm")?,
-        datetime: row.time("datetime")?,
-        digest: row.text("digest")?,
-        generic_file_id: row.number("generic_file_id")?,
-        created_at: row.time("created_at")?,
-        updated_at: row.time("updated_at")?,
-    })
-}
-
-pub(super) fn storage_record(row: &Row) -> Result<StorageRecord, StoreError> {
-    Ok(StorageRecord {
-        id: row.number("id")?,
-        generic_file_id: row.number("generic_file_id")?,
-        url: row.text("url")?,
-        superseded_at: row.time("superseded_at")?,
-    })
+    Ok(record!(row => Checksum {
+        id, algorithm, datetime, digest, generic_file_id, created_at, updated_at
+    }))
 }
 
 pub(super) fn event(row: &Row) -> Result<PremisEvent, StoreError> {
-    Ok(PremisEvent {
-        id: row.number("id")?,
-        agent: row.text("agent")?,
-        date_time: row.time("date_time")?,
-        detail: row.text("detail")?,
-        event_type: row.text("event_type")?,
-        generic_file_id: row.number("generic_file_id")?,
-        identifier: row.uuid("identifier")?,
-        institution_id: InstitutionId(row.number("institution_id")?),
-        intellectual_object_id: row.number("intellectual_object_id")?,
-        object: row.text("object")?,
-        old_uuid: row.text("old_uuid")?,
-        outcome: row.text("outcome")?,
-        outcome_detail: row.text("outcome_detail")?,
-        outcome_information: row.text("outcome_information")?,
-        created_at: row.time("created_at")?,
-        updated_at: row.time("updated_at")?,
-    })
+    Ok(record!(row => PremisEvent {
+        id, agent, date_time, detail, event_type, generic_file_id, identifier, institution_id,
+        intellectual_object_id, object, old_uuid, outcome, outcome_detail, outcome_information,
+        created_at, updated_at
+    }))
 }

@@ -3,81 +3,120 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use muniment_model::registry::{Access, EventOutcome, EventType, InstitutionKind, RecordState};
+use muniment_model::{Action, Algorithm, InstitutionId, Stage, Status, StorageOption, WorkItemId};
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Row, StoreError};
+use crate::rules::access::Role;
 
-/// A column's value as the domain has it.
+/// Reads a record whose members are named like the columns of the row. Those that are not follow the
+/// semicolon with their values.
+macro_rules! record {
+    ($row:ident => $record:ident { $($member:ident),+ $(; $($other:ident: $value:expr),+)? }) => {
+        $record {
+            $($member: $row.value(stringify!($member))?,)+
+            $($($other: $value),+)?
+        }
+    };
+}
+pub(super) use record;
+
 pub(super) trait Columns {
-    fn text(&self, column: &'static str) -> Result<String, StoreError>;
-    /// NULL is 0.
-    fn number(&self, column: &'static str) -> Result<i64, StoreError>;
-    fn flag(&self, column: &'static str) -> Result<bool, StoreError>;
-    fn time(&self, column: &'static str) -> Result<Option<DateTime<Utc>>, StoreError>;
-    /// A byte count, never negative.
-    fn bytes(&self, column: &'static str) -> Result<u64, StoreError>;
-    fn word<T: FromStr>(&self, column: &'static str) -> Result<T, StoreError>;
-    /// A word that may be absent.
-    fn word_if_any<T: FromStr>(&self, column: &'static str) -> Result<Option<T>, StoreError>;
-
-    fn uuid(&self, column: &'static str) -> Result<Uuid, StoreError> {
-        self.word(column)
-    }
+    /// A column's value as the domain has it.
+    fn value<T: Cell>(&self, column: &'static str) -> Result<T, StoreError>;
 }
 
 impl Columns for Row {
-    fn text(&self, column: &'static str) -> Result<String, StoreError> {
-        Ok(self
-            .try_get::<Option<String>, _>(column)?
-            .unwrap_or_default())
+    fn value<T: Cell>(&self, column: &'static str) -> Result<T, StoreError> {
+        T::read(self, column)
     }
+}
 
-    fn number(&self, column: &'static str) -> Result<i64, StoreError> {
-        Ok(self.try_get::<Option<i64>, _>(column)?.unwrap_or_default())
+/// What a column can be read as.
+pub(super) trait Cell: Sized {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError>;
+}
+
+impl Cell for String {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        Ok(row.try_get::<Option<Self>, _>(column)?.unwrap_or_default())
     }
+}
 
-    fn flag(&self, column: &'static str) -> Result<bool, StoreError> {
-        Ok(self.try_get::<bool, _>(column)?)
+impl Cell for i64 {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        Ok(row.try_get::<Option<Self>, _>(column)?.unwrap_or_default())
     }
+}
 
-    fn time(&self, column: &'static str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let Some(micros) = self.try_get::<Option<i64>, _>(column)? else {
+impl Cell for InstitutionId {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        row.value(column).map(Self)
+    }
+}
+
+impl Cell for WorkItemId {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        row.value(column).map(Self)
+    }
+}
+
+impl Cell for bool {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        Ok(row.try_get(column)?)
+    }
+}
+
+impl Cell for Option<DateTime<Utc>> {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        let Some(micros) = row.try_get::<Option<i64>, _>(column)? else {
             return Ok(None);
         };
-        match DateTime::from_timestamp_micros(micros) {
-            Some(time) => Ok(Some(time)),
-            None => Err(StoreError::Corrupt {
-                column,
-                value: micros.to_string(),
-            }),
+        let time = DateTime::from_timestamp_micros(micros);
+        time.map(Some)
+            .ok_or_else(|| corrupt(column, micros.to_string()))
+    }
+}
+
+/// A byte count, never negative.
+impl Cell for u64 {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        let number: i64 = row.value(column)?;
+        Self::try_from(number).map_err(|_negative| corrupt(column, number.to_string()))
+    }
+}
+
+impl Cell for Option<Status> {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        let text: Option<String> = row.try_get(column)?;
+        text.map(|text| word(column, text)).transpose()
+    }
+}
+
+macro_rules! words {
+    ($($word:ident),+) => {$(
+        impl Cell for $word {
+            fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+                word(column, row.try_get(column)?)
+            }
         }
-    }
+    )+};
+}
 
-    fn bytes(&self, column: &'static str) -> Result<u64, StoreError> {
-        let number = self.number(column)?;
-        u64::try_from(number).map_err(|_negative| StoreError::Corrupt {
-            column,
-            value: number.to_string(),
-        })
-    }
+words! {
+    Access, Action, Algorithm, EventOutcome, EventType, InstitutionKind, RecordState, Role, Stage,
+    Status, StorageOption, Uuid
+}
 
-    fn word<T: FromStr>(&self, column: &'static str) -> Result<T, StoreError> {
-        let value: String = self.try_get(column)?;
-        value
-            .parse()
-            .map_err(|_unknown| StoreError::Corrupt { column, value })
-    }
+fn word<T: FromStr>(column: &'static str, text: String) -> Result<T, StoreError> {
+    text.parse().map_err(|_unknown| corrupt(column, text))
+}
 
-    fn word_if_any<T: FromStr>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
-        let Some(value) = self.try_get::<Option<String>, _>(column)? else {
-            return Ok(None);
-        };
-        match value.parse() {
-            Ok(word) => Ok(Some(word)),
-            Err(_unknown) => Err(StoreError::Corrupt { column, value }),
-        }
-    }
+fn corrupt(column: &'static str, value: impl Into<String>) -> StoreError {
+    let value = value.into();
+    StoreError::Corrupt { column, value }
 }
 
 /// A time as a column holds it.

@@ -1,14 +1,15 @@
 //! PREMIS events: what happened to an object or a file, and how it ended.
 //!
-//! Safe to repeat: one identifier, one event.
+//! Idempotent: one identifier, one event.
 
-use muniment_model::registry::PremisEvent;
+use muniment_model::InstitutionId;
+use muniment_model::registry::{EventType, PremisEvent};
 
 use super::children::{EventRow, event, insert_events};
-use super::columns::{Columns, micros};
-use super::query::{Direction, Filter, Kind, Op, Page, Query, Resource, Value, filter, one_in};
-use super::{Connection, Row, Store, StoreError};
-use crate::rules::{Refusal, checks};
+use super::columns::{Columns, micros, record};
+use super::query::{Direction, Identifier, Resource, Value, View, filters, one, sorts};
+use super::{Connection, Made, Row, Store, StoreError};
+use crate::rules::{RuleError, checks};
 use crate::views::EventView;
 
 pub(crate) const EVENTS: Resource = Resource {
@@ -18,95 +19,38 @@ pub(crate) const EVENTS: Resource = Resource {
            JOIN intellectual_objects o ON o.id = e.intellectual_object_id \
            LEFT JOIN generic_files f ON f.id = e.generic_file_id",
     id: "e.id",
+    identifier: Identifier::Uuid("e.identifier"),
     institution: "e.institution_id",
-    filters: FILTERS,
-    sorts: &[("id", "e.id"), ("date_time", "e.date_time")],
+    filters: filters! {
+        "" Is Text: e.event_type, f.identifier as generic_file_identifier, e.identifier,
+            o.identifier as intellectual_object_identifier, e.outcome;
+        "" Is Number: e.generic_file_id, e.institution_id, e.intellectual_object_id;
+        "__gteq" AtLeast Time: e.date_time;
+        "__lteq" AtMost Time: e.date_time;
+        "__is_null" Absent Flag: e.generic_file_id;
+    },
+    sorts: sorts! { e.id, e.date_time },
     default_sort: ("e.date_time", Direction::Descending),
 };
 
-const FILTERS: &[Filter] = &[
-    filter("date_time__gteq", "e.date_time", Op::AtLeast, Kind::Time),
-    filter("date_time__lteq", "e.date_time", Op::AtMost, Kind::Time),
-    filter("event_type", "e.event_type", Op::Is, Kind::Text),
-    filter("generic_file_id", "e.generic_file_id", Op::Is, Kind::Number),
-    filter(
-        "generic_file_id__is_null",
-        "e.generic_file_id",
-        Op::Absent,
-        Kind::Flag,
-    ),
-    filter(
-        "generic_file_identifier",
-        "f.identifier",
-        Op::Is,
-        Kind::Text,
-    ),
-    filter("identifier", "e.identifier", Op::Is, Kind::Text),
-    filter("institution_id", "e.institution_id", Op::Is, Kind::Number),
-    filter(
-        "intellectual_object_id",
-        "e.intellectual_object_id",
-        Op::Is,
-        Kind::Number,
-    ),
-    filter(
-        "intellectual_object_identifier",
-        "o.identifier",
-        Op::Is,
-        Kind::Text,
-    ),
-    filter("outcome", "e.outcome", Op::Is, Kind::Text),
-];
-
-/// The type whose time is also kept on the file.
-const FIXITY_CHECK: &str = "fixity check";
-
-/// What became of a create.
-pub(crate) enum Made {
-    New(PremisEvent),
-    Existing(PremisEvent),
-}
-
 impl Store {
-    pub(crate) async fn events(&self, query: &Query) -> Result<Page<EventView>, StoreError> {
-        self.page(&EVENTS, query, view).await
-    }
-
-    pub(crate) async fn event(&self, id: i64) -> Result<EventView, StoreError> {
-        self.one(&EVENTS, "e.id", Value::Number(id), view).await
-    }
-
-    pub(crate) async fn event_by_identifier(
+    /// The time of a fixity check is also kept on its file.
+    pub(crate) async fn create_event(
         &self,
-        identifier: &str,
-    ) -> Result<EventView, StoreError> {
-        let value = Value::Text(identifier.to_ascii_lowercase());
-        self.one(&EVENTS, "e.identifier", value, view).await
-    }
-
-    pub(crate) async fn create_event(&self, wanted: &PremisEvent) -> Result<Made, StoreError> {
+        wanted: &PremisEvent,
+    ) -> Result<Made<PremisEvent>, StoreError> {
         checks::event(wanted)?;
         let mut transaction = self.write().await?;
         match stored(&mut transaction, wanted).await {
             Ok(event) if says_the_same(&event, wanted) => return Ok(Made::Existing(event)),
-            Ok(_) => {
-                let what = "identifier".to_owned();
-                return Err(Refusal::Taken { what }.into());
-            }
+            Ok(_) => return Err(RuleError::taken("identifier").into()),
             Err(StoreError::NotFound) => {}
             Err(error) => return Err(error),
         }
         refuse_foreign(&mut transaction, wanted).await?;
-        let row = EventRow {
-            event: wanted,
-            institution: wanted.institution_id,
-            object: wanted.intellectual_object_id,
-            file: wanted.generic_file_id,
-            place: None,
-            now: self.now(),
-        };
+        let row = EventRow::alone(wanted, self.now());
         insert_events(&mut transaction, &[row]).await?;
-        if wanted.event_type == FIXITY_CHECK {
+        if wanted.event_type == EventType::FixityCheck {
             sqlx::query(
                 "UPDATE generic_files SET last_fixity_check = $1, updated_at = $2 WHERE id = $3",
             )
@@ -139,7 +83,7 @@ async fn refuse_foreign(
     .fetch_one(connection)
     .await?;
     if fits == 0 {
-        return Err(Refusal::Mismatch.into());
+        return Err(RuleError::Mismatch.into());
     }
     Ok(())
 }
@@ -159,16 +103,21 @@ async fn stored(
     wanted: &PremisEvent,
 ) -> Result<PremisEvent, StoreError> {
     let value = Value::Text(wanted.identifier.to_string());
-    Ok(one_in(connection, &EVENTS, "e.identifier", value, view)
-        .await?
-        .event)
+    let view: EventView = one(connection, "e.identifier", value).await?;
+    Ok(view.event)
 }
 
-fn view(row: &Row) -> Result<EventView, StoreError> {
-    Ok(EventView {
-        event: event(row)?,
-        generic_file_identifier: row.text("generic_file_identifier")?,
-        institution_name: row.text("institution_name")?,
-        intellectual_object_identifier: row.text("intellectual_object_identifier")?,
-    })
+impl View for EventView {
+    const RESOURCE: &'static Resource = &EVENTS;
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(record!(row => Self {
+            generic_file_identifier, institution_name, intellectual_object_identifier;
+            event: event(row)?
+        }))
+    }
+
+    fn institution(&self) -> InstitutionId {
+        self.event.institution_id
+    }
 }

@@ -1,9 +1,9 @@
-//! Saves files with everything that hangs on them, all in one transaction.
+//! Saves files with everything that belongs to them, all in one transaction.
 //!
-//! Safe to repeat: `rules/file_plan.rs` decides per file whether it is new, there already, or to be
+//! Idempotent: `rules/file_plan.rs` decides per file whether it is new, there already, or to be
 //! replaced; children that are there are left alone. A batch that was sent twice changes nothing
 //! the second time, and one that failed in the middle has left nothing. A batch of a work item that
-//! had the object's turn and has it no more is refused (`rules/turn.rs`).
+//! had the object's lock and lost it is refused (`rules/lock.rs`).
 
 use std::collections::HashMap;
 
@@ -13,18 +13,18 @@ use muniment_model::{InstitutionId, WorkItemId};
 use sqlx::query_builder::Separated;
 
 use super::children::{
-    ChecksumRow, EventRow, StorageRow, attach_events_named, attach_records, insert_checksums,
-    insert_current_copies, insert_events,
+    CHECKSUMS, ChecksumRow, EventRow, StorageRow, attach_events_named, attach_records,
+    insert_current_copies, insert_events, push_checksum,
 };
-use super::columns::{Columns, key, micros, signed};
-use super::files::file;
+use super::columns::{Columns, key, micros, record, signed};
+use super::locks::recorder;
 use super::multi_row::{self, Insert};
 use super::objects::move_counters;
-use super::turns::recorder;
+use super::query::View;
 use super::{Connection, Db, Row, Store, StoreError};
 use crate::rules::file_plan::{Counted, Plan, Stored, Tally, plan};
-use crate::rules::turn::{self, Recorder};
-use crate::rules::{Refusal, checks};
+use crate::rules::lock::{self, Recorder};
+use crate::rules::{RuleError, checks};
 
 /// "Never checked", as the original writes it: 2000-01-01T00:00:00Z.
 const NEVER_CHECKED: i64 = 946_684_800_000_000;
@@ -55,8 +55,8 @@ struct Batch<'a> {
 }
 
 impl Store {
-    /// Saves the files of one institution and gives them back in order, with their ids. `work_item`
-    /// is the ingest that sends them, 0 when nobody says.
+    /// Saves the files of one institution and returns them in order, with their ids. `work_item`
+    /// is the ingest that sends them, 0 when the client names none.
     pub(crate) async fn save_files(
         &self,
         institution: InstitutionId,
@@ -112,15 +112,8 @@ impl Batch<'_> {
         objects.dedup();
         let parents = "SELECT id, identifier, institution_id, work_item_id \
                        FROM intellectual_objects WHERE id IN";
-        for row in multi_row::select_in(self.connection, parents, &objects).await? {
-            let parent = Parent {
-                identifier: row.text("identifier")?,
-                institution: InstitutionId(row.number("institution_id")?),
-                work_item: row.number("work_item_id")?,
-                tally: Tally::default(),
-            };
-            self.parents.insert(row.number("id")?, parent);
-        }
+        let parents = multi_row::select_in(self.connection, parents, &objects, parent).await?;
+        self.parents.extend(parents);
         let identifiers: Vec<_> = self
             .files
             .iter()
@@ -128,10 +121,9 @@ impl Batch<'_> {
             .collect();
         let rows = "SELECT id, identifier, intellectual_object_id, uuid, size, state, \
                     storage_option FROM generic_files WHERE identifier IN";
-        for row in multi_row::select_in(self.connection, rows, &identifiers).await? {
-            let row = stored(&row)?;
-            self.stored.insert(row.identifier.clone(), row);
-        }
+        let rows = multi_row::select_in(self.connection, rows, &identifiers, stored).await?;
+        let named = rows.into_iter().map(|row| (row.identifier.clone(), row));
+        self.stored.extend(named);
         Ok(())
     }
 
@@ -141,7 +133,7 @@ impl Batch<'_> {
         for (index, file) in self.files.iter().enumerate() {
             let plan = self
                 .judge_one(institution, file)
-                .map_err(|refusal| refusal.at(index, &file.identifier))?;
+                .map_err(|error| error.at(index, &file.identifier))?;
             self.plans.push(plan);
             self.ids.push(match plan {
                 Plan::Insert => 0,
@@ -151,22 +143,22 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn judge_one(&self, institution: InstitutionId, file: &GenericFile) -> Result<Plan, Refusal> {
+    fn judge_one(&self, institution: InstitutionId, file: &GenericFile) -> Result<Plan, RuleError> {
         if file.institution_id != institution {
-            return Err(Refusal::Mismatch);
+            return Err(RuleError::Mismatch);
         }
         let parent = self
             .parents
             .get(&file.intellectual_object_id)
             .ok_or_else(|| {
-                Refusal::Invalid("IntellectualObjectID: there is no such object".to_owned())
+                RuleError::Invalid("IntellectualObjectID: there is no such object".to_owned())
             })?;
         if parent.institution != institution {
-            return Err(Refusal::Mismatch);
+            return Err(RuleError::Mismatch);
         }
         if let Some(recorder) = &self.recorder {
             let recorded_by = WorkItemId(parent.work_item);
-            turn::may_record_files(recorder, &parent.identifier, recorded_by)?;
+            lock::may_record_files(recorder, &parent.identifier, recorded_by)?;
         }
         checks::file(file, &parent.identifier)?;
         plan(file, self.stored.get(&file.identifier))
@@ -179,20 +171,16 @@ impl Batch<'_> {
             .iter()
             .map(|file| file.uuid.to_string())
             .collect();
-        let mut owners: HashMap<String, String> = HashMap::new();
         let head = "SELECT uuid, identifier FROM generic_files WHERE uuid IN";
-        for row in multi_row::select_in(self.connection, head, &uuids).await? {
-            owners.insert(row.text("uuid")?, row.text("identifier")?);
-        }
+        let read = |row: &Row| Ok((row.value("uuid")?, row.value("identifier")?));
+        let owners = multi_row::select_in(self.connection, head, &uuids, read).await?;
+        let mut owners: HashMap<String, String> = owners.into_iter().collect();
         for (index, (file, uuid)) in self.files.iter().zip(uuids).enumerate() {
             let owner = owners
                 .entry(uuid)
                 .or_insert_with(|| file.identifier.clone());
             if *owner != file.identifier {
-                let taken = Refusal::Taken {
-                    what: "uuid".to_owned(),
-                };
-                return Err(taken.at(index, &file.identifier).into());
+                return Err(RuleError::taken("uuid").at(index, &file.identifier).into());
             }
         }
         Ok(())
@@ -210,7 +198,7 @@ impl Batch<'_> {
             parent.tally.add(Counted {
                 object_identifier: &parent.identifier,
                 identifier: &file.identifier,
-                state: &file.state,
+                state: file.state,
                 size: file.size,
             });
             rows.push(FileRow {
@@ -219,9 +207,9 @@ impl Batch<'_> {
                 now: self.now,
             });
         }
-        let mut ids = HashMap::new();
+        let mut ids: HashMap<String, i64> = HashMap::new();
         for row in multi_row::insert(self.connection, &FILES, &rows, push_file).await? {
-            ids.insert(row.text("identifier")?, row.number("id")?);
+            ids.insert(row.value("identifier")?, row.value("id")?);
         }
         for (file, id) in self.files.iter().zip(&mut self.ids) {
             if let Some(new) = ids.get(&file.identifier) {
@@ -263,9 +251,9 @@ impl Batch<'_> {
                 state,
                 size,
             };
-            parent.tally.remove(counted(&before.state, before.size));
-            parent.tally.add(counted(&file.state, file.size));
-            // New bytes belong to the ingest that has the object's turn; a change of anything else
+            parent.tally.remove(counted(before.state, before.size));
+            parent.tally.add(counted(file.state, file.size));
+            // New bytes belong to the ingest that has the object's lock; a change of anything else
             // leaves the file to the one that recorded it.
             sqlx::query(
                 "UPDATE generic_files SET updated_at = $1, file_format = $2, size = $3, \
@@ -276,7 +264,7 @@ impl Batch<'_> {
             .bind(self.now.timestamp_micros())
             .bind(&file.file_format)
             .bind(signed(file.size))
-            .bind(&file.state)
+            .bind(file.state.as_str())
             .bind(micros(file.last_fixity_check))
             .bind(storage_option.as_str())
             .bind(file.uuid.to_string())
@@ -289,7 +277,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Adds the children without an id; those with one are somebody's echo of what is stored. By now
+    /// Adds the children without an id; those with one are only an echo of what is stored. By now
     /// every file has the uuid it was sent with, so the copies sent with it are those of its bytes.
     async fn insert_children(&mut self) -> Result<(), StoreError> {
         let mut checksums = Vec::new();
@@ -317,7 +305,7 @@ impl Batch<'_> {
                 now: self.now,
             }));
         }
-        insert_checksums(self.connection, &checksums).await?;
+        multi_row::insert(self.connection, &CHECKSUMS, &checksums, push_checksum).await?;
         insert_current_copies(self.connection, &copies).await?;
         insert_events(self.connection, &events).await
     }
@@ -333,11 +321,9 @@ impl Batch<'_> {
     /// sent.
     async fn read_back(&mut self) -> Result<Vec<GenericFile>, StoreError> {
         let head = "SELECT * FROM generic_files WHERE id IN";
-        let mut found = HashMap::new();
-        for row in multi_row::select_in(self.connection, head, &self.ids).await? {
-            let file = file(&row)?;
-            found.insert(file.id, file);
-        }
+        let rows =
+            multi_row::select_in(self.connection, head, &self.ids, GenericFile::read).await?;
+        let mut found: HashMap<_, _> = rows.into_iter().map(|file| (file.id, file)).collect();
         let mut files: Vec<_> = self.ids.iter().filter_map(|id| found.remove(id)).collect();
         attach_records(self.connection, &mut files).await?;
         let events: Vec<_> = self
@@ -374,7 +360,7 @@ fn push_file(columns: &mut Separated<'_, Db, &'static str>, row: &FileRow<'_>) {
         .push_bind(signed(file.size))
         .push_bind(file.identifier.clone())
         .push_bind(file.intellectual_object_id)
-        .push_bind(file.state.clone())
+        .push_bind(file.state.as_str())
         .push_bind(micros(file.last_fixity_check).unwrap_or(NEVER_CHECKED))
         .push_bind(file.institution_id.0)
         .push_bind(file.storage_option.as_str())
@@ -383,14 +369,18 @@ fn push_file(columns: &mut Separated<'_, Db, &'static str>, row: &FileRow<'_>) {
         .push_bind(key(row.work_item));
 }
 
+fn parent(row: &Row) -> Result<(i64, Parent), StoreError> {
+    let parent = record!(row => Parent {
+        identifier;
+        institution: row.value("institution_id")?, work_item: row.value("work_item_id")?,
+        tally: Tally::default()
+    });
+    Ok((row.value("id")?, parent))
+}
+
 fn stored(row: &Row) -> Result<Stored, StoreError> {
-    Ok(Stored {
-        id: row.number("id")?,
-        identifier: row.text("identifier")?,
-        object_id: row.number("intellectual_object_id")?,
-        uuid: row.uuid("uuid")?,
-        size: row.bytes("size")?,
-        state: row.text("state")?,
-        storage_option: row.word("storage_option")?,
-    })
+    Ok(record!(row => Stored {
+        id, identifier, uuid, size, state, storage_option;
+        object_id: row.value("intellectual_object_id")?
+    }))
 }

@@ -18,7 +18,7 @@ pub(super) struct Insert {
     pub(super) tail: &'static str,
 }
 
-/// Inserts all rows; gives back what `tail` returns.
+/// Inserts all rows and returns what `tail` returns.
 pub(super) async fn insert<T>(
     connection: &mut Connection,
     insert: &Insert,
@@ -30,23 +30,18 @@ pub(super) async fn insert<T>(
         let mut sql = QueryBuilder::new(insert.head);
         sql.push_values(chunk, |mut row, item| push(&mut row, item));
         sql.push(insert.tail);
-        let prepared = chunk.len() == ROWS_MAX || chunk.len() == 1;
-        let mut some = sql
-            .build()
-            .persistent(prepared)
-            .fetch_all(&mut *connection)
-            .await?;
-        returned.append(&mut some);
+        returned.append(&mut run(connection, sql, chunk.len()).await?);
     }
     Ok(returned)
 }
 
-/// `head` up to `IN`, for as many values as there are.
-pub(super) async fn select_in<'v, V>(
+/// Reads what `head`, which ends with `IN`, finds for any number of values.
+pub(super) async fn select_in<'v, V, T>(
     connection: &mut Connection,
     head: &'static str,
     values: &'v [V],
-) -> Result<Vec<Row>, StoreError>
+    read: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError>
 where
     V: sqlx::Encode<'v, Db> + sqlx::Type<Db> + Clone,
 {
@@ -59,13 +54,20 @@ where
             list.push_bind(value.clone());
         }
         sql.push(")");
-        let prepared = chunk.len() == ROWS_MAX || chunk.len() == 1;
-        let mut some = sql
-            .build()
-            .persistent(prepared)
-            .fetch_all(&mut *connection)
-            .await?;
-        found.append(&mut some);
+        for row in run(connection, sql, chunk.len()).await? {
+            found.push(read(&row)?);
+        }
     }
     Ok(found)
+}
+
+/// Only the lengths that come often are worth keeping prepared.
+async fn run(
+    connection: &mut Connection,
+    mut sql: QueryBuilder<Db>,
+    rows: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let prepared = rows == ROWS_MAX || rows == 1;
+    let statement = sql.build().persistent(prepared);
+    Ok(statement.fetch_all(connection).await?)
 }

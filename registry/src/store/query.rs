@@ -1,10 +1,12 @@
-//! Lists: which parameters each has, which column each stands for, and the SQL they become.
+//! Lists and look-ups: which parameters each list has, the columns they are compared with, and the
+//! SQL they become.
 //!
 //! Parameters are looked up in tables of constants; nothing a client sends ever becomes part of
 //! the SQL, only of its bound values. Every row of a filter table has an index (a test asks the
 //! database for its plan).
 
 use muniment_model::InstitutionId;
+use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use super::{Connection, Db, Row, Store, StoreError};
@@ -22,9 +24,9 @@ pub(crate) enum Op {
     StartsWith,
     /// Without regard to ASCII case. Reads every row: for small tables only.
     Contains,
-    /// Takes `true` or `false`; `false` turns it round.
+    /// Takes `true` or `false`; `false` reverses it.
     Absent,
-    /// Takes `true` or `false`; `false` turns it round.
+    /// Takes `true` or `false`; `false` reverses it.
     Present,
 }
 
@@ -47,14 +49,37 @@ pub(crate) struct Filter {
     pub(crate) kind: Kind,
 }
 
-pub(crate) const fn filter(name: &'static str, column: &'static str, op: Op, kind: Kind) -> Filter {
-    Filter {
-        name,
-        column,
-        op,
-        kind,
-    }
+/// The filters of a list, by what their names end in, how they compare and what their values are. A
+/// filter is named like its column, or as the word after `as` says.
+macro_rules! filters {
+    ($($end:literal $op:ident $kind:ident: $($table:ident.$column:ident $(as $name:ident)?),+;)+) => {
+        &[$($($crate::store::query::Filter {
+            name: concat!($crate::store::query::name!($column $($name)?), $end),
+            column: concat!(stringify!($table), ".", stringify!($column)),
+            op: $crate::store::query::Op::$op,
+            kind: $crate::store::query::Kind::$kind,
+        }),+),+]
+    };
 }
+pub(super) use filters;
+
+macro_rules! name {
+    ($column:ident) => {
+        stringify!($column)
+    };
+    ($column:ident $name:ident) => {
+        stringify!($name)
+    };
+}
+pub(super) use name;
+
+/// The columns that a list may be sorted by, each under its own name.
+macro_rules! sorts {
+    ($($table:ident.$column:ident),+) => {
+        &[$((stringify!($column), concat!(stringify!($table), ".", stringify!($column)))),+]
+    };
+}
+pub(super) use sorts;
 
 /// A name to sort by, and its column.
 pub(crate) type SortColumn = (&'static str, &'static str);
@@ -74,6 +99,15 @@ impl Direction {
     }
 }
 
+/// The column by which a path may name a record, besides its id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Identifier {
+    None,
+    Text(&'static str),
+    /// Kept in lower case.
+    Uuid(&'static str),
+}
+
 /// Everything SQL needs to know of one list.
 #[derive(Debug)]
 pub(crate) struct Resource {
@@ -81,6 +115,7 @@ pub(crate) struct Resource {
     pub(crate) from: &'static str,
     /// The column that breaks ties.
     pub(crate) id: &'static str,
+    pub(crate) identifier: Identifier,
     /// The column by which a depositor sees only its own rows.
     pub(crate) institution: &'static str,
     pub(crate) filters: &'static [Filter],
@@ -120,55 +155,75 @@ pub(crate) struct Page<T> {
     pub(crate) rows: Vec<T>,
 }
 
+/// What a list or a look-up shows of a row.
+pub(crate) trait View: Serialize + Sized + Send + 'static {
+    const RESOURCE: &'static Resource;
+
+    fn read(row: &Row) -> Result<Self, StoreError>;
+
+    /// Whose record it is; 0 when no depositor may see it.
+    fn institution(&self) -> InstitutionId;
+
+    /// Of a record that counts its updates.
+    fn version(&self) -> Option<i64> {
+        None
+    }
+
+    /// Adds what is in other tables.
+    fn complete(
+        _connection: &mut Connection,
+        _rows: &mut [Self],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+}
+
 impl Store {
     /// Counts and reads in one transaction, so that they agree.
-    pub(super) async fn page<T>(
-        &self,
-        resource: &'static Resource,
-        query: &Query,
-        map: fn(&Row) -> Result<T, StoreError>,
-    ) -> Result<Page<T>, StoreError> {
+    pub(crate) async fn page<V: View>(&self, query: &Query) -> Result<Page<V>, StoreError> {
         let mut transaction = self.read().await?;
-        let count = count_statement(resource, query)
+        let count = count_statement(V::RESOURCE, query)
             .build_query_scalar::<i64>()
             .fetch_one(&mut *transaction)
             .await?;
-        let rows = page_statement(resource, query)
+        let mut rows = page_statement(V::RESOURCE, query)
             .build()
             .fetch_all(&mut *transaction)
             .await?
             .iter()
-            .map(map)
-            .collect::<Result<_, _>>()?;
+            .map(V::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        V::complete(&mut transaction, &mut rows).await?;
         Ok(Page { count, rows })
     }
 
-    /// The row in which `column`, a constant, has this value.
-    pub(super) async fn one<T>(
-        &self,
-        resource: &'static Resource,
-        column: &'static str,
-        value: Value,
-        map: fn(&Row) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut connection = self.readers.acquire().await?;
-        one_in(&mut connection, resource, column, value, map).await
+    /// The record that a path names. As the contract has it, what reads as a number is an id.
+    pub(crate) async fn named<V: View>(&self, name: &str) -> Result<V, StoreError> {
+        let (column, value) = match (name.parse(), V::RESOURCE.identifier) {
+            (Ok(id), _) => (V::RESOURCE.id, Value::Number(id)),
+            (Err(_), Identifier::Text(column)) => (column, Value::Text(name.to_owned())),
+            (Err(_), Identifier::Uuid(column)) => (column, Value::Text(name.to_ascii_lowercase())),
+            (Err(_), Identifier::None) => return Err(StoreError::NotFound),
+        };
+        let mut transaction = self.read().await?;
+        one(&mut transaction, column, value).await
     }
 }
 
-/// As [`Store::one`], inside a transaction.
-pub(super) async fn one_in<T>(
+/// The row in which `column`, a constant, has this value.
+pub(super) async fn one<V: View>(
     connection: &mut Connection,
-    resource: &'static Resource,
     column: &'static str,
     value: Value,
-    map: fn(&Row) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut sql = select(resource.columns, resource);
+) -> Result<V, StoreError> {
+    let mut sql = select(V::RESOURCE.columns, V::RESOURCE);
     sql.push(" WHERE ").push(column).push(" = ");
     bind(&mut sql, value);
-    let row = sql.build().fetch_optional(connection).await?;
-    map(&row.ok_or(StoreError::NotFound)?)
+    let row = sql.build().fetch_optional(&mut *connection).await?;
+    let mut found = [V::read(&row.ok_or(StoreError::NotFound)?)?];
+    V::complete(connection, &mut found).await?;
+    let [view] = found;
+    Ok(view)
 }
 
 fn select(columns: &str, resource: &Resource) -> QueryBuilder<Db> {

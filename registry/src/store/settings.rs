@@ -1,6 +1,6 @@
 //! What an installation is, kept for as long as it exists.
 //!
-//! Safe to repeat: the first value of a setting stays.
+//! Idempotent: the first value of a setting stays.
 
 use muniment_model::Namespace;
 use uuid::Uuid;

@@ -1,45 +1,28 @@
 //! Copies, as they are listed, and added one by one.
 //!
-//! Safe to repeat: one file has one record per address.
+//! Idempotent: one file has one record per address.
 
 use muniment_model::InstitutionId;
 use muniment_model::registry::StorageRecord;
 
-use super::children::{StorageRow, insert_storage_records, storage_record};
-use super::query::{Direction, Filter, Kind, Op, Page, Query, Resource, Value, filter, one_in};
-use super::{Store, StoreError};
-use crate::rules::Refusal;
+use super::children::{StorageRow, insert_storage_records};
+use super::columns::{Columns, record};
+use super::query::{Direction, Identifier, Resource, Value, View, filters, one, sorts};
+use super::{Row, Store, StoreError};
+use crate::rules::RuleError;
 
 pub(crate) const STORAGE_RECORDS: Resource = Resource {
     columns: "s.*",
     from: "storage_records s JOIN generic_files f ON f.id = s.generic_file_id",
     id: "s.id",
+    identifier: Identifier::None,
     institution: "f.institution_id",
-    filters: FILTERS,
-    sorts: &[("id", "s.id"), ("generic_file_id", "s.generic_file_id")],
+    filters: filters! { "" Is Number: s.generic_file_id; },
+    sorts: sorts! { s.id, s.generic_file_id },
     default_sort: ("s.id", Direction::Descending),
 };
 
-const FILTERS: &[Filter] = &[filter(
-    "generic_file_id",
-    "s.generic_file_id",
-    Op::Is,
-    Kind::Number,
-)];
-
 impl Store {
-    pub(crate) async fn storage_records(
-        &self,
-        query: &Query,
-    ) -> Result<Page<StorageRecord>, StoreError> {
-        self.page(&STORAGE_RECORDS, query, storage_record).await
-    }
-
-    pub(crate) async fn storage_record(&self, id: i64) -> Result<StorageRecord, StoreError> {
-        self.one(&STORAGE_RECORDS, "s.id", Value::Number(id), storage_record)
-            .await
-    }
-
     /// Adds the copy to a file of this institution, or finds the one with the same address.
     pub(crate) async fn create_storage_record(
         &self,
@@ -53,7 +36,7 @@ impl Store {
                 .fetch_optional(&mut *transaction)
                 .await?;
         if owner.ok_or(StoreError::Dangling)? != institution.0 {
-            return Err(Refusal::Mismatch.into());
+            return Err(RuleError::Mismatch.into());
         }
         let row = StorageRow {
             url: &record.url,
@@ -67,15 +50,21 @@ impl Store {
         .bind(&record.url)
         .fetch_one(&mut *transaction)
         .await?;
-        let stored = one_in(
-            &mut transaction,
-            &STORAGE_RECORDS,
-            "s.id",
-            Value::Number(id),
-            storage_record,
-        )
-        .await?;
+        let stored = one(&mut transaction, "s.id", Value::Number(id)).await?;
         transaction.commit().await?;
         Ok(stored)
+    }
+}
+
+impl View for StorageRecord {
+    const RESOURCE: &'static Resource = &STORAGE_RECORDS;
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(record!(row => Self { id, generic_file_id, url, superseded_at }))
+    }
+
+    /// Only administrators see where copies are.
+    fn institution(&self) -> InstitutionId {
+        InstitutionId(0)
     }
 }

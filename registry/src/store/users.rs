@@ -1,10 +1,10 @@
-//! Who may speak to the registry, and the digests of their keys.
+//! The users of the API, and the digests of their keys.
 //!
-//! Safe to repeat: a user is made once per e-mail address; issuing a key replaces the one before.
+//! Idempotent: a user is made once per e-mail address; issuing a key replaces the one before.
 
 use muniment_model::InstitutionId;
 
-use super::columns::{Columns, key};
+use super::columns::{Columns, key, record};
 use super::{Store, StoreError};
 use crate::rules::access::Role;
 
@@ -31,12 +31,9 @@ impl Store {
         .fetch_optional(&mut *connection)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(User {
-            id: row.number("id")?,
-            role: row.word("role")?,
-            institution_id: InstitutionId(row.number("institution_id")?),
-            api_key_digest: row.text("api_key_digest")?,
-        }))
+        Ok(Some(
+            record!(row => User { id, role, institution_id, api_key_digest }),
+        ))
     }
 
     /// Makes the user, or sets role and institution of the one who has the address.

@@ -1,4 +1,4 @@
-//! Who gets in, and whose records they see.
+//! Which users may use which API, and whose records they see.
 
 use muniment_model::WorkItemId;
 use muniment_registry::Role;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use muniment_model::registry::{GenericFile, Recorded};
+use muniment_model::registry::{EventType, GenericFile, RecordState, Recorded};
 use muniment_model::{StorageOption, WorkItemId};
 use muniment_registry_client::{FileQuery, PageRequest};
 use reqwest::StatusCode;
@@ -135,7 +135,7 @@ async fn an_event_identifier_of_something_else_is_refused_and_named() {
     };
     let mut retyped = file(&object, "data/0", 1);
     for event in &mut retyped.premis_events {
-        event.event_type = "replication".to_owned();
+        event.event_type = EventType::Replication;
     }
     let mut twins = [file(&object, "data/3", 1), file(&object, "data/4", 1)];
     twins[1].premis_events[8].identifier = twins[0].premis_events[8].identifier;
@@ -263,6 +263,34 @@ async fn a_batch_reaches_no_other_institutions_object() {
 
 /// Counters are moved, not counted. They must say what counting would.
 #[tokio::test]
+async fn a_word_of_no_list_is_refused_and_named() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(7)).await;
+    let mut batch = json!([file(&object, "data/0", 1), file(&object, "data/1", 1)]);
+    batch[1]["premis_events"][2]["event_type"] = json!("x");
+    let mut one = json!(file(&object, "data/2", 1));
+    one["state"] = json!("x");
+    let event = "file 1 (test.edu/a/data/1): premis_events[2].event_type: ";
+    let rows = [
+        ("/admin-api/v3/files/create_batch/1", batch, event),
+        ("/admin-api/v3/files/create/1", one, "state: "),
+        (
+            "/admin-api/v3/files/create_batch/1",
+            json!(7),
+            "the body cannot be read: ",
+        ),
+    ];
+
+    for (path, body, expected) in rows {
+        let (status, reply) = site.post(path, body).await;
+
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let text = reply["Error"].as_str().unwrap();
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_objects_counters_follow_its_files() {
     let site = Site::start().await;
     let object = site.object("a", WorkItemId(7)).await;
@@ -278,7 +306,7 @@ async fn an_objects_counters_follow_its_files() {
     files[0].size = 100;
     save(&site, &files[..1]).await;
     let mut deleted = saved[1].clone();
-    deleted.state = "D".to_owned();
+    deleted.state = RecordState::Deleted;
     let path = format!("/admin-api/v3/files/update/{}", deleted.id);
 
     let (status, _) = site.put(&path, json!(deleted)).await;
@@ -300,7 +328,7 @@ async fn a_fixity_check_is_noted_on_its_file() {
     let mut check = saved.premis_events[0].clone();
     check.id = 0;
     check.identifier = uuid::Uuid::from_u128(77);
-    check.event_type = "fixity check".to_owned();
+    check.event_type = EventType::FixityCheck;
     check.date_time = Some("2026-03-01T00:00:00Z".parse().unwrap());
 
     let (status, _) = site.post("/admin-api/v3/events/create", json!(check)).await;
@@ -343,7 +371,7 @@ async fn a_full_batch_is_recorded_in_one_request() {
     assert_eq!(saved, repeated);
     let query = FileQuery {
         object_id: Some(object.id),
-        state: Some("A"),
+        state: Some(RecordState::Active),
         storage_options: vec![StorageOption::Standard],
         ..FileQuery::default()
     };

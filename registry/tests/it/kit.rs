@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use muniment_model::registry::{GenericFile, Institution, IntellectualObject, WorkItem};
+use muniment_model::registry::{
+    GenericFile, Institution, InstitutionKind, IntellectualObject, WorkItem,
+};
 use muniment_model::{Clock, InstitutionId, WorkItemId};
 use muniment_registry::{Registry, Role};
 use muniment_registry_client::{RegistryClient, RegistrySettings};
@@ -98,7 +100,7 @@ impl Site {
         key.clone()
     }
 
-    /// One request as it stands, and what comes back.
+    /// One request, sent as it is, and what comes back.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -154,7 +156,7 @@ pub(crate) fn depositor(identifier: &str) -> Institution {
     Institution {
         name: format!("University of {identifier}"),
         identifier: identifier.to_owned(),
-        kind: "MemberInstitution".to_owned(),
+        kind: InstitutionKind::Member,
         receiving_bucket: format!("receiving.{identifier}"),
         restore_bucket: format!("restore.{identifier}"),
         ..Institution::default()

@@ -13,10 +13,10 @@ mod kit;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod objects;
 #[cfg(test)]
 mod serving;
-#[cfg(test)]
-mod turns;
 #[cfg(test)]
 mod wire;

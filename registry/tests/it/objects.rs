@@ -1,6 +1,6 @@
 //! Objects: created once, kept in place, revived by a re-ingest; and their events.
 
-use muniment_model::registry::PremisEvent;
+use muniment_model::registry::{EventOutcome, PremisEvent, RecordState};
 use muniment_model::{ObjectIdentifier, StorageOption, WorkItemId};
 use muniment_registry_client::ClientError;
 use reqwest::StatusCode;
@@ -34,7 +34,7 @@ async fn a_create_from_the_same_item_finds_the_object_and_adds_missing_events() 
     );
 }
 
-/// Passed over, the event would be missing from its object and nobody would know.
+/// If the event were passed over, it would be missing from its object without a trace.
 #[tokio::test]
 async fn an_event_of_another_object_keeps_its_identifier() {
     let site = Site::start().await;
@@ -93,7 +93,7 @@ async fn a_re_ingest_revives_the_object_and_only_then_may_change_its_storage_opt
 
     let while_active = client.save_object(&wanted).await.unwrap();
     let mut deleted = while_active.clone();
-    deleted.state = "D".to_owned();
+    deleted.state = RecordState::Deleted;
     client.save_object(&deleted).await.unwrap();
     let revived = client.save_object(&wanted).await.unwrap();
 
@@ -101,7 +101,7 @@ async fn a_re_ingest_revives_the_object_and_only_then_may_change_its_storage_opt
     assert_eq!(while_active.created_at, made.created_at);
     assert!(while_active.updated_at > made.updated_at);
     assert_eq!(revived.storage_option, StorageOption::WasabiVa);
-    assert_eq!(revived.state, "A");
+    assert_eq!(revived.state, RecordState::Active);
     assert_eq!(revived.work_item_id, WorkItemId(8));
 }
 
@@ -138,7 +138,7 @@ async fn an_event_is_recorded_once_and_failed_checks_are_found() {
     let site = Site::start().await;
     let object = site.object("a", WorkItemId(7)).await;
     let mut wanted = event(1);
-    wanted.outcome = "Failed".to_owned();
+    wanted.outcome = EventOutcome::Failed;
     wanted.institution_id = site.institution;
     wanted.intellectual_object_id = object.id;
     let path = "/admin-api/v3/events/create";

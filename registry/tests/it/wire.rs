@@ -1,9 +1,10 @@
 //! The bodies of the contract's appendix B, and the shapes of its errors, byte by byte.
 
+use muniment_model::WorkItemId;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::kit::{ADMIN, Site};
+use crate::kit::{ADMIN, Site, file};
 
 /// The request of appendix B, as the original's bucket reader sends it.
 const CREATE: &str = r#"{"action":"Ingest","bag_date":"2026-01-05T10:00:00Z","bucket":"receiving.test.edu",
@@ -112,6 +113,18 @@ async fn errors_and_empty_lists_read_as_in_the_contract() {
 }
 
 #[tokio::test]
+async fn a_route_that_has_another_method_is_unknown() {
+    let site = Site::start().await;
+
+    for path in ["items/create/1", "files/lookup", "storage_records/create/1"] {
+        let path = format!("/admin-api/v3/{path}");
+        let (status, body) = site.get(&path).await;
+        let expected = json!({"error": format!("Missing authorization check for {path}")});
+        assert_eq!((status, body), (StatusCode::NOT_FOUND, expected));
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_json_is_a_bad_request() {
     let site = Site::start().await;
 
@@ -120,6 +133,42 @@ async fn a_body_that_is_no_json_is_a_bad_request() {
 
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(body["StatusCode"], 400);
+}
+
+#[tokio::test]
+async fn a_word_that_is_none_of_its_list_is_a_bad_request() {
+    let site = Site::start().await;
+    let made = site.object("a", WorkItemId(7)).await;
+    let object = json!(made);
+    let mut file = json!(file(&made, "data/1", 1));
+    file["id"] = json!(0);
+    let rows = [
+        ("objects/create/1", &object, "/state", ""),
+        ("objects/create/1", &object, "/state", "a"),
+        ("objects/create/1", &object, "/access", "Consortia"),
+        ("files/create/1", &file, "/state", "X"),
+        (
+            "files/create/1",
+            &file,
+            "/premis_events/0/event_type",
+            "party",
+        ),
+        (
+            "files/create/1",
+            &file,
+            "/premis_events/0/outcome",
+            "success",
+        ),
+    ];
+
+    for (path, body, member, word) in rows {
+        let mut body = body.clone();
+        *body.pointer_mut(member).unwrap() = json!(word);
+        let (status, answer) = site.post(&format!("/admin-api/v3/{path}"), body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{member}");
+        let text = answer["Error"].as_str().unwrap();
+        assert!(text.contains(&format!("{word:?} is not one of")), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Manifests and `fetch.txt`, line by line as their bytes stream past.
 //!
 //! A manifest line is a digest, blanks, and a path (RFC 8493 section 2.1.3). Which file a path
-//! means is decided where the files are known, in [`crate::validate::ManifestJoin`].
+//! means is decided where the files are known, in [`crate::validate`].
 //!
 //! Holds one line at most. Never fetches what `fetch.txt` names.
 
@@ -10,10 +10,9 @@ pub(crate) mod path;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use muniment_model::{Algorithm, FindingCode, Findings, Manifest};
 
+pub(crate) use fetch::FETCH;
 pub use fetch::FetchParser;
 
 use crate::member::{ManifestAlgorithm, manifest_of};
@@ -58,13 +57,10 @@ impl ManifestFile {
 
     /// What the file's name calls the algorithm.
     pub fn algorithm_name(&self) -> &str {
-        match (self.algorithm, manifest_of(&self.path)) {
-            (Some(known), _) => known.name(),
-            (None, Some(name)) => match name.algorithm {
-                ManifestAlgorithm::Known(known) => known.name(),
-                ManifestAlgorithm::Unknown(word) => word,
-            },
-            (None, None) => &self.path,
+        match manifest_of(&self.path).map(|name| name.algorithm) {
+            Some(ManifestAlgorithm::Known(known)) => known.name(),
+            Some(ManifestAlgorithm::Unknown(word)) => word,
+            None => &self.path,
         }
     }
 }
@@ -80,11 +76,13 @@ pub struct ManifestLine<'a> {
 }
 
 /// Why a line could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestFault {
+    #[error("is longer than {LINE_BYTES_MAX} bytes")]
     TooLong,
+    #[error("is not in the encoding that bagit.txt declares")]
     Undecodable,
-    /// Not a digest, blanks and a path.
+    #[error("is not a checksum and a path")]
     Malformed,
 }
 
@@ -97,16 +95,6 @@ impl ManifestFault {
         };
         let message = format_args!("Line {number} of {manifest} {self}");
         findings.error(code, manifest, message);
-    }
-}
-
-impl fmt::Display for ManifestFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(f, "is longer than {LINE_BYTES_MAX} bytes"),
-            Self::Undecodable => f.write_str("is not in the encoding that bagit.txt declares"),
-            Self::Malformed => f.write_str("is not a checksum and a path"),
-        }
     }
 }
 
@@ -130,26 +118,18 @@ impl ManifestParser {
     }
 
     pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(ManifestEntry<'_>)) {
-        self.lines.push(bytes, &mut |line| {
-            if let Some(entry) = entry(line) {
-                each(entry);
-            }
-        });
+        self.lines.push(bytes, &mut |line| read(line, each));
     }
 
     /// The end of the manifest: its last line may lack an end.
     pub fn end(&mut self, each: &mut dyn FnMut(ManifestEntry<'_>)) {
-        self.lines.end(&mut |line| {
-            if let Some(entry) = entry(line) {
-                each(entry);
-            }
-        });
+        self.lines.end(&mut |line| read(line, each));
     }
 }
 
-fn entry(line: Line<'_>) -> Option<ManifestEntry<'_>> {
+fn read(line: Line<'_>, each: &mut dyn FnMut(ManifestEntry<'_>)) {
     let number = line.number;
-    let fault = |fault| Some(ManifestEntry::Fault { number, fault });
+    let mut fault = |fault| each(ManifestEntry::Fault { number, fault });
     match line.fault {
         Some(LineFault::TooLong) => return fault(ManifestFault::TooLong),
         Some(LineFault::Undecodable) => return fault(ManifestFault::Undecodable),
@@ -157,13 +137,13 @@ fn entry(line: Line<'_>) -> Option<ManifestEntry<'_>> {
     }
     let text = line.text.trim_start_matches(BLANKS);
     if text.is_empty() {
-        return None;
+        return;
     }
     let parts = text
         .split_once(BLANKS)
         .map(|(digest, rest)| (digest, rest.trim_start_matches(BLANKS)));
     match parts {
-        Some((digest, path)) if !path.is_empty() => Some(ManifestEntry::Line(ManifestLine {
+        Some((digest, path)) if !path.is_empty() => each(ManifestEntry::Line(ManifestLine {
             number,
             digest,
             path,

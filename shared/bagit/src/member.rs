@@ -1,7 +1,7 @@
 //! Decides what a member of the tar is to the bag, from its name alone.
 //!
-//! Used by pass one for every member, and by whoever has a path in the bag. Pure: the same name
-//! always gives the same answer. Names that leave the bag, or that S3 could not carry, are refused
+//! Used for every member of a tar, and for every path in a bag. Pure: the same name always gives the
+//! same answer. Names that leave the bag, or that S3 could not carry, are refused
 //! here, so that everything after can use a path as it is. It does not change a name: what is
 //! preserved has exactly the bytes of the tar header.
 //!
@@ -28,18 +28,11 @@ const NAME_SHOWN_MAX: usize = 255;
 /// Where a member belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// The folder at the top of the tar, which is the bag. Empty for the root itself (`./`).
+    /// The folder at the top of the tar, which is the bag. Empty for the root itself (`./`), which
+    /// `tar -cf x.tar .` writes first and which is no part of any bag.
     pub folder: &'a str,
     /// The path in the bag. Empty for the folder itself.
     pub path: &'a str,
-}
-
-impl Place<'_> {
-    /// Whether it is what `tar -cf x.tar .` writes first: the root of the tar, which is no part
-    /// of any bag.
-    pub fn is_root(&self) -> bool {
-        self.folder.is_empty()
-    }
 }
 
 /// Why a member cannot be part of a bag. The texts are for depositors, as findings.
@@ -188,20 +181,24 @@ fn starts_with_escaped_control(text: &str) -> bool {
 }
 
 fn check_length(path: &str) -> Result<(), NameFault> {
-    if path.len() > PATH_BYTES_MAX {
-        return Err(NameFault::TooLong {
-            name: shown(path),
-            bytes: path.len(),
-            max: PATH_BYTES_MAX,
-        });
+    check_bytes(path, PATH_BYTES_MAX)?;
+    check_encoded_bytes(path, ENCODED_BYTES_MAX)
+}
+
+fn check_bytes(path: &str, max: usize) -> Result<(), NameFault> {
+    let bytes = path.len();
+    if bytes > max {
+        let name = shown(path);
+        return Err(NameFault::TooLong { name, bytes, max });
     }
+    Ok(())
+}
+
+fn check_encoded_bytes(path: &str, max: usize) -> Result<(), NameFault> {
     let bytes = encoded_len(path);
-    if bytes > ENCODED_BYTES_MAX {
-        return Err(NameFault::TooLongEncoded {
-            name: shown(path),
-            bytes,
-            max: ENCODED_BYTES_MAX,
-        });
+    if bytes > max {
+        let name = shown(path);
+        return Err(NameFault::TooLongEncoded { name, bytes, max });
     }
     Ok(())
 }
@@ -223,23 +220,9 @@ pub fn check_identity(
     const DIGESTS: usize = Algorithm::Md5.hex_len() + Algorithm::Sha256.hex_len();
 
     let others = NAMES + DIGESTS + encoded_len(institution) + encoded_len(object.as_str());
-    let bytes = encoded_len(path);
-    if others + bytes > METADATA_BYTES_MAX {
-        return Err(NameFault::TooLongEncoded {
-            name: shown(path),
-            bytes,
-            max: METADATA_BYTES_MAX.saturating_sub(others),
-        });
-    }
+    check_encoded_bytes(path, METADATA_BYTES_MAX.saturating_sub(others))?;
     let identifier = object.as_str().len() + "/".len();
-    if identifier + path.len() > PATH_BYTES_MAX {
-        return Err(NameFault::TooLong {
-            name: shown(path),
-            bytes: path.len(),
-            max: PATH_BYTES_MAX.saturating_sub(identifier),
-        });
-    }
-    Ok(())
+    check_bytes(path, PATH_BYTES_MAX.saturating_sub(identifier))
 }
 
 /// The bytes a text takes as a metadata value: as it is when it is printable ASCII, else with all

@@ -19,7 +19,7 @@ pub enum SerializationRule {
     Optional,
 }
 
-/// In how many payload manifests each payload file must stand.
+/// In how many payload manifests each payload file must be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListingRule {
@@ -122,9 +122,6 @@ const BTR_FORMER_IDENTIFIERS: [&str; 2] = [
 ];
 
 impl Profile {
-    /// The names that [`Self::by_name`] knows.
-    pub const NAMES: [&str; 3] = ["aptrust", "btr", "none"];
-
     /// The profile that a bag is held to: BTR or APTrust 2.2 when it names that one, else APTrust
     /// 2.3, whatever it names.
     pub fn choose(bagit_profile_identifier: Option<&str>) -> &'static Self {

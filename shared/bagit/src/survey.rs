@@ -53,16 +53,15 @@ impl Survey {
             }
         };
         // `./` names no folder: what follows may be in any one.
-        if place.is_root() {
+        if place.folder.is_empty() {
             return None;
         }
         let bag = self.folder.get_or_insert_with(|| place.folder.to_owned());
         if bag != place.folder {
             let other = place.folder;
-            let name = if place.path.is_empty() {
-                other
-            } else {
-                place.path
+            let name = match place.path {
+                "" => other,
+                path => path,
             };
             let message = format_args!("The tar holds more than one folder: {bag} and {other}");
             findings.error(FindingCode::SeveralFolders, name, message);
@@ -80,11 +79,6 @@ impl Survey {
             kind,
         })
     }
-}
-
-/// Whether a folder with this path in the bag shows that the bag has a payload folder.
-pub fn is_payload_folder(path: &str) -> bool {
-    path == "data" || path.starts_with("data/")
 }
 
 #[cfg(test)]

@@ -58,6 +58,12 @@ impl TagFile {
             .iter()
             .filter(move |tag| tag.label.eq_ignore_ascii_case(label))
     }
+
+    /// The first value of a tag, unless it is empty.
+    fn value(&self, label: &str) -> Option<&str> {
+        let first = self.all(label).next()?;
+        Some(first.value.as_str()).filter(|value| !value.is_empty())
+    }
 }
 
 /// Parses one tag file as its bytes stream past.
@@ -202,11 +208,8 @@ impl Gathering {
     fn odd(&mut self, number: u64, what: &str, findings: &mut Findings) {
         self.file.is_plain = false;
         let path = &self.file.path;
-        findings.warning(
-            FindingCode::TagFileInvalid,
-            path,
-            format_args!("Line {number} of {path} {what}"),
-        );
+        let message = format_args!("Line {number} of {path} {what}");
+        findings.warning(FindingCode::TagFileInvalid, path, message);
     }
 
     fn too_large(&mut self, findings: &mut Findings) {
@@ -215,11 +218,8 @@ impl Gathering {
         }
         let path = &self.file.path;
         let mebibytes = TAG_FILE_BYTES_MAX / (1024 * 1024);
-        findings.error(
-            FindingCode::TagFileTooLarge,
-            path,
-            format_args!("File {path} has more than {mebibytes} MiB or {TAGS_MAX} tags"),
-        );
+        let message = format_args!("File {path} has more than {mebibytes} MiB or {TAGS_MAX} tags");
+        findings.error(FindingCode::TagFileTooLarge, path, message);
     }
 }
 
@@ -237,25 +237,25 @@ impl TagFiles {
     /// The file at that path. Asked for `bag-info.txt` of a bag so old that it has none, it is
     /// `package-info.txt`.
     pub fn file(&self, path: &str) -> Option<&TagFile> {
-        let at = |wanted: &str| self.files.iter().find(|file| file.path == wanted);
-        at(path).or_else(|| {
-            let is_old =
-                path == BAG_INFO && matches!(self.version(), Some("0.93" | "0.94" | "0.95"));
-            if is_old { at(PACKAGE_INFO) } else { None }
-        })
+        let is_old = || matches!(self.version(), Some("0.93" | "0.94" | "0.95"));
+        match self.at(path) {
+            None if path == BAG_INFO && is_old() => self.at(PACKAGE_INFO),
+            found => found,
+        }
+    }
+
+    fn at(&self, path: &str) -> Option<&TagFile> {
+        self.files.iter().find(|file| file.path == path)
     }
 
     /// The first value of a tag, unless it is empty.
     pub fn value(&self, path: &str, label: &str) -> Option<&str> {
-        let first = self.file(path)?.all(label).next()?;
-        Some(first.value.as_str()).filter(|value| !value.is_empty())
+        self.file(path)?.value(label)
     }
 
     /// The version of BagIt that the bag declares.
     pub fn version(&self) -> Option<&str> {
-        let declaration = self.files.iter().find(|file| file.path == DECLARATION)?;
-        let first = declaration.all("BagIt-Version").next()?;
-        Some(first.value.as_str()).filter(|value| !value.is_empty())
+        self.at(DECLARATION)?.value("BagIt-Version")
     }
 
     /// The name of the encoding that the bag declares.

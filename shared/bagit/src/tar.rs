@@ -1,14 +1,13 @@
 //! Reads a tar front to back, in whatever pieces its bytes arrive.
 //!
-//! Stands between the stream from the receiving bucket and the fan-out writer of pass one. A push
-//! parser: slices go in, members and sub-slices of the same bytes come out, nothing is copied but
+//! Between the stream of a tar's bytes and what digests those of its members. A push parser: slices go in, members and sub-slices of the same bytes come out, nothing is copied but
 //! headers. The events are the same however the input is cut.
 //!
 //! Where readers of tars disagree about what an archive holds (two sizes, two names, a folder with
 //! bytes), the archive is refused rather than read in one of the ways: what we preserve must be
 //! what the depositor's own tool sees.
 //!
-//! Safe to repeat: it has no effects, and [`TarReader::resume`] continues at any
+//! Idempotent: it has no effects, and [`TarReader::resume`] continues at any
 //! [`Event::MemberEnd`] as if the reading had never stopped.
 //!
 //! It cannot judge names ([`crate::member`] does), expand sparse files, follow links, or buffer
@@ -47,13 +46,13 @@ enum State {
         left: u64,
         padding: u64,
     },
-    /// Inside bytes that nobody gets.
+    /// Inside bytes that are passed over.
     Skip {
         left: u64,
     },
     /// After one zero block.
     FirstZero,
-    /// After two. `nonzero` is where the first byte stands that should not be there.
+    /// After two. `nonzero` is the place of the first byte that should not be there.
     End {
         nonzero: Option<u64>,
     },

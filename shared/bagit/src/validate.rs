@@ -1,28 +1,37 @@
-//! The rules a bag is held to: what pass one saw of it, what its tag files say, and a profile go
-//! in; findings and the object's metadata come out.
+//! The check of one bag: what was seen of its members and the bytes of its manifests and tag files go
+//! in, findings and the object's metadata come out.
 //!
-//! Two parts, both without effects: [`check_bag`] for the bag as a whole, and [`ManifestJoin`] for
-//! its files against its manifests. Whoever drives them reads the bytes: the validator from
-//! staging, the `muniment` command from a disk.
+//! [`BagCheck`] knows the order; its caller does the reading: the validator from staging, the
+//! `muniment` command from a disk. First the tag files, the declaration before the others because it
+//! names their encoding. Then the rules for the bag as a whole, and fetch.txt. Last, once per part of
+//! the files that memory holds, all members and then all manifests.
 //!
-//! All groups of rules are checked and all findings reported. Never reads payload, and never
-//! trusts a number in a tag file: a Payload-Oxum is compared, nothing is sized by it.
+//! All groups of rules are checked and all findings reported. Never wants a byte of payload.
+//!
+//! Idempotent: the same bag gives the same findings in the same order.
 
 mod join;
-mod metadata;
 mod partition;
+mod rules;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use muniment_model::{BagMetadata, FindingCode, Findings, Manifest, Received, bag_name_of};
+use std::collections::VecDeque;
 
-pub use join::{FileFacts, JoinKey, ListingPolicy, ManifestJoin, ManifestReading, Placed};
-pub use partition::Partition;
+use muniment_model::{BagMetadata, Findings, Received};
 
-use crate::manifest::ManifestFile;
-use crate::profile::{DeclarationRule, ListingRule, ManifestRule, Profile, SerializationRule};
-use crate::tag_file::{BAG_INFO, DECLARATION, TagEncoding, TagFiles};
+pub use join::{FileFacts, JoinKey, Placed};
+
+use crate::manifest::{FETCH, FetchParser, ManifestFile};
+use crate::profile::Profile;
+use crate::tag_file::{PARSED, TagFileParser, TagFiles};
+use join::{ListingPolicy, ManifestJoin, ManifestReading};
+use partition::Partition;
+
+/// Memory for the join of manifests and files: at 512 bytes a file, a bag of up to 131,072 files is
+/// joined in one go.
+const JOIN_BYTES: usize = 64 * 1024 * 1024;
 
 /// In what form the bag arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,44 +41,24 @@ pub enum Serialization {
     Folder,
 }
 
-/// What is known of a bag apart from its tags and the lines of its manifests.
+/// What is known of a bag before its check.
 #[derive(Clone, Copy, Debug)]
 pub struct BagFacts<'a> {
     /// The name that the key or the file gives it.
     pub bag_name: &'a str,
-    /// The name of its folder.
-    pub folder: &'a str,
+    /// Begins the identifiers of files in findings: the object's identifier.
+    pub object: &'a str,
     pub serialization: Serialization,
-    pub payload_files: u64,
-    pub payload_bytes: u64,
-    /// Whether there is anything under `data/`, be it an empty folder.
-    pub has_payload_folder: bool,
-    pub has_fetch: bool,
-    pub manifests: &'a [Manifest],
-    /// Paths of manifests whose algorithm is not one of ours.
-    pub unknown_manifests: &'a [String],
+    /// What the first reading counted and found.
+    pub received: &'a Received,
 }
 
-impl<'a> BagFacts<'a> {
-    /// The facts of a bag that pass one received.
-    pub fn of(received: &'a Received, bag_name: &'a str) -> Self {
-        Self {
-            bag_name,
-            folder: &received.folder,
-            serialization: Serialization::Tar,
-            payload_files: received.payload_files,
-            payload_bytes: received.payload_bytes,
-            has_payload_folder: received.has_payload_folder,
-            has_fetch: received.fetch_offset.is_some(),
-            manifests: &received.manifests,
-            unknown_manifests: &received.unknown_manifests,
-        }
-    }
-
+impl BagFacts<'_> {
     /// All manifests, in the order to read them: those of payload files first.
-    pub fn manifest_files(&self) -> Vec<ManifestFile> {
-        let known = self.manifests.iter().map(ManifestFile::from);
+    fn manifest_files(&self) -> Vec<ManifestFile> {
+        let known = self.received.manifests.iter().map(ManifestFile::from);
         let unknown = self
+            .received
             .unknown_manifests
             .iter()
             .filter_map(|path| ManifestFile::at(path));
@@ -79,257 +68,191 @@ impl<'a> BagFacts<'a> {
     }
 }
 
-/// Checks everything but the files, and says what the tag files say about the object. The metadata
-/// is complete only when no error was found.
-pub fn check_bag(
-    profile: &Profile,
-    facts: &BagFacts<'_>,
-    tags: &TagFiles,
-    findings: &mut Findings,
-) -> BagMetadata {
-    check_serialization(profile, facts, findings);
-    check_folder(facts, findings);
-    check_version(profile, tags, findings);
-    check_declaration(profile, tags, findings);
-    if facts.has_fetch && !profile.fetch_allowed {
-        findings.error(
-            FindingCode::FetchNotAllowed,
-            "fetch.txt",
-            "Bag has fetch.txt file which profile does not allow",
-        );
-    }
-    check_manifests(profile, facts, findings);
-    check_required_tags(profile, tags, findings);
-    check_tag_values(profile, tags, findings);
-    check_oxum(facts, tags, findings);
-    metadata::gather(profile, facts, tags, findings)
+/// What the check wants to be given next.
+pub enum Want<'c, 'a> {
+    /// One file of the bag, from its first byte to its last.
+    File(WantedFile<'c, 'a>),
+    /// Every member of the bag, in tar order.
+    Members(WantedMembers<'c>),
 }
 
-fn check_serialization(profile: &Profile, facts: &BagFacts<'_>, findings: &mut Findings) {
-    match (profile.serialization, facts.serialization) {
-        (SerializationRule::Required, Serialization::Folder) => findings.warning(
-            FindingCode::SerializationNotAllowed,
-            "",
-            format_args!(
-                "Bag is a folder; profile {} requires a tar file, so it must be packed before it is \
-                 uploaded",
-                profile.title
-            ),
-        ),
-        (SerializationRule::Required, Serialization::Tar) | (SerializationRule::Optional, _) => {}
-    }
+/// The check of one bag. Ask [`Self::next_want`] and give it what it wants until it wants nothing.
+pub struct BagCheck<'a> {
+    facts: BagFacts<'a>,
+    profile: Option<&'static Profile>,
+    key: JoinKey,
+    manifests: Vec<ManifestFile>,
+    steps: VecDeque<Step>,
+    open: Option<Open>,
+    join: Option<ManifestJoin>,
+    tags: TagFiles,
+    findings: Findings,
+    metadata: Option<BagMetadata>,
 }
 
-fn check_folder(facts: &BagFacts<'_>, findings: &mut Findings) {
-    // A part of a multi-part bag has a folder with or without the number of the part.
-    let without_part = format!("{}.tar", facts.folder);
-    if facts.folder != facts.bag_name && bag_name_of(&without_part) != Some(facts.bag_name) {
-        findings.warning(
-            FindingCode::FolderNameDiffers,
-            "",
-            format_args!(
-                "Folder name '{}' differs from bag name '{}'",
-                facts.folder, facts.bag_name
-            ),
-        );
-    }
-    if !facts.has_payload_folder {
-        findings.error(
-            FindingCode::PayloadFolderMissing,
-            "data",
-            "Bag has no data folder",
-        );
-    }
+/// What came of a check.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Those of the first reading, then those of the check.
+    pub findings: Findings,
+    /// Complete when no finding is an error. `None` of a check that was not driven to its end.
+    pub metadata: Option<BagMetadata>,
 }
 
-fn check_version(profile: &Profile, tags: &TagFiles, findings: &mut Findings) {
-    let Some(version) = tags.version() else {
-        let code = match tags.file(DECLARATION) {
-            Some(_) => FindingCode::BagitTxtInvalid,
-            None => FindingCode::BagitTxtMissing,
-        };
-        let message = "Missing required tag bagit.txt/BagIt-Version.";
-        findings.error(code, DECLARATION, message);
-        return;
-    };
-    if profile.bagit_versions.iter().any(|known| known == version) {
-        return;
-    }
-    let identifier = match profile.identifier.as_str() {
-        "" => profile.title.as_str(),
-        identifier => identifier,
-    };
-    findings.error(
-        FindingCode::VersionNotAllowed,
-        DECLARATION,
-        format_args!("BagIt-Version {version} is not permitted in BagIt profile {identifier}."),
-    );
+enum Step {
+    TagFile(&'static str),
+    Rules,
+    Fetch,
+    Members(ListingPolicy, Partition),
+    Manifest(ManifestFile),
+    EndJoin,
 }
 
-fn check_declaration(profile: &Profile, tags: &TagFiles, findings: &mut Findings) {
-    if let Some(label) = tags.declared_encoding()
-        && TagEncoding::for_label(label).is_none()
-    {
-        findings.error(
-            FindingCode::EncodingUnknown,
-            DECLARATION,
-            format_args!("Tag-File-Character-Encoding '{label}' is not an encoding we know"),
-        );
-    }
-    // Before version 1.0 the form was not spelled out.
-    let Some(file) = tags.file(DECLARATION).filter(|_| is_1_0(tags)) else {
-        return;
-    };
-    let labels: Vec<_> = file.tags.iter().map(|tag| tag.label.as_str()).collect();
-    if file.is_plain && labels == ["BagIt-Version", "Tag-File-Character-Encoding"] {
-        return;
-    }
-    let message = "File bagit.txt is not exactly the two lines that BagIt 1.0 demands";
-    match profile.declaration {
-        DeclarationRule::Strict => {
-            findings.error(FindingCode::BagitTxtInvalid, DECLARATION, message);
-        }
-        DeclarationRule::Tolerant => {
-            findings.warning(FindingCode::BagitTxtInvalid, DECLARATION, message);
+/// The file whose bytes are coming.
+enum Open {
+    TagFile(TagFileParser),
+    Fetch(FetchParser),
+    Manifest(ManifestReading),
+}
+
+impl<'a> BagCheck<'a> {
+    /// Without a profile, the bag is held to the one it names, or to the default one.
+    pub fn new(facts: BagFacts<'a>, profile: Option<&'static Profile>, key: JoinKey) -> Self {
+        let tag_files = &facts.received.tag_files;
+        let is_there = |path: &&str| tag_files.iter().any(|file| file.path == *path);
+        let steps = PARSED.into_iter().filter(is_there).map(Step::TagFile);
+        Self {
+            facts,
+            profile,
+            key,
+            manifests: facts.manifest_files(),
+            steps: steps.chain([Step::Rules]).collect(),
+            open: None,
+            join: None,
+            tags: TagFiles::default(),
+            findings: facts.received.findings.clone(),
+            metadata: None,
         }
     }
-}
 
-/// Whether the bag declares version 1.0 or one that we do not know yet.
-fn is_1_0(tags: &TagFiles) -> bool {
-    tags.version()
-        .is_some_and(|version| !version.starts_with("0."))
-}
-
-/// In which manifests a file must be listed, for [`ManifestJoin`].
-pub fn listing_policy(profile: &Profile, tags: &TagFiles) -> ListingPolicy {
-    match profile.listing {
-        ListingRule::EveryManifest => ListingPolicy::EveryManifest,
-        ListingRule::ByVersion if is_1_0(tags) => ListingPolicy::EveryManifest,
-        ListingRule::ByVersion => ListingPolicy::OneManifest,
-    }
-}
-
-fn check_manifests(profile: &Profile, facts: &BagFacts<'_>, findings: &mut Findings) {
-    let files = facts.manifest_files();
-    let groups = [
-        ("manifest", &profile.manifests, false),
-        ("tag manifest", &profile.tag_manifests, true),
-    ];
-    for (word, rule, of_tags) in groups {
-        let present: Vec<_> = files
-            .iter()
-            .filter(|file| file.of_tags == of_tags)
-            .collect();
-        check_manifest_group(word, rule, &present, findings);
-    }
-    let has_payload_manifest = files.iter().any(|file| !file.of_tags);
-    if !has_payload_manifest && profile.manifests.required.is_empty() {
-        findings.error(
-            FindingCode::ManifestMissing,
-            "",
-            "Bag must have at least one payload manifest",
-        );
-    }
-}
-
-fn check_manifest_group(
-    word: &str,
-    rule: &ManifestRule,
-    present: &[&ManifestFile],
-    findings: &mut Findings,
-) {
-    for file in present {
-        let name = file.algorithm_name();
-        if !rule.allows(name) {
-            findings.error(
-                FindingCode::ManifestNotAllowed,
-                &file.path,
-                format_args!("Bag contains illegal {word} '{name}'"),
-            );
-        } else if file.algorithm.is_none() {
-            findings.warning(
-                FindingCode::ManifestNotAllowed,
-                &file.path,
-                format_args!(
-                    "Checksums in {} are not checked: we have no {name}",
-                    file.path
-                ),
-            );
-        }
-    }
-    for required in &rule.required {
-        if !present.iter().any(|file| file.algorithm == Some(*required)) {
-            findings.error(
-                FindingCode::ManifestMissing,
-                "",
-                format_args!("Bag is missing required {word} '{required}'"),
-            );
-        }
-    }
-}
-
-fn check_required_tags(profile: &Profile, tags: &TagFiles, findings: &mut Findings) {
-    for rule in profile.tags.iter().filter(|rule| rule.required) {
-        let file = tags.file(&rule.file);
-        // The version's message says it already.
-        let said = rule.file == DECLARATION && file.is_none();
-        let is_there = file.is_some_and(|file| file.all(&rule.name).next().is_some());
-        if !is_there && !said {
-            findings.error(
-                FindingCode::TagMissing,
-                &rule.file,
-                format_args!(
-                    "Required tag {} in file {} is missing",
-                    rule.name, rule.file
-                ),
-            );
-        }
-    }
-}
-
-fn check_tag_values(profile: &Profile, tags: &TagFiles, findings: &mut Findings) {
-    for rule in &profile.tags {
-        let Some(tag_file) = tags.file(&rule.file) else {
-            continue;
-        };
-        let (file, name) = (&rule.file, &rule.name);
-        for tag in tag_file.all(name) {
-            let value = &tag.value;
-            let may_be_empty = rule.empty_allowed || !rule.required;
-            if value.is_empty() && !may_be_empty {
-                let message = format_args!("In file {file}, required tag {name} has no value");
-                findings.error(FindingCode::TagEmpty, file, message);
-            } else if !value.is_empty() && !rule.allows(value) {
-                let message =
-                    format_args!("In file {file}, tag {name} has illegal value '{value}'");
-                findings.error(FindingCode::TagValueIllegal, file, message);
+    /// Takes what was given for the last want as whole, and says what is wanted next.
+    pub fn next_want(&mut self) -> Option<Want<'_, 'a>> {
+        self.close_file();
+        loop {
+            match self.steps.pop_front()? {
+                Step::TagFile(path) => {
+                    let parser = TagFileParser::new(path, self.tags.encoding());
+                    return Some(self.file(path.to_owned(), Open::TagFile(parser)));
+                }
+                Step::Rules => self.apply_rules(),
+                Step::Fetch => {
+                    let parser = FetchParser::new(self.tags.encoding());
+                    return Some(self.file(FETCH.to_owned(), Open::Fetch(parser)));
+                }
+                Step::Members(policy, partition) => {
+                    let (object, key) = (self.facts.object, self.key);
+                    let join = ManifestJoin::new(object, policy, &self.manifests, partition, key);
+                    return Some(Want::Members(WantedMembers {
+                        join: self.join.insert(join),
+                        findings: &mut self.findings,
+                    }));
+                }
+                Step::Manifest(manifest) => {
+                    let encoding = self.tags.encoding();
+                    if let Some(join) = &self.join {
+                        let reading = join.manifest(&manifest, encoding);
+                        return Some(self.file(manifest.path, Open::Manifest(reading)));
+                    }
+                }
+                Step::EndJoin => {
+                    if let Some(join) = self.join.take() {
+                        join.finish(&mut self.findings);
+                    }
+                }
             }
         }
-        let mut values = tag_file.all(name).map(|tag| &tag.value);
-        let first = values.next();
-        if values.any(|value| Some(value) != first) {
-            let message =
-                format_args!("In file {file}, tag {name} is repeated: the first one counts");
-            findings.warning(FindingCode::TagRepeated, file, message);
+    }
+
+    fn file(&mut self, path: String, open: Open) -> Want<'_, 'a> {
+        self.open = Some(open);
+        Want::File(WantedFile { check: self, path })
+    }
+
+    fn close_file(&mut self) {
+        match (self.open.take(), &mut self.join) {
+            (Some(Open::TagFile(parser)), _) => self.tags.add(parser.end(&mut self.findings)),
+            (Some(Open::Fetch(mut parser)), _) => parser.end(&mut self.findings),
+            (Some(Open::Manifest(reading)), Some(join)) => reading.end(join, &mut self.findings),
+            (Some(Open::Manifest(_)), None) | (None, _) => {}
+        }
+    }
+
+    /// The tag files are read: judges the bag as a whole, and knows what else to read.
+    fn apply_rules(&mut self) {
+        let by_bag = || Profile::choose(self.tags.profile_identifier());
+        let profile = self.profile.unwrap_or_else(by_bag);
+        let metadata = rules::check_bag(profile, &self.facts, &self.tags, &mut self.findings);
+        self.metadata = Some(metadata);
+        if profile.fetch_allowed && self.facts.received.fetch_offset.is_some() {
+            self.steps.push_back(Step::Fetch);
+        }
+        let policy = rules::listing_policy(profile, &self.tags);
+        for partition in Partition::plan(self.facts.received.files, JOIN_BYTES) {
+            let manifests = self.manifests.iter().cloned().map(Step::Manifest);
+            self.steps.push_back(Step::Members(policy, partition));
+            self.steps.extend(manifests);
+            self.steps.push_back(Step::EndJoin);
+        }
+    }
+
+    /// What came of it, once nothing is wanted any more.
+    pub fn finish(self) -> Verdict {
+        Verdict {
+            findings: self.findings,
+            metadata: self.metadata,
         }
     }
 }
 
-fn check_oxum(facts: &BagFacts<'_>, tags: &TagFiles, findings: &mut Findings) {
-    let Some(oxum) = tags.value(BAG_INFO, "Payload-Oxum") else {
-        return;
-    };
-    // Compared as numbers, so that leading zeros do not matter. One too large for 64 bits differs.
-    let parts = oxum
-        .split_once('.')
-        .and_then(|(bytes, files)| Some((bytes.parse().ok()?, files.parse().ok()?)));
-    let (bytes, files) = (facts.payload_bytes, facts.payload_files);
-    if parts != Some((bytes, files)) {
-        findings.warning(
-            FindingCode::OxumDiffers,
-            BAG_INFO,
-            format_args!("Payload-Oxum is '{oxum}', but the payload has {bytes}.{files}"),
-        );
+/// A file whose bytes are wanted.
+pub struct WantedFile<'c, 'a> {
+    check: &'c mut BagCheck<'a>,
+    path: String,
+}
+
+impl WantedFile<'_, '_> {
+    /// Its path in the bag.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The next of its bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let check = &mut *self.check;
+        let findings = &mut check.findings;
+        match (&mut check.open, &mut check.join) {
+            (Some(Open::TagFile(parser)), _) => parser.push(bytes, findings),
+            (Some(Open::Fetch(parser)), _) => parser.push(bytes, findings),
+            (Some(Open::Manifest(reading)), Some(join)) => reading.push(join, bytes, findings),
+            (Some(Open::Manifest(_)), None) | (None, _) => {}
+        }
+    }
+
+    /// For a caller that has not kept its bytes, as the server has not those of manifests whose
+    /// algorithm it does not compute. Then the file says nothing about others.
+    pub fn pass_over(self) {
+        self.check.open = None;
+    }
+}
+
+/// The check waits for every member of the bag.
+pub struct WantedMembers<'c> {
+    join: &'c mut ManifestJoin,
+    findings: &'c mut Findings,
+}
+
+impl WantedMembers<'_> {
+    pub fn add(&mut self, file: &FileFacts<'_>) -> Placed {
+        self.join.file(file, self.findings)
     }
 }

@@ -1,8 +1,7 @@
 //! The running CRC-64/NVME, the checksum S3 computes over a whole object.
 //!
-//! Unlike a digest it can continue from a finished value, and the checksum of a whole follows from
-//! those of its parts. So the checksum of a tar survives a restart as the eight bytes of a
-//! checkpoint.
+//! Unlike a digest it can continue from a finished value. So the checksum of a tar survives a restart as
+//! the eight bytes of a checkpoint.
 
 use crc_fast::CrcAlgorithm;
 use muniment_model::Crc64Nvme;
@@ -36,17 +35,6 @@ impl Crc64 {
     /// The checksum of everything added so far. More may be added afterwards.
     pub fn value(&self) -> Crc64Nvme {
         Crc64Nvme(self.0.finalize())
-    }
-
-    /// The checksum of `first` followed by `second`, from the checksums of the two and the length
-    /// of the second.
-    pub fn combine(first: Crc64Nvme, second: Crc64Nvme, second_len: u64) -> Crc64Nvme {
-        Crc64Nvme(crc_fast::checksum_combine(
-            CrcAlgorithm::Crc64Nvme,
-            first.0,
-            second.0,
-            second_len,
-        ))
     }
 }
 

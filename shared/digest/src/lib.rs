@@ -1,12 +1,11 @@
 //! The fan-out: four digests and crc64nvme of the same bytes, in one pass.
 //!
-//! Stands between whatever reads bytes (pass one, fixity) and the record of
-//! what was read. Nothing here keeps bytes, opens files or waits.
+//! It is between the reader of the bytes (pass one, fixity) and the record of what was read. Nothing here keeps bytes, opens files or waits.
 //!
-//! Safe to repeat: a value depends on the bytes alone, never on how they were cut into slices nor
+//! Idempotent: a value depends on the bytes alone, never on how they were cut into slices nor
 //! on which of the two update functions took them.
 //!
-//! Cannot save the state of an unfinished file: whoever stops in the middle reads it again from its
+//! Cannot save the state of an unfinished file: a reader that stops in the middle reads it again from its
 //! start. Only [`Crc64`] continues from a finished value.
 
 mod crc64;

@@ -16,6 +16,7 @@
 pub(crate) mod leftovers;
 pub(crate) mod reading;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,12 +25,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::checksums::{Digests, Hashing};
 
 /// Names a blob, whether its bytes are in a file or in its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type)]
+#[sqlx(transparent)]
 pub(crate) struct BlobId(pub i64);
 
 /// How many files are removed by one trip to a blocking thread.
@@ -79,7 +83,7 @@ impl Blobs {
     /// Starts a file. Blocking.
     pub(crate) fn create(self: &Arc<Self>, hashing: Hashing) -> io::Result<Writing> {
         let id = self.new_id();
-        // From here on the file goes away again unless somebody keeps it.
+        // From here on the file goes away again unless it is kept.
         let new = NewFile {
             id,
             blobs: Arc::clone(self),
@@ -120,7 +124,13 @@ impl Blobs {
     pub(crate) fn condemn(&self, id: BlobId) {
         if let Some(pin) = relock(&self.pins).get_mut(&id) {
             pin.condemned = true;
-        } else if self.condemned.send(id).is_err() {
+        } else {
+            self.queue_removal(id);
+        }
+    }
+
+    fn queue_removal(&self, id: BlobId) {
+        if self.condemned.send(id).is_err() {
             tracing::debug!(blob = id.0, "file stays until the next start");
         }
     }
@@ -140,24 +150,6 @@ impl Blobs {
             blobs: Arc::clone(self),
         }
     }
-
-    fn unpin(&self, ids: &[BlobId]) {
-        let mut pins = relock(&self.pins);
-        for id in ids {
-            let Some(pin) = pins.get_mut(id) else {
-                continue;
-            };
-            pin.readers = pin.readers.saturating_sub(1);
-            if pin.readers > 0 {
-                continue;
-            }
-            let condemned = pin.condemned;
-            pins.remove(id);
-            if condemned && self.condemned.send(*id).is_err() {
-                tracing::debug!(blob = id.0, "file stays until the next start");
-            }
-        }
-    }
 }
 
 /// Files that are being read; see [`Blobs::pin`].
@@ -168,7 +160,15 @@ pub(crate) struct Pins {
 
 impl Drop for Pins {
     fn drop(&mut self) {
-        self.blobs.unpin(&self.ids);
+        let mut pins = relock(&self.blobs.pins);
+        for id in &self.ids {
+            if let Entry::Occupied(mut pin) = pins.entry(*id) {
+                pin.get_mut().readers -= 1;
+                if pin.get().readers == 0 && pin.remove().condemned {
+                    self.blobs.queue_removal(*id);
+                }
+            }
+        }
     }
 }
 
@@ -230,7 +230,7 @@ pub(crate) async fn remove(root: PathBuf, mut removals: mpsc::UnboundedReceiver<
     let mut ids = Vec::new();
     while removals.recv_many(&mut ids, REMOVED_TOGETHER_MAX).await > 0 {
         let (root, batch) = (root.clone(), std::mem::take(&mut ids));
-        let removed = tokio::task::spawn_blocking(move || {
+        let removed = spawn_blocking(move || {
             for id in batch {
                 remove_one(&root, id);
             }
@@ -259,6 +259,13 @@ pub(crate) fn path_of(root: &Path, id: BlobId) -> PathBuf {
 fn folder_of(root: &Path, id: BlobId) -> PathBuf {
     root.join(format!("{:04x}", id.0 >> 16))
         .join(format!("{:02x}", (id.0 >> 8) & 0xff))
+}
+
+/// Does file work on a thread that may wait for the disk.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 /// The maps are whole after every statement, so a panic elsewhere does not spoil them.

@@ -100,6 +100,19 @@ impl Checksum {
         }
     }
 
+    /// The one of that algorithm among the two that are kept.
+    pub(crate) fn among(
+        algorithm: Algorithm,
+        crc64nvme: u64,
+        other: Option<&Self>,
+    ) -> Option<Self> {
+        if algorithm == Algorithm::Crc64Nvme {
+            return Some(Self::of_crc64nvme(crc64nvme));
+        }
+        let other = other.filter(|other| other.algorithm == algorithm);
+        other.cloned()
+    }
+
     pub(crate) fn of_crc64nvme(crc: u64) -> Self {
         Self::of_bytes(Algorithm::Crc64Nvme, &crc.to_be_bytes())
     }
@@ -131,17 +144,13 @@ pub(crate) fn combine_crc64nvme(first: u64, second: u64, second_length: u64) -> 
 /// The checksum of the whole from those of its parts, in order; only for a CRC.
 pub(crate) fn combine(algorithm: Algorithm, parts: &[(Vec<u8>, u64)]) -> Option<Checksum> {
     let crc = algorithm.crc()?;
-    let whole = parts
-        .iter()
-        .fold(None, |before: Option<u64>, (bytes, length)| {
-            let value = bytes
-                .iter()
-                .fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-            Some(match before {
-                None => value,
-                Some(before) => crc_fast::checksum_combine(crc, before, value, *length),
-            })
-        })?;
+    // 0 is the CRC of no bytes, whichever of ours it is.
+    let whole = parts.iter().fold(0, |before, (bytes, length)| {
+        let value = bytes
+            .iter()
+            .fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        crc_fast::checksum_combine(crc, before, value, *length)
+    });
     Some(Checksum::of_crc(algorithm, whole))
 }
 
@@ -224,17 +233,14 @@ enum Extra {
 
 impl Extra {
     fn new(algorithm: Algorithm) -> Self {
+        let crc = |crc| Self::Crc(algorithm, Box::new(crc_fast::Digest::new(crc)));
         match algorithm {
             Algorithm::Sha1 => Self::Sha1(Sha1::new()),
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-            Algorithm::Crc32 => Self::of_crc(algorithm, CrcAlgorithm::Crc32IsoHdlc),
-            Algorithm::Crc32c => Self::of_crc(algorithm, CrcAlgorithm::Crc32Iscsi),
-            Algorithm::Crc64Nvme => Self::of_crc(algorithm, CrcAlgorithm::Crc64Nvme),
+            Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
+            Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
         }
-    }
-
-    fn of_crc(algorithm: Algorithm, crc: CrcAlgorithm) -> Self {
-        Self::Crc(algorithm, Box::new(crc_fast::Digest::new(crc)))
     }
 
     fn update(&mut self, bytes: &[u8]) {

@@ -47,16 +47,11 @@ pub(crate) fn check_write(
         Some(ETagCondition::Any) if current.is_some() => return Err(ConditionFault::Failed),
         Some(ETagCondition::Any) | None => {}
     }
-    let Some(condition) = &conditions.if_match else {
-        return Ok(());
-    };
-    let Some(etag) = current else {
-        return Err(ConditionFault::Absent);
-    };
-    if matches(condition, etag) {
-        Ok(())
-    } else {
-        Err(ConditionFault::Failed)
+    match (&conditions.if_match, current) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(ConditionFault::Absent),
+        (Some(condition), Some(etag)) if matches(condition, etag) => Ok(()),
+        (Some(_), Some(_)) => Err(ConditionFault::Failed),
     }
 }
 

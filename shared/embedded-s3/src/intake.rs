@@ -14,7 +14,7 @@ use futures::StreamExt as _;
 use s3s::dto::StreamingBlob;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::blobs::{BlobId, Blobs, NewFile, Writing};
+use crate::blobs::{BlobId, Blobs, NewFile, Writing, blocking};
 use crate::checksums::{Digests, Hashing};
 
 /// Bodies up to this size live in the database row, larger ones in a file of their own.
@@ -48,15 +48,14 @@ impl NewBytes {
 
     /// Called once the row is committed.
     pub(crate) fn keep(&mut self) {
-        match self {
-            Self::Inline { .. } => {}
-            Self::File(file) => file.keep(),
+        if let Self::File(file) = self {
+            file.keep();
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IntakeFault {
+pub(crate) enum IntakeError {
     #[error("the body did not arrive as announced")]
     Body(#[source] s3s::StdError),
     #[error("the body has {received} bytes and was announced with {announced}")]
@@ -79,7 +78,7 @@ pub(crate) async fn receive(
     length: u64,
     hashing: Hashing,
     shelf: Shelf,
-) -> Result<(NewBytes, Digests), IntakeFault> {
+) -> Result<(NewBytes, Digests), IntakeError> {
     if length <= INLINE_MAX && shelf == Shelf::Any {
         let (body, digests) = receive_in_memory(body, length, hashing).await?;
         let id = blobs.new_id();
@@ -105,11 +104,11 @@ async fn receive_in_memory(
     body: Option<StreamingBlob>,
     length: u64,
     mut hashing: Hashing,
-) -> Result<(Bytes, Digests), IntakeFault> {
+) -> Result<(Bytes, Digests), IntakeError> {
     let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
     if let Some(mut body) = body {
         while let Some(bytes) = body.next().await {
-            let bytes = bytes.map_err(IntakeFault::Body)?;
+            let bytes = bytes.map_err(IntakeError::Body)?;
             whole.extend_from_slice(&bytes);
             check_length(length, whole.len() as u64, u64::le)?;
         }
@@ -124,31 +123,31 @@ async fn receive_in_file(
     body: Option<StreamingBlob>,
     length: u64,
     hashing: Hashing,
-) -> Result<(NewFile, Digests), IntakeFault> {
+) -> Result<(NewFile, Digests), IntakeError> {
     let blobs = Arc::clone(blobs);
     let mut pipe = Pipe::new(spawn_blocking(move || blobs.create(hashing)));
     let mut received = 0;
     if let Some(mut body) = body {
         while let Some(bytes) = body.next().await {
-            let bytes = bytes.map_err(IntakeFault::Body)?;
+            let bytes = bytes.map_err(IntakeError::Body)?;
             received += bytes.len() as u64;
             check_length(length, received, u64::le)?;
-            pipe.push(bytes).await.map_err(IntakeFault::Write)?;
+            pipe.push(bytes).await.map_err(IntakeError::Write)?;
         }
     }
     check_length(length, received, u64::eq)?;
-    pipe.finish().await.map_err(IntakeFault::Write)
+    pipe.finish().await.map_err(IntakeError::Write)
 }
 
 fn check_length(
     announced: u64,
     received: u64,
     holds: fn(&u64, &u64) -> bool,
-) -> Result<(), IntakeFault> {
+) -> Result<(), IntakeError> {
     if holds(&received, &announced) {
         return Ok(());
     }
-    Err(IntakeFault::Length {
+    Err(IntakeError::Length {
         announced,
         received,
     })
@@ -216,8 +215,6 @@ impl Pipe {
         if let Some(flush) = self.flush {
             flush.await.map_err(io::Error::other)??;
         }
-        spawn_blocking(move || writing.finish())
-            .await
-            .map_err(io::Error::other)?
+        blocking(move || writing.finish()).await
     }
 }

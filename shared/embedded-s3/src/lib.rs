@@ -4,16 +4,13 @@
 //! [`store`] (SQLite: keys, metadata, references) and the [`blobs`] (files: bytes).
 //!
 //! ```text
-//! server ─> s3s ─> service ─> store ─> index.sqlite
+//! HTTP ───> s3s ─> service ─> store ─> index.sqlite
 //!                     │          └──> the one writer: one commit for many requests
 //!                     └─> intake, reading ─> blobs/…
 //! ```
 //!
 //! What was answered is durable: it survives `kill -9` and a power cut. Requests may be repeated as
 //! on the real service. Opening a folder again is its recovery.
-//!
-//! Small bodies (16 KiB and less) are kept in the database, because a file costs two syncs of its own
-//! while rows share one: see [`intake`].
 //!
 //! Cannot do: versions, tags, access lists, encryption, thawing of cold classes, virtual-hosted
 //! addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
@@ -25,19 +22,19 @@ mod intake;
 mod limits;
 mod listing;
 mod multipart;
-mod server;
 mod service;
 mod store;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use muniment_sqlite::OpenError;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use store::buckets::CreateBucket;
-use store::{Store, StoreFault};
+use store::{Store, StoreError};
 
 /// The one key pair the endpoint accepts.
 #[derive(Clone)]
@@ -67,7 +64,7 @@ struct Inner {
     _tasks: JoinSet<()>,
 }
 
-/// Why the endpoint could not start, serve or make a bucket.
+/// Why the endpoint could not start or make a bucket.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedS3Error {
     #[error("could not use the folder {}", folder.display())]
@@ -77,10 +74,10 @@ pub enum EmbeddedS3Error {
     },
     #[error("another process uses the folder {}", folder.display())]
     InUse { folder: PathBuf },
+    #[error("could not open the database of the endpoint")]
+    Open(#[from] OpenError),
     #[error("could not use the database of the endpoint")]
     Database(#[from] sqlx::Error),
-    #[error("could not bring the database of the endpoint up to date")]
-    Migration(#[from] sqlx::migrate::MigrateError),
     #[error("{name} is not a name for a bucket")]
     BucketName { name: String },
     #[error("could not make the bucket {name}")]
@@ -89,8 +86,6 @@ pub enum EmbeddedS3Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("could not accept connections")]
-    Listener(#[source] std::io::Error),
 }
 
 impl EmbeddedS3 {
@@ -118,21 +113,19 @@ impl EmbeddedS3 {
             name: name.to_owned(),
         };
         match self.inner.store.submit(create).await {
-            Ok(()) | Err(StoreFault::BucketExists) => Ok(()),
-            Err(fault) => Err(EmbeddedS3Error::Bucket {
+            Ok(()) | Err(StoreError::BucketExists) => Ok(()),
+            Err(error) => Err(EmbeddedS3Error::Bucket {
                 name: name.to_owned(),
-                source: fault.into(),
+                source: error.into(),
             }),
         }
     }
 
     /// Serves until `stop` is cancelled, then lets running requests finish within a bounded time.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        stop: CancellationToken,
-    ) -> Result<(), EmbeddedS3Error> {
+    /// One that is dropped leaves nothing: its change is committed or it is not, and a file nobody
+    /// refers to goes away.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let service = service::build(self.inner.store.clone(), &self.inner.credentials);
-        server::serve(listener, service, stop).await
+        muniment_http_server::serve(listener, service, &limits::SERVER, &stop).await;
     }
 }

@@ -1,14 +1,31 @@
-//! The limits of S3, as the endpoint enforces them. Pure: numbers and comparisons.
+//! The limits of S3, as the endpoint enforces them, and those of its connections. Pure: numbers and
+//! comparisons.
 //!
-//! They are kept exactly, so that what works here works on the real service and what the real
+//! Those of S3 are kept exactly, so that what works here works on the real service and what the real
 //! service refuses is refused on one machine too.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use muniment_http_server::Limits;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 const TIB: u64 = 1024 * GIB;
+
+pub(crate) const SERVER: Limits = Limits {
+    // Each may hold about 2 MiB of a body. Clients of one machine use a few dozen.
+    connections_max: 1024,
+    // A PUT of an SDK has about 20, and one more for each entry of user metadata.
+    headers_max: 100,
+    // More than any head: it is also how much of a large body is read at once.
+    head_bytes_max: 400 * 1024,
+    // Longer than clients keep an idle connection, so that it is they who close it.
+    head_wait_max: Duration::from_mins(2),
+    // Enough for a small request, and for a part on a slow disk.
+    drain_wait_max: Duration::from_secs(10),
+};
 
 /// Most bytes one PUT, one part or one server-side copy may carry.
 pub(crate) const BODY_MAX: u64 = 5 * GIB;
@@ -66,12 +83,18 @@ pub(crate) fn check_key(key: &str) -> Result<(), LimitFault> {
 }
 
 pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), LimitFault> {
-    let total: usize = metadata
+    let lengths = metadata
         .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    if total > METADATA_MAX {
+        .map(|(name, value)| name.len() + value.len());
+    if lengths.sum::<usize>() > METADATA_MAX {
         return Err(LimitFault::MetadataTooLarge);
+    }
+    Ok(())
+}
+
+pub(crate) fn check_delete_count(count: usize) -> Result<(), LimitFault> {
+    if count == 0 || count > PAGE_MAX {
+        return Err(LimitFault::DeleteCount);
     }
     Ok(())
 }

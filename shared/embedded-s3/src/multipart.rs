@@ -5,8 +5,9 @@
 //! those, joined, with `-N` behind it, as S3 forms it.
 
 use md5::{Digest as _, Md5};
+use s3s::dto::ChecksumType;
 
-use crate::checksums::{self, Algorithm, Checksum};
+use crate::checksums::{self, Algorithm, Checksum, Digests};
 use crate::limits::{OBJECT_MAX, PART_MIN};
 
 /// What an upload promised about the checksum of its object when it was created.
@@ -27,16 +28,22 @@ impl Promise {
             Self::Whole(algorithm) | Self::Composite(algorithm) => Some(algorithm),
         }
     }
+
+    /// The name in `x-amz-checksum-type` and in our tables.
+    pub(crate) fn checksum_type(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Whole(_) => Some(ChecksumType::FULL_OBJECT),
+            Self::Composite(_) => Some(ChecksumType::COMPOSITE),
+        }
+    }
 }
 
 /// A part as the store holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredPart {
     pub number: u32,
-    pub etag: String,
-    pub size_bytes: u64,
-    pub crc64nvme: u64,
-    pub checksum: Option<Checksum>,
+    pub content: Content,
 }
 
 /// A part as the completing request names it.
@@ -54,7 +61,7 @@ pub(crate) struct WholeClaims {
     pub size_bytes: Option<u64>,
 }
 
-/// What the store keeps about the bytes of an object, however they came.
+/// What the store keeps about the bytes of an object or a part, however they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     pub etag: String,
@@ -64,11 +71,38 @@ pub(crate) struct Content {
     pub checksum: Option<Checksum>,
 }
 
+impl Content {
+    /// Of bytes that came as one body: the `ETag` is their md5.
+    pub(crate) fn of_body(digests: Digests) -> Self {
+        Self::with_etag(hex::encode(digests.md5.unwrap_or_default()), digests)
+    }
+
+    /// Of bytes that are already here: see [`copied_part_etag`].
+    pub(crate) fn of_copied_part(digests: Digests) -> Self {
+        let etag = copied_part_etag(digests.crc64nvme, digests.size_bytes);
+        Self::with_etag(etag, digests)
+    }
+
+    fn with_etag(etag: String, digests: Digests) -> Self {
+        Self {
+            etag,
+            size_bytes: digests.size_bytes,
+            crc64nvme: digests.crc64nvme,
+            checksum: digests.extra,
+        }
+    }
+
+    /// The checksum of that algorithm, over the whole or composed, if there is one.
+    pub(crate) fn checksum_by(&self, algorithm: Algorithm) -> Option<Checksum> {
+        Checksum::among(algorithm, self.crc64nvme, self.checksum.as_ref())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AssemblyFault {
     #[error("the request names no part")]
     Empty,
-    #[error("part {0} stands out of order")]
+    #[error("part {0} is out of order")]
     Order(u32),
     #[error("part {0} is not there, or is not the one that was named")]
     Part(u32),
@@ -100,7 +134,7 @@ pub(crate) fn assemble(
     whole: &WholeClaims,
 ) -> Result<Content, AssemblyFault> {
     let chosen = choose(named, stored)?;
-    let size_bytes: u64 = chosen.iter().map(|part| part.size_bytes).sum();
+    let size_bytes: u64 = chosen.iter().map(|part| part.content.size_bytes).sum();
     if size_bytes > OBJECT_MAX {
         return Err(AssemblyFault::TooLarge);
     }
@@ -111,6 +145,7 @@ pub(crate) fn assemble(
         return Err(AssemblyFault::WrongSize);
     }
     let crc64nvme = chosen.iter().fold(0, |before, part| {
+        let part = &part.content;
         checksums::combine_crc64nvme(before, part.crc64nvme, part.size_bytes)
     });
     let content = Content {
@@ -143,9 +178,9 @@ fn choose<'a>(
             .binary_search_by_key(&part.number, |stored| stored.number)
             .ok()
             .and_then(|at| stored.get(at))
-            .filter(|stored| is_the_one(part, stored))
+            .filter(|stored| is_the_one(part, &stored.content))
             .ok_or(AssemblyFault::Part(part.number))?;
-        if found.size_bytes < PART_MIN && part.number != last.number {
+        if found.content.size_bytes < PART_MIN && part.number != last.number {
             return Err(AssemblyFault::TooSmall(part.number));
         }
         chosen.push(found);
@@ -153,21 +188,19 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-fn is_the_one(named: &NamedPart, stored: &StoredPart) -> bool {
+fn is_the_one(named: &NamedPart, stored: &Content) -> bool {
     named.etag == stored.etag
-        && named.checksums.iter().all(|claimed| {
-            if claimed.algorithm == Algorithm::Crc64Nvme {
-                *claimed == Checksum::of_crc64nvme(stored.crc64nvme)
-            } else {
-                stored.checksum.as_ref() == Some(claimed)
-            }
-        })
+        && named
+            .checksums
+            .iter()
+            .all(|claimed| stored.checksum_by(claimed.algorithm).as_ref() == Some(claimed))
 }
 
 fn etag_of(parts: &[&StoredPart]) -> Result<String, AssemblyFault> {
     let mut md5 = Md5::new();
     for part in parts {
-        let bytes = hex::decode(&part.etag).map_err(|_not_hex| AssemblyFault::Part(part.number))?;
+        let bytes =
+            hex::decode(&part.content.etag).map_err(|_not_hex| AssemblyFault::Part(part.number))?;
         md5.update(bytes);
     }
     Ok(format!("{}-{}", hex::encode(md5.finalize()), parts.len()))
@@ -225,11 +258,11 @@ fn values_of(
     parts
         .iter()
         .map(|part| {
-            part.checksum
-                .as_ref()
+            let checksum = part.content.checksum.as_ref();
+            checksum
                 .filter(|checksum| checksum.algorithm == algorithm)
                 .and_then(Checksum::bytes)
-                .map(|bytes| (bytes, part.size_bytes))
+                .map(|bytes| (bytes, part.content.size_bytes))
                 .ok_or(AssemblyFault::NoChecksum(algorithm))
         })
         .collect()

@@ -2,29 +2,19 @@
 
 mod buckets;
 mod copies;
-mod faults;
+mod errors;
 mod lists;
 mod objects;
 mod uploads;
 mod words;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
-use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput,
-    CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput,
-    DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
-    DeleteObjectsOutput, GetBucketLocationInput, GetBucketLocationOutput, GetObjectInput,
-    GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
-    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
-    ListPartsOutput, PutObjectInput, PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput,
-    UploadPartInput, UploadPartOutput,
-};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::Credentials;
 use crate::store::Store;
@@ -40,9 +30,7 @@ pub(crate) fn build(store: Store, credentials: &Credentials) -> S3Service {
     config.post_object_max_file_size = 0;
 
     let mut builder = S3ServiceBuilder::new(Service { store });
-    builder.set_config(std::sync::Arc::new(StaticConfigProvider::new(
-        std::sync::Arc::new(config),
-    )));
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(SimpleAuth::from_single(
         credentials.access_key.clone(),
         credentials.secret_key.clone(),
@@ -54,152 +42,48 @@ struct Service {
     store: Store,
 }
 
-/// Wraps what an operation returns, turning its fault into an S3 error.
-macro_rules! answer {
-    ($operation:expr) => {
-        Ok(S3Response::new($operation.await?))
+/// One line per operation: its name, input and output as S3 has them, and the method that answers it.
+/// The error of the method becomes an S3 error.
+macro_rules! operations {
+    ($($operation:ident($req:ident: $input:ident) -> $output:ident = $method:ident($($arg:expr)?);)*) => {
+        #[async_trait]
+        impl S3 for Service {
+            $(async fn $operation(
+                &self,
+                $req: S3Request<dto::$input>,
+            ) -> S3Result<S3Response<dto::$output>> {
+                Ok(S3Response::new(self.$method($($arg)?).await?))
+            })*
+        }
     };
 }
 
-#[async_trait]
-impl S3 for Service {
-    async fn create_bucket(
-        &self,
-        req: S3Request<CreateBucketInput>,
-    ) -> S3Result<S3Response<CreateBucketOutput>> {
-        answer!(self.make_bucket(req.input))
-    }
+operations! {
+    create_bucket(req: CreateBucketInput) -> CreateBucketOutput = make_bucket(req.input);
+    delete_bucket(req: DeleteBucketInput) -> DeleteBucketOutput = remove_bucket(req.input);
+    head_bucket(req: HeadBucketInput) -> HeadBucketOutput = find_bucket(req.input);
+    list_buckets(_req: ListBucketsInput) -> ListBucketsOutput = all_buckets();
+    get_bucket_location(req: GetBucketLocationInput) -> GetBucketLocationOutput
+        = locate_bucket(req.input);
 
-    async fn delete_bucket(
-        &self,
-        req: S3Request<DeleteBucketInput>,
-    ) -> S3Result<S3Response<DeleteBucketOutput>> {
-        answer!(self.remove_bucket(req.input))
-    }
+    put_object(req: PutObjectInput) -> PutObjectOutput = put(req);
+    get_object(req: GetObjectInput) -> GetObjectOutput = get(req.input);
+    head_object(req: HeadObjectInput) -> HeadObjectOutput = head(req.input);
+    delete_object(req: DeleteObjectInput) -> DeleteObjectOutput = delete(req.input);
+    delete_objects(req: DeleteObjectsInput) -> DeleteObjectsOutput = delete_many(req.input);
+    copy_object(req: CopyObjectInput) -> CopyObjectOutput = copy(req);
+    list_objects(req: ListObjectsInput) -> ListObjectsOutput = list(req.input);
+    list_objects_v2(req: ListObjectsV2Input) -> ListObjectsV2Output = list_v2(req.input);
 
-    async fn head_bucket(
-        &self,
-        req: S3Request<HeadBucketInput>,
-    ) -> S3Result<S3Response<HeadBucketOutput>> {
-        answer!(self.find_bucket(req.input))
-    }
-
-    async fn list_buckets(
-        &self,
-        _req: S3Request<ListBucketsInput>,
-    ) -> S3Result<S3Response<ListBucketsOutput>> {
-        answer!(self.all_buckets())
-    }
-
-    async fn get_bucket_location(
-        &self,
-        req: S3Request<GetBucketLocationInput>,
-    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
-        answer!(self.locate_bucket(req.input))
-    }
-
-    async fn put_object(
-        &self,
-        req: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
-        answer!(self.put(req))
-    }
-
-    async fn get_object(
-        &self,
-        req: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
-        answer!(self.get(req.input))
-    }
-
-    async fn head_object(
-        &self,
-        req: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
-        answer!(self.head(req.input))
-    }
-
-    async fn delete_object(
-        &self,
-        req: S3Request<DeleteObjectInput>,
-    ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        answer!(self.delete(req.input))
-    }
-
-    async fn delete_objects(
-        &self,
-        req: S3Request<DeleteObjectsInput>,
-    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        answer!(self.delete_many(req.input))
-    }
-
-    async fn copy_object(
-        &self,
-        req: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
-        answer!(self.copy(req))
-    }
-
-    async fn list_objects(
-        &self,
-        req: S3Request<ListObjectsInput>,
-    ) -> S3Result<S3Response<ListObjectsOutput>> {
-        answer!(self.list(req.input))
-    }
-
-    async fn list_objects_v2(
-        &self,
-        req: S3Request<ListObjectsV2Input>,
-    ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        answer!(self.list_v2(req.input))
-    }
-
-    async fn create_multipart_upload(
-        &self,
-        req: S3Request<CreateMultipartUploadInput>,
-    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        answer!(self.start_upload(req.input))
-    }
-
-    async fn upload_part(
-        &self,
-        req: S3Request<UploadPartInput>,
-    ) -> S3Result<S3Response<UploadPartOutput>> {
-        answer!(self.put_part(req))
-    }
-
-    async fn upload_part_copy(
-        &self,
-        req: S3Request<UploadPartCopyInput>,
-    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        answer!(self.copy_part(req.input))
-    }
-
-    async fn complete_multipart_upload(
-        &self,
-        req: S3Request<CompleteMultipartUploadInput>,
-    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        answer!(self.complete_upload(req.input))
-    }
-
-    async fn abort_multipart_upload(
-        &self,
-        req: S3Request<AbortMultipartUploadInput>,
-    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        answer!(self.abort_upload(req.input))
-    }
-
-    async fn list_parts(
-        &self,
-        req: S3Request<ListPartsInput>,
-    ) -> S3Result<S3Response<ListPartsOutput>> {
-        answer!(self.list_upload_parts(req.input))
-    }
-
-    async fn list_multipart_uploads(
-        &self,
-        req: S3Request<ListMultipartUploadsInput>,
-    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
-        answer!(self.list_uploads(req.input))
-    }
+    create_multipart_upload(req: CreateMultipartUploadInput) -> CreateMultipartUploadOutput
+        = start_upload(req.input);
+    upload_part(req: UploadPartInput) -> UploadPartOutput = put_part(req);
+    upload_part_copy(req: UploadPartCopyInput) -> UploadPartCopyOutput = copy_part(req.input);
+    complete_multipart_upload(req: CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput
+        = complete_upload(req.input);
+    abort_multipart_upload(req: AbortMultipartUploadInput) -> AbortMultipartUploadOutput
+        = abort_upload(req.input);
+    list_parts(req: ListPartsInput) -> ListPartsOutput = list_upload_parts(req.input);
+    list_multipart_uploads(req: ListMultipartUploadsInput) -> ListMultipartUploadsOutput
+        = list_uploads(req.input);
 }

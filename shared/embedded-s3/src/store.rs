@@ -18,22 +18,22 @@ pub(crate) mod rows;
 pub(crate) mod uploads;
 pub(crate) mod writer;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use muniment_sqlite::{Database, Migration};
+use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
 use crate::EmbeddedS3Error;
-use crate::blobs::{self, BlobId, Blobs, leftovers};
+use crate::blobs::{self, BlobId, Blobs, blocking, leftovers};
 use crate::conditions::ConditionFault;
 use crate::multipart::AssemblyFault;
 use writer::{Change, Queued, Waiting};
@@ -42,11 +42,16 @@ use writer::{Change, Queued, Waiting};
 const READERS_MAX: u32 = 4;
 /// Changes waiting for the writer before requests have to wait to queue.
 const QUEUE_MAX: usize = 1024;
-/// How long a statement waits for another connection. Only start-up and checkpoints ever compete.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection that reads. Beyond it the disk is failing.
+const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long opening waits for an earlier user of the folder that is just finishing.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(20);
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    name: "store",
+    sql: Cow::Borrowed(include_str!("../migrations/0001_store.sql")),
+}];
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +63,7 @@ pub(crate) struct Store {
 
 /// Why the store did not do what it was asked. Nothing was written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreFault {
+pub(crate) enum StoreError {
     #[error("there is no such bucket")]
     NoSuchBucket,
     #[error("there is no such key")]
@@ -90,40 +95,28 @@ impl Store {
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, EmbeddedS3Error> {
         let root = folder.join("blobs");
-        let io_error = |source| EmbeddedS3Error::Folder {
-            folder: folder.to_owned(),
-            source,
-        };
         let (made, above) = (root.clone(), folder.to_owned());
-        spawn_blocking(move || {
+        let made = blocking(move || {
             std::fs::create_dir_all(made)?;
             File::open(above)?.sync_all()
-        })
-        .await
-        .map_err(std::io::Error::from)
-        .flatten()
-        .map_err(io_error)?;
+        });
+        made.await.map_err(in_folder(folder))?;
         let lock = lock(folder).await?;
 
-        let options = options(&folder.join("index.sqlite"));
-        let mut connection = options.connect().await?;
-        sqlx::migrate!().run(&mut connection).await?;
-        let highest = tidy(&root, &mut connection)
-            .await
-            .map_err(|fault| match fault {
-                TidyFault::Database(source) => EmbeddedS3Error::Database(source),
-                TidyFault::Files(source) => io_error(source),
-            })?;
+        let database = Database::new(&folder.join("index.sqlite"))
+            // 32 MiB of log before it is copied back: pages that change often are then copied once.
+            .pragma("wal_autocheckpoint", "8192")
+            // KiB of pages kept by each connection.
+            .pragma("cache_size", "-8192")
+            .without_statement_log();
+        let writer = database.clone().open(&MIGRATIONS).await?;
+        let readers = database.read_only().pool(READERS_MAX, READER_WAIT_MAX);
+        let highest = tidy(folder, &root, &readers).await?;
 
         let (blobs, removals) = Blobs::new(root.clone(), BlobId(highest + 1), lock);
         let (queue, changes) = mpsc::channel(QUEUE_MAX);
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            // A connection to a file does not go stale.
-            .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true));
         tasks.spawn(blobs::remove(root, removals));
-        tasks.spawn(writer::run(connection, changes, Arc::clone(&blobs)));
+        tasks.spawn(writer::run(writer, changes, Arc::clone(&blobs)));
         Ok(Self {
             blobs,
             readers,
@@ -132,37 +125,32 @@ impl Store {
     }
 
     /// Hands a change to the writer and waits until it is durable, or refused.
-    pub(crate) async fn submit<C: Change>(&self, change: C) -> Result<C::Answer, StoreFault> {
+    pub(crate) async fn submit<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let waiting = Waiting {
+            change,
+            outcome: None,
+            reply,
+        };
         self.queue
-            .send(Box::new(Waiting::new(change, reply)))
+            .send(Box::new(waiting))
             .await
-            .map_err(|_closed| StoreFault::Stopping)?;
-        answer.await.map_err(|_dropped| StoreFault::Stopping)?
+            .map_err(|_closed| StoreError::Stopping)?;
+        answer.await.map_err(|_dropped| StoreError::Stopping)?
     }
 }
 
-fn options(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        // 32 MiB of log before it is copied back: pages that change often are then copied once.
-        .pragma("wal_autocheckpoint", "8192")
-        // KiB of pages kept by each connection.
-        .pragma("cache_size", "-8192")
-        .disable_statement_logging()
+fn in_folder(folder: &Path) -> impl Fn(io::Error) -> EmbeddedS3Error {
+    move |source| EmbeddedS3Error::Folder {
+        folder: folder.to_owned(),
+        source,
+    }
 }
 
 /// Takes the folder for this process. A request of an earlier user may be finishing a write.
 async fn lock(folder: &Path) -> Result<File, EmbeddedS3Error> {
-    let failed = |source| EmbeddedS3Error::Folder {
-        folder: folder.to_owned(),
-        source,
-    };
-    let file = File::create(folder.join("lock")).map_err(failed)?;
+    let failed = in_folder(folder);
+    let file = File::create(folder.join("lock")).map_err(&failed)?;
     let mut polls = tokio::time::interval(LOCK_POLL);
     let taken = async {
         loop {
@@ -182,43 +170,31 @@ async fn lock(folder: &Path) -> Result<File, EmbeddedS3Error> {
     Ok(file)
 }
 
-#[derive(Debug, thiserror::Error)]
-enum TidyFault {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Files(#[from] std::io::Error),
-}
-
 /// Removes files without rows. Returns the highest id in use anywhere.
-async fn tidy(root: &Path, connection: &mut SqliteConnection) -> Result<i64, TidyFault> {
+async fn tidy(folder: &Path, root: &Path, readers: &SqlitePool) -> Result<i64, EmbeddedS3Error> {
     let mut highest: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM blobs")
-        .fetch_one(&mut *connection)
+        .fetch_one(readers)
         .await?;
     let walked = root.to_owned();
-    let leaves = spawn_blocking(move || leftovers::leaves(&walked))
-        .await
-        .map_err(std::io::Error::other)??;
+    let leaves = blocking(move || leftovers::leaves(&walked)).await;
     let mut removed = 0;
-    for leaf in leaves {
-        let referred: HashSet<BlobId> =
-            sqlx::query_scalar("SELECT id FROM blobs WHERE id >= ? AND id < ? AND place = 1")
-                .bind(leaf.first.0)
-                .bind(leaf.end().0)
-                .fetch(&mut *connection)
-                .map_ok(BlobId)
-                .try_collect()
-                .await?;
+    for leaf in leaves.map_err(in_folder(folder))? {
+        let referred: HashSet<BlobId> = sqlx::query_scalar::<_, BlobId>(
+            "SELECT id FROM blobs WHERE id >= ? AND id < ? AND place = 1",
+        )
+        .bind(leaf.first)
+        .bind(leaf.end())
+        .fetch(readers)
+        .try_collect()
+        .await?;
         // Counted as used whether or not it is: an id must never name two files.
         highest = highest.max(leaf.end().0 - 1);
         let root = root.to_owned();
-        removed += spawn_blocking(move || leaf.tidy(&root, &referred))
-            .await
-            .map_err(std::io::Error::other)??;
+        let tidied = blocking(move || leaf.tidy(&root, &referred)).await;
+        removed += tidied.map_err(in_folder(folder))?;
     }
     if removed > 0 {
         tracing::info!(removed, "removed files that no object refers to");
     }
-    connection.ping().await?;
     Ok(highest)
 }

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::signatures::Form;
-
 /// One line for each extension: the extension, a media type, and the general forms it is stored in.
 const TABLE: &str = include_str!("formats.tsv");
 
@@ -24,8 +22,8 @@ pub(crate) struct KnownExtension {
 
 impl KnownExtension {
     /// Whether a file of this type has the given form when looked at from outside.
-    pub(crate) fn refines(&self, form: Form) -> bool {
-        self.forms.split(' ').any(|name| name == form.name())
+    pub(crate) fn refines(&self, form: &str) -> bool {
+        self.forms.split(' ').any(|name| name == form)
     }
 }
 

@@ -4,7 +4,7 @@
 //! and drops the window. What it knows for now is a table of extensions and a few dozen magic numbers;
 //! PRONOM takes their place behind the same two names.
 //!
-//! Safe to repeat: the answer follows from name, size and window alone. Nothing here reads a file.
+//! Idempotent: the answer follows from name, size and window alone. Nothing here reads a file.
 //!
 //! Cannot fail: every name and every content has an answer, if only `application/binary`. Cannot see
 //! inside a container; it says which files are worth looking into.
@@ -38,22 +38,9 @@ pub enum Container {
     Ole2,
 }
 
-/// What led to a format.
-#[derive(Clone, Copy)]
-enum Basis {
-    Extension,
-    Signature,
-}
-
-impl Basis {
-    /// The word that is recorded.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Extension => "extension",
-            Self::Signature => "signature",
-        }
-    }
-}
+/// What led to a format, in the words that are recorded.
+const BY_EXTENSION: &str = "extension";
+const BY_SIGNATURE: &str = "signature";
 
 /// Identifies the file at `path`, of which `window` saw all `size` bytes.
 ///
@@ -70,7 +57,7 @@ pub fn identify(path: &str, size: u64, window: &Window) -> Identified {
     Identified {
         format: FormatMatch {
             media_type: media_type.to_owned(),
-            basis: basis.name().to_owned(),
+            basis: basis.to_owned(),
         },
         container: signature.and_then(|signature| signature.container),
     }
@@ -81,14 +68,14 @@ pub fn identify(path: &str, size: u64, window: &Window) -> Identified {
 fn weigh(
     extension: Option<&'static KnownExtension>,
     signature: Option<&'static Signature>,
-) -> (&'static str, Basis) {
+) -> (&'static str, &'static str) {
     match (extension, signature) {
-        (None, None) => (UNKNOWN_MEDIA_TYPE, Basis::Extension),
-        (Some(extension), None) => (extension.media_type, Basis::Extension),
+        (None, None) => (UNKNOWN_MEDIA_TYPE, BY_EXTENSION),
+        (Some(extension), None) => (extension.media_type, BY_EXTENSION),
         (Some(extension), Some(signature)) if extension.refines(signature.form) => {
-            (extension.media_type, Basis::Extension)
+            (extension.media_type, BY_EXTENSION)
         }
-        (_, Some(signature)) => (signature.media_type, Basis::Signature),
+        (_, Some(signature)) => (signature.media_type, BY_SIGNATURE),
     }
 }
 

@@ -8,43 +8,36 @@ use uuid::Uuid;
 
 use crate::{KeyPrefix, ObjectKey};
 
-/// The registry's number for one upload.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
-#[serde(transparent)]
-pub struct WorkItemId(pub i64);
+/// Declares a number that names one thing of a kind.
+macro_rules! numbers {
+    ($($(#[$meta:meta])* $name:ident($inner:ty),)+) => {
+        $(
+            $(#[$meta])*
+            #[derive(
+                Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+                Default,
+            )]
+            #[serde(transparent)]
+            pub struct $name(pub $inner);
 
-impl fmt::Display for WorkItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+            impl fmt::Display for $name {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.0.fmt(f)
+                }
+            }
+        )+
+    };
 }
 
-/// The registry's number for an institution.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
-#[serde(transparent)]
-pub struct InstitutionId(pub i64);
-
-impl fmt::Display for InstitutionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Counts the batches of one item's file records from 0, in tar order.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
-#[serde(transparent)]
-pub struct BatchNumber(pub u32);
-
-impl fmt::Display for BatchNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+numbers! {
+    /// The registry's number for one upload.
+    WorkItemId(i64),
+    /// The registry's number for a file.
+    FileId(i64),
+    /// The registry's number for an institution.
+    InstitutionId(i64),
+    /// Counts the batches of one item's file records from 0, in tar order.
+    BatchNumber(u32),
 }
 
 /// The one namespace of an installation, from which the identifiers of its files and events are
@@ -54,7 +47,7 @@ impl fmt::Display for BatchNumber {
 pub struct Namespace(pub Uuid);
 
 impl Namespace {
-    /// Where pass one stages the member whose tar header stands at `tar_offset`:
+    /// Where pass one stages the member whose tar header is at `tar_offset`:
     /// `<item>/<uuid>`. Known before a byte of the member has been read.
     pub fn staging_key(self, item: WorkItemId, tar_offset: u64) -> ObjectKey {
         let uuid = self.derive(&[&item.to_string(), &tar_offset.to_string()]);

@@ -12,21 +12,25 @@ mod names;
 mod pipeline;
 mod records;
 pub mod registry;
+mod steps;
 mod storage;
+mod unstable_read;
 pub mod zero_time;
 
 pub use class::{Chain, Class, Classify};
 pub use clock::Clock;
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
 pub use findings::{Finding, FindingCode, Findings, Severity, printable};
-pub use ids::{BatchNumber, InstitutionId, Namespace, WorkItemId};
+pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, WorkItemId};
 pub use names::{
     BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey, TAR_EXTENSION, bag_name_of,
 };
-pub use pipeline::{Action, Queue, Stage, Status, UnknownWord};
+pub use pipeline::{Action, QueueName, Stage, Status, UnknownWord};
 pub use records::{
-    BagMetadata, Checkpoint, Copy, Doubt, FileRecord, FormatMatch, Manifest, MemberKind,
-    ObjectRecord, Proof, Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved,
-    StagedTagFile, Tar,
+    BagMetadata, Checkpoint, FileRecord, FormatMatch, Manifest, MemberKind, ObjectRecord, Received,
+    RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved, StagedTagFile, StoredCopy, Tar,
+    VerificationMethod,
 };
+pub use steps::{Outcomes, Pipeline, Step};
 pub use storage::{Provider, StorageClass, StorageOption, StorageTarget};
+pub use unstable_read::{ReadVerdict, UnstableReads};

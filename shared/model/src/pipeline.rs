@@ -1,4 +1,4 @@
-//! The stages of an ingest, in the registry's words, and the worker that performs each.
+//! The registry's words for what a work item asks for and where it is, and the names of the workers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,12 +16,14 @@ pub struct UnknownWord {
 macro_rules! words {
     (
         $(#[$meta:meta])*
-        $name:ident for $what:literal { $($variant:ident = $word:literal),+ $(,)? }
+        $name:ident for $what:literal {
+            $($(#[$of_variant:meta])* $variant:ident = $word:literal),+ $(,)?
+        }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub enum $name { $($variant),+ }
+        pub enum $name { $($(#[$of_variant])* $variant),+ }
 
         impl $name {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
@@ -78,7 +80,7 @@ words! {
 }
 
 words! {
-    /// How a work item stands.
+    /// Whether a work item waits, is worked on, or has ended.
     Status for "a status" {
         Pending = "Pending",
         Started = "Started",
@@ -101,7 +103,7 @@ impl Status {
 }
 
 words! {
-    /// Where a work item stands. The order of the ingest stages is the order of the pipeline.
+    /// Where a work item is in its pipeline ([`crate::Pipeline`]).
     Stage for "a stage" {
         Requested = "Requested",
         Receive = "Receive",
@@ -124,7 +126,7 @@ words! {
 
 words! {
     /// The queue of one worker, named like the worker: binary, file, service and log field.
-    Queue for "a worker" {
+    QueueName for "a worker" {
         IngestPreFetch = "ingest_pre_fetch",
         IngestValidator = "ingest_validator",
         ReingestManager = "reingest_manager",
@@ -134,58 +136,11 @@ words! {
         IngestPreservationVerifier = "ingest_preservation_verifier",
         IngestRecorder = "ingest_recorder",
         IngestCleanup = "ingest_cleanup",
-    }
-}
-
-impl Stage {
-    /// The queue whose worker performs this stage; `None` for stages that are not of an ingest.
-    pub const fn queue(self) -> Option<Queue> {
-        match self {
-            Self::Receive => Some(Queue::IngestPreFetch),
-            Self::Validate => Some(Queue::IngestValidator),
-            Self::ReingestCheck => Some(Queue::ReingestManager),
-            Self::CopyToStaging => Some(Queue::IngestStagingUploader),
-            Self::FormatIdentification => Some(Queue::IngestFormatIdentifier),
-            Self::Store => Some(Queue::IngestPreservationUploader),
-            Self::StorageValidation => Some(Queue::IngestPreservationVerifier),
-            Self::Record => Some(Queue::IngestRecorder),
-            Self::Cleanup => Some(Queue::IngestCleanup),
-            Self::Requested
-            | Self::AvailableInS3
-            | Self::Restoring
-            | Self::Package
-            | Self::Resolve
-            | Self::Fetch
-            | Self::Unpack => None,
-        }
-    }
-
-    /// Whether the object's turn is taken: one open item per object from Reingest Check on.
-    pub fn holds_object(self) -> bool {
-        (Self::ReingestCheck..=Self::Cleanup).contains(&self)
-    }
-
-    /// Whether preservation storage may already hold something of this item. From Store on, an
-    /// item ends in Success or waits for an operator.
-    pub fn is_past_no_return(self) -> bool {
-        (Self::Store..=Self::Cleanup).contains(&self)
-    }
-}
-
-impl Queue {
-    /// The stage this queue's worker performs.
-    pub const fn stage(self) -> Stage {
-        match self {
-            Self::IngestPreFetch => Stage::Receive,
-            Self::IngestValidator => Stage::Validate,
-            Self::ReingestManager => Stage::ReingestCheck,
-            Self::IngestStagingUploader => Stage::CopyToStaging,
-            Self::IngestFormatIdentifier => Stage::FormatIdentification,
-            Self::IngestPreservationUploader => Stage::Store,
-            Self::IngestPreservationVerifier => Stage::StorageValidation,
-            Self::IngestRecorder => Stage::Record,
-            Self::IngestCleanup => Stage::Cleanup,
-        }
+        BagRestorer = "bag_restorer",
+        FileRestorer = "file_restorer",
+        GlacierRestorer = "glacier_restorer",
+        AptDelete = "apt_delete",
+        AptFixity = "apt_fixity",
     }
 }
 
@@ -194,33 +149,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_queue_performs_the_stage_that_names_it() {
-        for queue in Queue::ALL {
-            assert_eq!(queue.stage().queue(), Some(*queue), "{queue}");
-        }
-    }
-
-    #[test]
     fn words_are_read_back_as_written() {
         for stage in Stage::ALL {
             assert_eq!(stage.as_str().parse(), Ok(*stage), "{stage}");
         }
         assert!("reingest check".parse::<Stage>().is_err());
-    }
-
-    #[test]
-    fn the_object_is_held_from_reingest_check_to_cleanup() {
-        let rows = [
-            (Stage::Receive, false),
-            (Stage::Validate, false),
-            (Stage::ReingestCheck, true),
-            (Stage::Store, true),
-            (Stage::Cleanup, true),
-            (Stage::Resolve, false),
-        ];
-
-        for (stage, expected) in rows {
-            assert_eq!(stage.holds_object(), expected, "{stage}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Algorithm, BatchNumber, BucketName, Crc64Nvme, Digests, Findings, InstitutionId, Namespace,
-    ObjectIdentifier, ObjectKey, StorageOption, StorageTarget, WorkItemId,
+    ObjectIdentifier, ObjectKey, StorageOption, StorageTarget, UnstableReads, WorkItemId,
 };
 
 /// Written into every record; a reader refuses one it does not know.
@@ -60,13 +60,9 @@ pub struct ObjectRecord {
     /// What Record wrote, counted from the records; Cleanup compares it with the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
-    /// What the last reading of the tar said that is not yet believed; a second reading that says
-    /// the same is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<String>,
-    /// Readings of the tar that were in doubt.
+    /// Readings of the tar that could not be believed at once.
     #[serde(default)]
-    pub readings_doubted: u32,
+    pub unstable_reads: UnstableReads,
 }
 
 /// How many files, and copies of them, an item stores and records.
@@ -105,7 +101,7 @@ pub struct Received {
     /// Paths of manifests whose algorithm is not one of ours, the first few of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_manifests: Vec<String>,
-    /// Where the header of fetch.txt stands in the tar, when the bag has one.
+    /// Where the header of fetch.txt is in the tar, when the bag has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch_offset: Option<u64>,
 }
@@ -204,7 +200,7 @@ pub struct FormatMatch {
 /// How we know that a copy holds the right bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Proof {
+pub enum VerificationMethod {
     /// The store confirmed our digest when it took the bytes.
     Stored,
     /// A server-side copy whose full-object checksum equals ours.
@@ -213,7 +209,7 @@ pub enum Proof {
     ReadBack,
 }
 
-impl Proof {
+impl VerificationMethod {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -225,14 +221,14 @@ impl Proof {
 
 /// One copy of a file in preservation storage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copy {
+pub struct StoredCopy {
     pub target: StorageTarget,
     pub stored_at: DateTime<Utc>,
-    /// Set by the verifier, with the proof it used.
+    /// Set by the verifier, with the method that confirmed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proof: Option<Proof>,
+    pub verification_method: Option<VerificationMethod>,
 }
 
 /// A file that the registry knows from an earlier ingest of the object.
@@ -252,7 +248,7 @@ pub struct FileRecord {
     pub path: String,
     pub kind: MemberKind,
     pub size: u64,
-    /// Where the member's first header block stands in the tar; names its staging key.
+    /// Where the member's first header block is in the tar; names its staging key.
     pub tar_offset: u64,
     /// Where its bytes begin in the tar.
     pub data_offset: u64,
@@ -274,7 +270,7 @@ pub struct FileRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered: Option<RegisteredFile>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub copies: Vec<Copy>,
+    pub copies: Vec<StoredCopy>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -282,35 +278,7 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// How often a tar is read before somebody has to look at why its readings differ.
-const READINGS_DOUBTED_MAX: u32 = 4;
-
-/// What to make of a reading of the tar that speaks against the bag, or against itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// Nothing said so before: the tar is to be read once more.
-    ReadAgain,
-    /// Two readings said the same.
-    Believed,
-    /// Every reading says something else.
-    Unstable,
-}
-
 impl ObjectRecord {
-    /// Records what a reading said, and compares it with the reading before.
-    pub fn doubt_reading(&mut self, said: String) -> Doubt {
-        if self.doubt.as_deref() == Some(said.as_str()) {
-            return Doubt::Believed;
-        }
-        self.doubt = Some(said);
-        self.readings_doubted += 1;
-        if self.readings_doubted >= READINGS_DOUBTED_MAX {
-            Doubt::Unstable
-        } else {
-            Doubt::ReadAgain
-        }
-    }
-
     /// Where the copies of this item's files go: what the registry holds the object to, else what
     /// the depositor chose, else Standard.
     pub fn storage_option(&self) -> StorageOption {
@@ -341,7 +309,7 @@ impl FileRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub schema: u16,
-    /// A member boundary: where the next header block stands.
+    /// A member boundary: where the next header block is.
     pub tar_offset: u64,
     /// The batch that is being filled, and how many records it holds.
     pub batch: BatchNumber,

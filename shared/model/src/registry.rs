@@ -2,7 +2,9 @@
 //! (registry contract, 2.1 and 2.4).
 //!
 //! Absent numbers are 0, absent texts are empty, absent times are year 1. Members that the
-//! original does not have stand last in each type, are optional for clients, and are marked.
+//! original does not have come last in each type, are optional for clients, and are marked.
+
+mod words;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use uuid::Uuid;
 use crate::{
     Action, Algorithm, InstitutionId, Stage, Status, StorageOption, WorkItemId, zero_time,
 };
+
+pub use words::{Access, EventOutcome, EventType, InstitutionKind, RecordState};
 
 /// The longest batch of files in one request, and the longest page of a list.
 pub const BATCH_MAX: usize = 1_000;
@@ -43,10 +47,9 @@ pub struct Institution {
     pub name: String,
     /// A domain name, `test.edu`.
     pub identifier: String,
-    /// `A` active, `D` deactivated.
-    pub state: String,
+    pub state: RecordState,
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: InstitutionKind,
     pub receiving_bucket: String,
     pub restore_bucket: String,
     #[serde(with = "zero_time")]
@@ -140,13 +143,11 @@ pub struct IntellectualObject {
     pub identifier: String,
     #[serde(default)]
     pub alt_identifier: String,
-    /// `consortia`, `institution` or `restricted`.
-    pub access: String,
+    pub access: Access,
     #[serde(default)]
     pub bag_name: String,
     pub institution_id: InstitutionId,
-    /// `A` active, `D` deleted.
-    pub state: String,
+    pub state: RecordState,
     #[serde(default)]
     pub etag: String,
     #[serde(default)]
@@ -197,7 +198,7 @@ pub struct GenericFile {
     /// `<object identifier>/<path in bag>`
     pub identifier: String,
     pub intellectual_object_id: i64,
-    pub state: String,
+    pub state: RecordState,
     #[serde(default, with = "zero_time")]
     pub last_fixity_check: Option<DateTime<Utc>>,
     pub institution_id: InstitutionId,
@@ -252,7 +253,7 @@ pub struct PremisEvent {
     #[serde(default, with = "zero_time")]
     pub date_time: Option<DateTime<Utc>>,
     pub detail: String,
-    pub event_type: String,
+    pub event_type: EventType,
     /// 0 for an event about the object as a whole.
     #[serde(default)]
     pub generic_file_id: i64,
@@ -264,7 +265,7 @@ pub struct PremisEvent {
     pub object: String,
     #[serde(default)]
     pub old_uuid: String,
-    pub outcome: String,
+    pub outcome: EventOutcome,
     pub outcome_detail: String,
     pub outcome_information: String,
     #[serde(default, with = "zero_time")]
@@ -280,17 +281,17 @@ pub struct FileLookup {
     pub identifiers: Vec<String>,
 }
 
-/// Ours: a request for the turn of an object (architecture, section 6): one open work item per
+/// Ours: a request for the lock of an object (architecture, section 6): one open work item per
 /// object, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TakeTurn {
+pub struct TakeLock {
     pub object_identifier: String,
 }
 
-/// Ours: the answer to [`TakeTurn`], 200 when the turn was taken and 409 when another item has it.
+/// Ours: the answer to [`TakeLock`], 200 when the lock was taken and 409 when another item has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
-    /// The item that has the object's turn: the one asked for, or the one to wait for.
+pub struct ObjectLock {
+    /// The item that has the object's lock: the one asked for, or the one to wait for.
     pub holder: WorkItemId,
 }
 

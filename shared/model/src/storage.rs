@@ -1,4 +1,4 @@
-//! The storage options a depositor can choose, and the copies each one stands for.
+//! The storage options a depositor can choose, and the copies each one means.
 
 use std::fmt;
 use std::str::FromStr;

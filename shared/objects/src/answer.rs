@@ -10,9 +10,8 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
-use muniment_model::{BucketName, ObjectKey};
 
-use crate::error::{Place, StorageError};
+use crate::error::{ObjectAddress, Resource, StorageError};
 
 /// The longest text of a store that is kept, in characters.
 const MESSAGE_MAX: usize = 300;
@@ -27,6 +26,12 @@ pub(crate) enum Condition {
     IfNoneMatch,
 }
 
+impl Condition {
+    pub(crate) fn if_none_match(self) -> Option<String> {
+        (self == Self::IfNoneMatch).then(|| "*".to_owned())
+    }
+}
+
 /// What of an answer matters.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
@@ -38,10 +43,13 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
 }
 
+/// How the SDK answers.
+pub(crate) type SdkResult<T, E> = Result<T, SdkError<E, HttpResponse>>;
+
 /// What a failed call means.
 pub(crate) fn error_of<E>(
     error: SdkError<E, HttpResponse>,
-    place: &Place,
+    resource: &Resource,
     condition: Condition,
 ) -> StorageError
 where
@@ -59,36 +67,33 @@ where
             message: error.message().unwrap_or_default().to_owned(),
             retry_after,
         };
-        return answer.into_error(place, condition);
+        return answer.into_error(resource, condition);
     }
-    let place = place.clone();
+    let resource = resource.clone();
     if let SdkError::ConstructionFailure(failure) = &error {
         return StorageError::Refused {
-            place,
+            resource,
             code: "not sent".to_owned(),
             message: bounded(&format!("{failure:?}")),
         };
     }
-    let unconnected = if let SdkError::DispatchFailure(failure) = &error {
-        failure.as_connector_error().is_some_and(never_connected)
-    } else {
-        false
-    };
+    let unconnected = matches!(&error, SdkError::DispatchFailure(failure)
+        if failure.as_connector_error().is_some_and(never_connected));
     let source = error.into();
     if unconnected {
-        StorageError::Unreachable { place, source }
+        StorageError::Unreachable { resource, source }
     } else {
-        StorageError::Interrupted { place, source }
+        StorageError::Interrupted { resource, source }
     }
 }
 
 /// What a body that broke off means.
 pub(crate) fn broken_body(
     error: impl Error + Send + Sync + 'static,
-    place: &Place,
+    resource: &Resource,
 ) -> StorageError {
     StorageError::Interrupted {
-        place: place.clone(),
+        resource: resource.clone(),
         source: error.into(),
     }
 }
@@ -121,26 +126,15 @@ fn never_connected(error: &ConnectorError) -> bool {
 }
 
 impl Answer {
-    pub(crate) fn into_error(self, place: &Place, condition: Condition) -> StorageError {
+    pub(crate) fn into_error(self, resource: &Resource, condition: Condition) -> StorageError {
         match self.code.as_str() {
-            "NoSuchKey" => self.not_found(place),
-            "NoSuchBucket" => match bucket_of(place) {
-                Some(bucket) => StorageError::NoBucket { bucket },
-                None => self.refused(place),
-            },
-            "NoSuchUpload" => with_object(place, |bucket, key| StorageError::UploadGone {
-                bucket,
-                key,
-            })
-            .unwrap_or_else(|| self.refused(place)),
+            "NoSuchKey" => self.not_found(resource),
+            "NoSuchBucket" => self.no_bucket(resource),
+            "NoSuchUpload" => self.about_object(resource, StorageError::UploadGone),
             "BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch" => {
-                with_object(place, |bucket, key| StorageError::DamagedOnTheWay {
-                    bucket,
-                    key,
-                })
-                .unwrap_or_else(|| self.refused(place))
+                self.about_object(resource, StorageError::DamagedOnTheWay)
             }
-            "PreconditionFailed" => self.precondition(place, condition),
+            "PreconditionFailed" => self.precondition(resource, condition),
             // Wrong keys, a wrong clock and a wrong region are settings of ours, not of the job.
             "AccessDenied"
             | "AccountProblem"
@@ -155,7 +149,7 @@ impl Answer {
             | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
             | "TemporaryRedirect"
-            | "TokenRefreshRequired" => self.denied(place),
+            | "TokenRefreshRequired" => self.denied(resource),
             "BandwidthLimitExceeded"
             | "RequestLimitExceeded"
             | "RequestThrottled"
@@ -163,84 +157,93 @@ impl Answer {
             | "SlowDown"
             | "Throttling"
             | "ThrottlingException"
-            | "TooManyRequests" => self.throttled(place),
-            "InternalError" => self.out_of_order(place),
+            | "TooManyRequests" => self.throttled(resource),
+            "InternalError" => self.out_of_order(resource),
             // Their status would say that our credentials or the store are at fault.
-            "InvalidObjectState" | "NotImplemented" => self.refused(place),
-            "IncompleteBody" | "OperationAborted" | "RequestTimeout" => self.interrupted(place),
-            _ => self.by_status(place, condition),
+            "InvalidObjectState" | "NotImplemented" => self.refused(resource),
+            "IncompleteBody" | "OperationAborted" | "RequestTimeout" => self.interrupted(resource),
+            _ => self.by_status(resource, condition),
         }
     }
 
-    fn by_status(self, place: &Place, condition: Condition) -> StorageError {
+    fn by_status(self, resource: &Resource, condition: Condition) -> StorageError {
         match (self.status, condition) {
             // The answer was cut off before it could be read: it may have been a success.
-            (200..=299 | 408, _) | (409, Condition::IfMatch) => self.interrupted(place),
-            (301 | 307 | 308 | 401 | 403, _) => self.denied(place),
-            (404, _) => self.not_found(place),
-            (409, Condition::IfNoneMatch) | (412, _) => self.precondition(place, condition),
-            (429 | 503, _) => self.throttled(place),
-            (500..=599, _) => self.out_of_order(place),
-            _ => self.refused(place),
+            (200..=299 | 408, _) | (409, Condition::IfMatch) => self.interrupted(resource),
+            (301 | 307 | 308 | 401 | 403, _) => self.denied(resource),
+            (404, _) => self.not_found(resource),
+            (409, Condition::IfNoneMatch) | (412, _) => self.precondition(resource, condition),
+            (429 | 503, _) => self.throttled(resource),
+            (500..=599, _) => self.out_of_order(resource),
+            _ => self.refused(resource),
         }
     }
 
-    fn precondition(self, place: &Place, condition: Condition) -> StorageError {
-        let meant = match condition {
-            Condition::None => None,
-            Condition::IfMatch => with_object(place, |bucket, key| StorageError::Superseded {
-                bucket,
-                key,
-            }),
-            Condition::IfNoneMatch => with_object(place, |bucket, key| {
-                StorageError::AlreadyThere { bucket, key }
-            }),
-        };
-        meant.unwrap_or_else(|| self.refused(place))
-    }
-
-    fn not_found(self, place: &Place) -> StorageError {
-        match place {
-            Place::Object(bucket, key) => StorageError::NotFound {
-                bucket: bucket.clone(),
-                key: key.clone(),
-            },
-            Place::Bucket(bucket) => StorageError::NoBucket {
-                bucket: bucket.clone(),
-            },
-            Place::Endpoint(_) => self.refused(place),
+    fn precondition(self, resource: &Resource, condition: Condition) -> StorageError {
+        match condition {
+            Condition::None => self.refused(resource),
+            Condition::IfMatch => self.about_object(resource, StorageError::Superseded),
+            Condition::IfNoneMatch => self.about_object(resource, StorageError::AlreadyThere),
         }
     }
 
-    fn denied(self, place: &Place) -> StorageError {
+    fn not_found(self, resource: &Resource) -> StorageError {
+        match resource {
+            Resource::Object(object) => StorageError::NotFound(object.clone()),
+            Resource::Bucket(_) | Resource::Endpoint(_) => self.no_bucket(resource),
+        }
+    }
+
+    fn no_bucket(self, resource: &Resource) -> StorageError {
+        match resource {
+            Resource::Bucket(bucket) | Resource::Object(ObjectAddress { bucket, .. }) => {
+                StorageError::NoBucket(bucket.clone())
+            }
+            Resource::Endpoint(_) => self.refused(resource),
+        }
+    }
+
+    /// What only an object can have. The same answer about anything else is a refusal.
+    fn about_object(
+        self,
+        resource: &Resource,
+        meaning: fn(ObjectAddress) -> StorageError,
+    ) -> StorageError {
+        match resource {
+            Resource::Object(object) => meaning(object.clone()),
+            Resource::Bucket(_) | Resource::Endpoint(_) => self.refused(resource),
+        }
+    }
+
+    fn denied(self, resource: &Resource) -> StorageError {
         StorageError::Denied {
-            place: place.clone(),
+            resource: resource.clone(),
             code: self.code_or_status(),
         }
     }
 
-    fn throttled(self, place: &Place) -> StorageError {
+    fn throttled(self, resource: &Resource) -> StorageError {
         StorageError::Throttled {
-            place: place.clone(),
+            resource: resource.clone(),
             retry_after: self.retry_after,
         }
     }
 
-    fn out_of_order(self, place: &Place) -> StorageError {
+    fn out_of_order(self, resource: &Resource) -> StorageError {
         StorageError::OutOfOrder {
-            place: place.clone(),
+            resource: resource.clone(),
             code: self.code_or_status(),
         }
     }
 
-    fn interrupted(self, place: &Place) -> StorageError {
+    fn interrupted(self, resource: &Resource) -> StorageError {
         let code = self.code_or_status();
-        broken_body(std::io::Error::other(format!("answer {code}")), place)
+        broken_body(std::io::Error::other(format!("answer {code}")), resource)
     }
 
-    fn refused(self, place: &Place) -> StorageError {
+    fn refused(self, resource: &Resource) -> StorageError {
         StorageError::Refused {
-            place: place.clone(),
+            resource: resource.clone(),
             message: bounded(&self.message),
             code: self.code_or_status(),
         }
@@ -252,23 +255,6 @@ impl Answer {
         } else {
             bounded(&self.code)
         }
-    }
-}
-
-fn bucket_of(place: &Place) -> Option<BucketName> {
-    match place {
-        Place::Endpoint(_) => None,
-        Place::Bucket(bucket) | Place::Object(bucket, _) => Some(bucket.clone()),
-    }
-}
-
-fn with_object(
-    place: &Place,
-    meaning: impl FnOnce(BucketName, ObjectKey) -> StorageError,
-) -> Option<StorageError> {
-    match place {
-        Place::Endpoint(_) | Place::Bucket(_) => None,
-        Place::Object(bucket, key) => Some(meaning(bucket.clone(), key.clone())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A bucket as its client sees it: every operation on whole objects, allowed or not.
 //!
-//! Stands behind the public bucket types, each of which exposes the few operations that its name
-//! permits. Every operation here may be repeated: reads by nature, writes because the same bytes
+//! Behind the public bucket types, each of which exposes the few operations that its name
+//! permits. Every operation here is idempotent: reads by nature, writes because the same bytes
 //! go to the same key, deletes because gone is gone. Multipart uploads are in `multipart.rs`.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
 
 use crate::answer::{Condition, broken_body, error_of};
 use crate::connection::{Connection, Limit};
-use crate::error::{Place, StorageError};
+use crate::error::{ObjectAddress, Resource, StorageError};
 
 /// What a store says about an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,15 +35,9 @@ pub struct Head {
 pub(crate) struct Attributes {
     pub(crate) content_type: String,
     pub(crate) metadata: HashMap<String, String>,
-    pub(crate) existing: Existing,
-}
-
-/// What becomes of an object that has the key already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
-    Replace,
-    /// The write fails with [`StorageError::AlreadyThere`].
-    Keep,
+    /// What becomes of an object that has the key already: [`Condition::None`] replaces it, and with
+    /// [`Condition::IfNoneMatch`] the write fails with [`StorageError::AlreadyThere`].
+    pub(crate) condition: Condition,
 }
 
 impl Attributes {
@@ -52,21 +46,7 @@ impl Attributes {
         Self {
             content_type: "application/octet-stream".to_owned(),
             metadata: HashMap::new(),
-            existing: Existing::Replace,
-        }
-    }
-
-    pub(crate) fn condition(&self) -> Condition {
-        match self.existing {
-            Existing::Replace => Condition::None,
-            Existing::Keep => Condition::IfNoneMatch,
-        }
-    }
-
-    pub(crate) fn if_none_match(&self) -> Option<String> {
-        match self.existing {
-            Existing::Replace => None,
-            Existing::Keep => Some("*".to_owned()),
+            condition: Condition::None,
         }
     }
 }
@@ -90,41 +70,42 @@ impl Bucket {
         Self { connection, name }
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place::Bucket(self.name.clone())
+    pub(crate) fn resource(&self) -> Resource {
+        Resource::Bucket(self.name.clone())
     }
 
-    pub(crate) fn place_of(&self, key: &ObjectKey) -> Place {
-        Place::Object(self.name.clone(), key.clone())
+    pub(crate) fn address(&self, key: &ObjectKey) -> ObjectAddress {
+        ObjectAddress {
+            bucket: self.name.clone(),
+            key: key.clone(),
+        }
+    }
+
+    pub(crate) fn resource_of(&self, key: &ObjectKey) -> Resource {
+        Resource::Object(self.address(key))
     }
 
     pub(crate) async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
-        let place = self.place_of(key);
+        let resource = self.resource_of(key);
         let found = self
             .connection
-            .call(&place, Limit::ANSWER, || self.head_once(key, &place))
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client
+                    .head_object()
+                    .bucket(self.name.as_str())
+                    .key(key.as_str())
+                    .checksum_mode(ChecksumMode::Enabled)
+                    .send()
+            })
             .await;
-        if let Err(StorageError::NotFound { .. }) = found {
+        if let Err(StorageError::NotFound(_)) = found {
             self.must_exist().await?;
         }
-        found
-    }
-
-    async fn head_once(&self, key: &ObjectKey, place: &Place) -> Result<Head, StorageError> {
-        let output = self
-            .connection
-            .client()
-            .head_object()
-            .bucket(self.name.as_str())
-            .key(key.as_str())
-            .checksum_mode(ChecksumMode::Enabled)
-            .send()
-            .await
-            .map_err(|error| error_of(error, place, Condition::None))?;
+        let output = found?;
         let size = output.content_length().and_then(|n| u64::try_from(n).ok());
         let last_modified = output.last_modified().and_then(utc);
         let (Some(size), Some(last_modified)) = (size, last_modified) else {
-            return Err(incomplete(place, "HEAD without length or date"));
+            return Err(incomplete(&resource, "HEAD without length or date"));
         };
         Ok(Head {
             size,
@@ -139,17 +120,11 @@ impl Bucket {
     /// An answer to HEAD has no code, so a missing bucket looks like a missing object. That
     /// difference decides whether an operator or a depositor has to act, so it is asked for.
     async fn must_exist(&self) -> Result<(), StorageError> {
-        let place = self.place();
+        let resource = self.resource();
         let answer = self
             .connection
-            .call(&place, Limit::ANSWER, || async {
-                self.connection
-                    .client()
-                    .head_bucket()
-                    .bucket(self.name.as_str())
-                    .send()
-                    .await
-                    .map_err(|error| error_of(error, &place, Condition::None))
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client.head_bucket().bucket(self.name.as_str()).send()
             })
             .await;
         match answer {
@@ -161,10 +136,10 @@ impl Bucket {
 
     /// The whole of a small object. The SDK compares the bytes with the store's checksum.
     pub(crate) async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
-        let place = self.place_of(key);
+        let resource = self.resource_of(key);
         self.connection
-            .call(&place, Limit::body(size_max), || {
-                self.get_once(key, size_max, &place)
+            .call(&resource, Limit::body(size_max), || {
+                self.get_once(key, size_max, &resource)
             })
             .await
     }
@@ -173,7 +148,7 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         size_max: u64,
-        place: &Place,
+        resource: &Resource,
     ) -> Result<Bytes, StorageError> {
         let output = self
             .connection
@@ -184,27 +159,26 @@ impl Bucket {
             .checksum_mode(ChecksumMode::Enabled)
             .send()
             .await
-            .map_err(|error| error_of(error, place, Condition::None))?;
+            .map_err(|error| error_of(error, resource, Condition::None))?;
         let size = output.content_length().and_then(|n| u64::try_from(n).ok());
         let Some(size) = size else {
-            return Err(incomplete(place, "GET without length"));
+            return Err(incomplete(resource, "GET without length"));
         };
         if size > size_max {
             return Err(StorageError::TooLarge {
-                bucket: self.name.clone(),
-                key: key.clone(),
+                object: self.address(key),
                 size_max,
             });
         }
         let mut body = output.body;
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.next().await {
-            bytes.extend_from_slice(&frame.map_err(|error| broken_body(error, place))?);
+            bytes.extend_from_slice(&frame.map_err(|error| broken_body(error, resource))?);
         }
         if bytes.len() as u64 == size {
             Ok(bytes.freeze())
         } else {
-            Err(broken_body(short_body(), place))
+            Err(broken_body(short_body(), resource))
         }
     }
 
@@ -217,47 +191,30 @@ impl Bucket {
         crc: Crc64Nvme,
         attributes: &Attributes,
     ) -> Result<(), StorageError> {
-        let place = self.place_of(key);
+        let resource = self.resource_of(key);
         let size = bytes.len() as u64;
-        let returned = self
+        let condition = attributes.condition;
+        let output = self
             .connection
-            .call(&place, Limit::body(size), || {
-                self.put_once(key, bytes.clone(), crc, attributes)
+            .send(&resource, Limit::body(size), condition, |client| {
+                let mut request = client
+                    .put_object()
+                    .bucket(self.name.as_str())
+                    .key(key.as_str())
+                    .content_type(&attributes.content_type)
+                    .set_metadata(Some(attributes.metadata.clone()))
+                    .set_if_none_match(condition.if_none_match())
+                    .checksum_crc64_nvme(crc.to_base64())
+                    .body(ByteStream::from(bytes.clone()))
+                    .customize();
+                if self.connection.is_over_tls() {
+                    request = request.disable_payload_signing();
+                }
+                request.send()
             })
             .await?;
+        let returned = full_object(output.checksum_crc64_nvme(), output.checksum_type());
         self.confirm(key, returned, crc, size).await
-    }
-
-    async fn put_once(
-        &self,
-        key: &ObjectKey,
-        bytes: Bytes,
-        crc: Crc64Nvme,
-        attributes: &Attributes,
-    ) -> Result<Option<Crc64Nvme>, StorageError> {
-        let mut request = self
-            .connection
-            .client()
-            .put_object()
-            .bucket(self.name.as_str())
-            .key(key.as_str())
-            .content_type(&attributes.content_type)
-            .set_metadata(Some(attributes.metadata.clone()))
-            .set_if_none_match(attributes.if_none_match())
-            .checksum_crc64_nvme(crc.to_base64())
-            .body(ByteStream::from(bytes))
-            .customize();
-        if self.connection.is_over_tls() {
-            request = request.disable_payload_signing();
-        }
-        let output = request
-            .send()
-            .await
-            .map_err(|error| error_of(error, &self.place_of(key), attributes.condition()))?;
-        Ok(full_object(
-            output.checksum_crc64_nvme(),
-            output.checksum_type(),
-        ))
     }
 
     /// Compares the checksum that a write returned with ours. Where it returned none, the object
@@ -276,20 +233,15 @@ impl Bucket {
         if found == expected {
             Ok(())
         } else {
-            Err(StorageError::DamagedOnTheWay {
-                bucket: self.name.clone(),
-                key: key.clone(),
-            })
+            Err(StorageError::DamagedOnTheWay(self.address(key)))
         }
     }
 
     async fn checksum_at(&self, key: &ObjectKey, size: u64) -> Result<Crc64Nvme, StorageError> {
         let head = self.head(key).await?;
         self.must_have_size(key, size, head.size)?;
-        head.crc64nvme.ok_or_else(|| StorageError::Unconfirmed {
-            bucket: self.name.clone(),
-            key: key.clone(),
-        })
+        head.crc64nvme
+            .ok_or_else(|| StorageError::Unconfirmed(self.address(key)))
     }
 
     pub(crate) fn must_have_size(
@@ -302,8 +254,7 @@ impl Bucket {
             return Ok(());
         }
         Err(StorageError::WrongSize {
-            bucket: self.name.clone(),
-            key: key.clone(),
+            object: self.address(key),
             expected,
             found,
         })
@@ -315,24 +266,21 @@ impl Bucket {
         key: &ObjectKey,
         etag: &str,
     ) -> Result<Deletion, StorageError> {
-        let place = self.place_of(key);
+        let resource = self.resource_of(key);
         let result = self
             .connection
-            .call(&place, Limit::ANSWER, || async {
-                self.connection
-                    .client()
+            .send(&resource, Limit::ANSWER, Condition::IfMatch, |client| {
+                client
                     .delete_object()
                     .bucket(self.name.as_str())
                     .key(key.as_str())
                     .if_match(quoted(etag))
                     .send()
-                    .await
-                    .map_err(|error| error_of(error, &place, Condition::IfMatch))
             })
             .await;
         match result {
             Ok(_) => Ok(Deletion::Deleted),
-            Err(StorageError::NotFound { .. }) => Ok(Deletion::Gone),
+            Err(StorageError::NotFound(_)) => Ok(Deletion::Gone),
             Err(error) => Err(error),
         }
     }
@@ -360,9 +308,9 @@ pub(crate) fn quoted(etag: &str) -> String {
 }
 
 /// An answer that lacks what every S3 answer has.
-pub(crate) fn incomplete(place: &Place, what: &str) -> StorageError {
+pub(crate) fn incomplete(resource: &Resource, what: &str) -> StorageError {
     StorageError::Refused {
-        place: place.clone(),
+        resource: resource.clone(),
         code: "incomplete answer".to_owned(),
         message: what.to_owned(),
     }

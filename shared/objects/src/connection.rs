@@ -4,6 +4,7 @@
 //! The SDK's own retries are off, so that there is one retry layer. Bodies are not signed over
 //! TLS, which protects them already; over plain HTTP they are.
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,22 +15,30 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, ResponseChecksumValidation, SharedCredentialsProvider,
     StalledStreamProtectionConfig,
 };
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use muniment_retry::{Backoff, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{Place, StorageError};
+use crate::answer::{Condition, SdkResult, error_of};
+use crate::error::{Resource, StorageError};
 use crate::gate::{Gate, Outcome};
-use crate::retry::{Backoff, retry};
+
+/// Eight attempts within some 16 s. While a store answers 30 % of requests with 503, one request in
+/// 15,000 fails eight times; with fewer attempts most large jobs would go back to the queue. No
+/// wait is longer than 5 s, whatever the store asks for: the queue waits better than a job.
+pub(crate) const BACKOFF: Backoff = Backoff {
+    attempts_max: 8,
+    first: Duration::from_millis(200),
+    longest: Duration::from_secs(5),
+};
 
 /// A store in the same region answers a connection in milliseconds.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a stream may stand still. The SDK's 5 s kills healthy uploads while a store is busy.
+/// How long a stream may bring no byte. The SDK's 5 s kills healthy uploads while a store is busy.
 const STALL_GRACE: Duration = Duration::from_secs(30);
-
-/// How long a request without a body may take.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The slowest transfer of a body that is not given up.
 const SLOWEST_BODY: u64 = 256 * 1024;
@@ -141,9 +150,9 @@ impl Connection {
         &self.0.stop
     }
 
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn resource(&self) -> Resource {
         let host = self.0.url.as_ref().and_then(Url::host_str);
-        Place::Endpoint(host.unwrap_or("AWS").to_owned())
+        Resource::Endpoint(host.unwrap_or("AWS").to_owned())
     }
 
     pub(crate) fn is_over_tls(&self) -> bool {
@@ -160,19 +169,38 @@ impl Connection {
         self.0.url == other.0.url
     }
 
-    /// Makes a request until it succeeds or repeating it does not help.
+    /// Sends a request, and reads no body, until it succeeds or repeating it does not help.
+    pub(crate) async fn send<T, E, F>(
+        &self,
+        resource: &Resource,
+        limit: Duration,
+        condition: Condition,
+        request: impl Fn(&aws_sdk_s3::Client) -> F,
+    ) -> Result<T, StorageError>
+    where
+        F: Future<Output = SdkResult<T, E>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        self.call(resource, limit, || async {
+            let answer = request(self.client()).await;
+            answer.map_err(|error| error_of(error, resource, condition))
+        })
+        .await
+    }
+
+    /// Makes an exchange until it succeeds or repeating it does not help.
     pub(crate) async fn call<T, F>(
         &self,
-        place: &Place,
+        resource: &Resource,
         limit: Duration,
-        mut request: impl FnMut() -> F,
+        mut exchange: impl FnMut() -> F,
     ) -> Result<T, StorageError>
     where
         F: Future<Output = Result<T, StorageError>>,
     {
-        retry(&Backoff::S3, &self.0.stop, || {
+        retry(&BACKOFF, &self.0.stop, || {
             // Boxed, because the SDK's futures are large and every caller would grow by them.
-            self.once(place, limit, Box::pin(request()))
+            self.once(resource, limit, Box::pin(exchange()))
         })
         .await
     }
@@ -180,7 +208,7 @@ impl Connection {
     /// Makes a request once, behind the gate and within `limit`.
     pub(crate) async fn once<T>(
         &self,
-        place: &Place,
+        resource: &Resource,
         limit: Duration,
         request: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<T, StorageError> {
@@ -190,36 +218,15 @@ impl Connection {
             // Silence is an outage, not an attempt: a store that answers nothing must not use up
             // the attempts of every bag on its way.
             Err(elapsed) => Err(StorageError::Unreachable {
-                place: place.clone(),
+                resource: resource.clone(),
                 source: elapsed.into(),
             }),
         };
-        permit.leave(outcome_of(&result));
+        permit.leave(match &result {
+            Ok(_) => Outcome::Taken,
+            Err(error) => error.load(),
+        });
         result
-    }
-}
-
-fn outcome_of<T>(result: &Result<T, StorageError>) -> Outcome {
-    let Err(error) = result else {
-        return Outcome::Taken;
-    };
-    match error {
-        StorageError::Throttled { .. } | StorageError::OutOfOrder { .. } => Outcome::PushedBack,
-        StorageError::NotFound { .. }
-        | StorageError::NoBucket { .. }
-        | StorageError::NotConfigured { .. }
-        | StorageError::Denied { .. }
-        | StorageError::Unreachable { .. }
-        | StorageError::Interrupted { .. }
-        | StorageError::Superseded { .. }
-        | StorageError::AlreadyThere { .. }
-        | StorageError::DamagedOnTheWay { .. }
-        | StorageError::Unconfirmed { .. }
-        | StorageError::WrongSize { .. }
-        | StorageError::TooLarge { .. }
-        | StorageError::UploadGone { .. }
-        | StorageError::Refused { .. }
-        | StorageError::Stopped => Outcome::Neither,
     }
 }
 
@@ -227,16 +234,17 @@ fn outcome_of<T>(result: &Result<T, StorageError>) -> Outcome {
 pub(crate) struct Limit;
 
 impl Limit {
-    pub(crate) const ANSWER: Duration = ANSWER_LIMIT;
+    /// For a request without a body.
+    pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
     /// For a request that carries `size` bytes, in either direction.
     pub(crate) fn body(size: u64) -> Duration {
-        ANSWER_LIMIT + Duration::from_secs(size / SLOWEST_BODY)
+        Self::ANSWER + Duration::from_secs(size / SLOWEST_BODY)
     }
 
     /// For a request that makes the store copy or assemble `size` bytes.
     pub(crate) fn copy(size: u64) -> Duration {
-        ANSWER_LIMIT + Duration::from_secs(size / SLOWEST_COPY)
+        Self::ANSWER + Duration::from_secs(size / SLOWEST_COPY)
     }
 }
 

@@ -1,96 +1,109 @@
-//! What can go wrong between us and a bucket, by type, and whether trying again can help.
+//! What can go wrong between us and a bucket, by type, and what follows from each.
 //!
 //! Nothing outside this crate sees an SDK error. How an answer of the store becomes one of these
-//! is in `answer.rs`, decided by status and error code and never by text.
+//! is in `answer.rs`, decided by status and error code and never by text. What an error means to
+//! the run loop, to the retry and to the gate is in one table, [`StorageError::traits`].
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use muniment_model::{BucketName, Class, Classify, ObjectKey, StorageTarget};
+use muniment_retry::{Again, Retryable};
 
-use crate::retry::{Again, Repeat};
+use crate::gate::Outcome;
 
 /// A cause from a library below us.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// What a request was about.
+/// Where an object is, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub struct ObjectAddress {
+    pub bucket: BucketName,
+    pub key: ObjectKey,
+}
+
+impl fmt::Display for ObjectAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bucket, self.key)
+    }
+}
+
+/// What a request was about: S3's own word in its error answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
     /// The store as a whole, by its host name.
     Endpoint(String),
     Bucket(BucketName),
-    Object(BucketName, ObjectKey),
+    Object(ObjectAddress),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint(host) => f.write_str(host),
-            Self::Bucket(bucket) => write!(f, "{bucket}"),
-            Self::Object(bucket, key) => write!(f, "{bucket}/{key}"),
+            Self::Bucket(bucket) => bucket.fmt(f),
+            Self::Object(object) => object.fmt(f),
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    #[error("{bucket} has no object {key}")]
-    NotFound { bucket: BucketName, key: ObjectKey },
-    #[error("there is no bucket {bucket}")]
-    NoBucket { bucket: BucketName },
+    #[error("{} has no object {}", .0.bucket, .0.key)]
+    NotFound(ObjectAddress),
+    #[error("there is no bucket {0}")]
+    NoBucket(BucketName),
     #[error("no bucket is configured for {target}")]
     NotConfigured { target: StorageTarget },
-    #[error("{place} refused our credentials ({code})")]
-    Denied { place: Place, code: String },
-    #[error("{place} asked us to slow down")]
+    #[error("{resource} refused our credentials ({code})")]
+    Denied { resource: Resource, code: String },
+    #[error("{resource} asked us to slow down")]
     Throttled {
-        place: Place,
+        resource: Resource,
         retry_after: Option<Duration>,
     },
     /// No connection came about.
-    #[error("no answer from {place}")]
-    Unreachable { place: Place, source: Cause },
+    #[error("no answer from {resource}")]
+    Unreachable { resource: Resource, source: Cause },
     /// The store answered with a fault of its own (5xx).
-    #[error("{place} is out of order ({code})")]
-    OutOfOrder { place: Place, code: String },
+    #[error("{resource} is out of order ({code})")]
+    OutOfOrder { resource: Resource, code: String },
     /// A connection broke or fell silent. Whether a write happened is unknown, so every write here
     /// may be made twice.
-    #[error("the exchange with {place} broke off")]
-    Interrupted { place: Place, source: Cause },
-    /// The object is not the one we had looked at: somebody put another under its key.
-    #[error("{bucket}/{key} was replaced by another upload")]
-    Superseded { bucket: BucketName, key: ObjectKey },
+    #[error("the exchange with {resource} broke off")]
+    Interrupted { resource: Resource, source: Cause },
+    /// The object is not the one we had looked at: there is another upload under its key.
+    #[error("{0} was replaced by another upload")]
+    Superseded(ObjectAddress),
     /// We asked to create the object, and the key is taken.
-    #[error("{bucket} already has an object {key}")]
-    AlreadyThere { bucket: BucketName, key: ObjectKey },
+    #[error("{} already has an object {}", .0.bucket, .0.key)]
+    AlreadyThere(ObjectAddress),
     /// What arrived is not what was sent.
-    #[error("{bucket}/{key} does not have the recorded checksum")]
-    DamagedOnTheWay { bucket: BucketName, key: ObjectKey },
+    #[error("{0} does not have the recorded checksum")]
+    DamagedOnTheWay(ObjectAddress),
     /// The store holds the object, but reports no checksum to compare with ours.
-    #[error("{bucket} reports no full-object checksum of {key}")]
-    Unconfirmed { bucket: BucketName, key: ObjectKey },
-    #[error("{bucket}/{key} has {found} bytes, expected {expected}")]
+    #[error("{} reports no full-object checksum of {}", .0.bucket, .0.key)]
+    Unconfirmed(ObjectAddress),
+    #[error("{object} has {found} bytes, expected {expected}")]
     WrongSize {
-        bucket: BucketName,
-        key: ObjectKey,
+        object: ObjectAddress,
         expected: u64,
         found: u64,
     },
-    #[error("{bucket}/{key} has more than {size_max} bytes")]
+    #[error("{object} has more than {size_max} bytes")]
     TooLarge {
-        bucket: BucketName,
-        key: ObjectKey,
+        object: ObjectAddress,
         size_max: u64,
     },
     /// The multipart upload is no longer known: completed by an attempt whose answer was lost, or
     /// aborted.
-    #[error("{bucket} no longer knows the multipart upload of {key}")]
-    UploadGone { bucket: BucketName, key: ObjectKey },
+    #[error("{} no longer knows the multipart upload of {}", .0.bucket, .0.key)]
+    UploadGone(ObjectAddress),
     /// The same request would be refused again.
-    #[error("{place} refused the request: {code} ({message})")]
+    #[error("{resource} refused the request: {code} ({message})")]
     Refused {
-        place: Place,
+        resource: Resource,
         code: String,
         message: String,
     },
@@ -98,58 +111,61 @@ pub enum StorageError {
     Stopped,
 }
 
-impl Classify for StorageError {
-    fn class(&self) -> Class {
+impl StorageError {
+    /// The one table of what follows from each error: what it means to the run loop that the retry
+    /// did not help, whether the same request is worth repeating within seconds, and what it says
+    /// about the endpoint's load. Exhaustive, so that a new one does not compile until all three
+    /// questions are answered.
+    const fn traits(&self) -> (Class, Again, Outcome) {
+        const TRANSIENT: Class = Class::Transient { after: None };
+        const SOON: Again = Again::Soon { after: None };
         match self {
-            // The layer below has tried again for as long as is sensible within a job. A store
-            // that still throttles or fails is away: that never counts against a bag.
-            Self::Throttled { .. }
-            | Self::Unreachable { .. }
-            | Self::OutOfOrder { .. }
-            | Self::Denied { .. }
-            | Self::NoBucket { .. } => Class::Outage,
-            Self::Interrupted { .. }
-            | Self::DamagedOnTheWay { .. }
-            | Self::UploadGone { .. }
-            | Self::Stopped => Class::Transient { after: None },
-            Self::NotFound { .. }
+            // The retry has gone on for as long as is sensible within a job. A store that still
+            // throttles or fails is away: that never counts against a bag.
+            Self::Throttled { retry_after, .. } => {
+                let after = *retry_after;
+                (Class::Outage, Again::Soon { after }, Outcome::PushedBack)
+            }
+            Self::OutOfOrder { .. } => (Class::Outage, SOON, Outcome::PushedBack),
+            // One lost packet is not an outage, so a missing answer is asked for again as well.
+            Self::Unreachable { .. } => (Class::Outage, SOON, Outcome::Neither),
+            Self::Interrupted { .. } => (TRANSIENT, SOON, Outcome::Neither),
+            // Credentials and buckets do not mend within seconds.
+            Self::Denied { .. } | Self::NoBucket(_) => {
+                (Class::Outage, Again::Never, Outcome::Neither)
+            }
+            // Bytes that are not the recorded ones may be wrong in our own memory, and an upload
+            // that is gone has lost its parts: the reader of the source has to begin anew.
+            Self::DamagedOnTheWay(_) | Self::UploadGone(_) | Self::Stopped => {
+                (TRANSIENT, Again::Never, Outcome::Neither)
+            }
+            Self::NotFound(_)
             | Self::NotConfigured { .. }
-            | Self::Superseded { .. }
-            | Self::AlreadyThere { .. }
-            | Self::Unconfirmed { .. }
+            | Self::Superseded(_)
+            | Self::AlreadyThere(_)
+            | Self::Unconfirmed(_)
             | Self::WrongSize { .. }
             | Self::TooLarge { .. }
-            | Self::Refused { .. } => Class::Permanent,
+            | Self::Refused { .. } => (Class::Permanent, Again::Never, Outcome::Neither),
         }
+    }
+
+    pub(crate) const fn load(&self) -> Outcome {
+        self.traits().2
     }
 }
 
-impl Repeat for StorageError {
-    fn again(&self) -> Again {
-        match self {
-            Self::Throttled { retry_after, .. } => Again::Soon {
-                after: *retry_after,
-            },
-            // One lost packet is not an outage, so a missing answer is asked for again as well.
-            Self::Unreachable { .. } | Self::OutOfOrder { .. } | Self::Interrupted { .. } => {
-                Again::Soon { after: None }
-            }
-            // Credentials and buckets do not mend within seconds. Bytes that are not the recorded
-            // ones may be wrong in our own memory, and an upload that is gone has lost its parts:
-            // whoever reads the source has to begin anew.
-            Self::Denied { .. }
-            | Self::DamagedOnTheWay { .. }
-            | Self::NoBucket { .. }
-            | Self::UploadGone { .. }
-            | Self::Stopped
-            | Self::NotFound { .. }
-            | Self::NotConfigured { .. }
-            | Self::Superseded { .. }
-            | Self::AlreadyThere { .. }
-            | Self::Unconfirmed { .. }
-            | Self::WrongSize { .. }
-            | Self::TooLarge { .. }
-            | Self::Refused { .. } => Again::Never,
-        }
+impl Classify for StorageError {
+    fn class(&self) -> Class {
+        self.traits().0
     }
 }
+
+impl Retryable for StorageError {
+    fn again(&self) -> Again {
+        self.traits().1
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! How many requests may be under way to one endpoint: one more after each round of successes,
 //! half as many when the store says slow down.
 //!
-//! Stands in front of every request of a client. It only ever waits for requests that end by
-//! themselves: a body that is handed to a caller piece by piece does not hold a place.
+//! In front of every request of a client. It only ever waits for requests that end by
+//! themselves: a body that is handed to a caller piece by piece does not hold a permit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
 
 #[derive(Debug)]
 pub(crate) struct Gate {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -42,7 +42,7 @@ struct State {
     limit: usize,
     /// Successes since the limit last changed.
     taken: usize,
-    /// Places to take away as soon as they are given back.
+    /// Permits to take away as soon as they are given back.
     owed: usize,
     halved_at: Option<Instant>,
 }
@@ -50,7 +50,7 @@ struct State {
 impl Gate {
     pub(crate) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
             state: Mutex::new(State {
                 limit: REQUESTS_MAX,
                 taken: 0,
@@ -60,11 +60,11 @@ impl Gate {
         }
     }
 
-    /// Waits for a place.
+    /// Waits for a permit.
     pub(crate) async fn enter(&self) -> Permit<'_> {
         // The semaphore is never closed, so `None` does not happen, and would only mean no limit.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        Permit { gate: self, place }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        Permit { gate: self, permit }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -72,23 +72,23 @@ impl Gate {
     }
 }
 
-/// A place among the requests under way. Dropping it gives the place back.
+/// One request under way. Dropping it gives the permit back.
 pub(crate) struct Permit<'a> {
     gate: &'a Gate,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Permit<'_> {
-    /// Gives the place back, with what was learnt about the endpoint.
+    /// Gives the permit back, with what was learnt about the endpoint.
     pub(crate) fn leave(mut self, outcome: Outcome) {
         match outcome {
             Outcome::Taken => {
                 let more = self.gate.state().succeed();
-                self.gate.places.add_permits(more);
+                self.gate.permits.add_permits(more);
             }
             Outcome::PushedBack => {
                 let fewer = self.gate.state().halve(Instant::now());
-                let at_once = self.gate.places.forget_permits(fewer);
+                let at_once = self.gate.permits.forget_permits(fewer);
                 self.gate.state().owed += fewer - at_once;
             }
             Outcome::Neither => {}
@@ -97,13 +97,13 @@ impl Permit<'_> {
     }
 
     fn give_back(&mut self) {
-        let Some(place) = self.place.take() else {
+        let Some(permit) = self.permit.take() else {
             return;
         };
         let mut state = self.gate.state();
         if state.owed > 0 {
             state.owed -= 1;
-            place.forget();
+            permit.forget();
         }
     }
 }
@@ -115,7 +115,7 @@ impl Drop for Permit<'_> {
 }
 
 impl State {
-    /// Counts a success; returns how many places to add.
+    /// Counts a success; returns how many permits to add.
     fn succeed(&mut self) -> usize {
         self.taken += 1;
         if self.taken < self.limit || self.limit >= REQUESTS_MAX {
@@ -130,7 +130,7 @@ impl State {
         1
     }
 
-    /// Halves the limit; returns how many places to take away.
+    /// Halves the limit; returns how many permits to take away.
     fn halve(&mut self, now: Instant) -> usize {
         let recently = self
             .halved_at
@@ -158,13 +158,13 @@ mod tests {
         for _ in 0..10 {
             gate.enter().await.leave(Outcome::PushedBack);
         }
-        assert_eq!(gate.places.available_permits(), 32);
+        assert_eq!(gate.permits.available_permits(), 32);
         for _ in 0..10 {
             tokio::time::advance(HALVE_AT_MOST_EVERY).await;
             gate.enter().await.leave(Outcome::PushedBack);
         }
 
-        assert_eq!(gate.places.available_permits(), REQUESTS_MIN);
+        assert_eq!(gate.permits.available_permits(), REQUESTS_MIN);
     }
 
     #[tokio::test(start_paused = true)]
@@ -175,16 +175,16 @@ mod tests {
         for _ in 0..32 {
             gate.enter().await.leave(Outcome::Taken);
         }
-        assert_eq!(gate.places.available_permits(), 33);
+        assert_eq!(gate.permits.available_permits(), 33);
         for _ in 0..10_000 {
             gate.enter().await.leave(Outcome::Taken);
         }
 
-        assert_eq!(gate.places.available_permits(), REQUESTS_MAX);
+        assert_eq!(gate.permits.available_permits(), REQUESTS_MAX);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn places_in_use_are_taken_away_when_they_are_given_back() {
+    async fn permits_in_use_are_taken_away_when_they_are_given_back() {
         let gate = Gate::new();
         let mut held = Vec::new();
         for _ in 0..REQUESTS_MAX {
@@ -194,6 +194,6 @@ mod tests {
         held.pop().expect("held").leave(Outcome::PushedBack);
         drop(held);
 
-        assert_eq!(gate.places.available_permits(), REQUESTS_MAX / 2);
+        assert_eq!(gate.permits.available_permits(), REQUESTS_MAX / 2);
     }
 }

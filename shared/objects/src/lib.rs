@@ -1,8 +1,8 @@
 //! S3: what the workers may do with each bucket, and nothing else.
 //!
 //! Every bucket is a type of its own that has only the operations its name permits: there is no
-//! way to delete from a preservation bucket here. Each operation is safe to repeat and is repeated
-//! by itself while that helps (`retry`); what then comes out is a [`StorageError`], which says
+//! way to delete from a preservation bucket here. Each operation is idempotent and is repeated
+//! by itself while that helps (`muniment-retry`); what then comes out is a [`StorageError`], which says
 //! whether the store, the object or the request is at fault. Bytes are written with a checksum
 //! that the caller recorded earlier, and a write counts only when the store has confirmed it.
 
@@ -18,7 +18,6 @@ mod preservation;
 mod range_copy;
 mod receiving;
 mod records;
-mod retry;
 pub mod settings;
 mod staging;
 mod stream;
@@ -26,13 +25,12 @@ mod writer;
 
 pub use bucket::{Deletion, Head};
 pub use connection::{Connections, Endpoint};
-pub use error::{Cause, Place, StorageError};
+pub use error::{Cause, ObjectAddress, Resource, StorageError};
 pub use listing::{Listed, Listing};
 pub use metadata::{METADATA_BYTES_MAX, MetadataTooLarge, user_metadata};
 pub use preservation::{CopyOrder, PreservationBuckets};
 pub use receiving::{DepositBucket, ReceivingBucket, ReceivingBuckets};
 pub use records::RecordsBucket;
-pub use retry::{Again, Backoff, Repeat, Stopping, pause, retry};
 pub use settings::{
     InvalidSettings, PreservationSettings, ReceivingSettings, RecordsSettings, StagingSettings,
     TargetBucket,

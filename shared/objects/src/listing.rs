@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use crate::answer::{Answer, Condition, error_of};
 use crate::bucket::{Bucket, incomplete, unquoted, utc};
 use crate::connection::{Connection, Limit};
-use crate::error::{Place, StorageError};
+use crate::error::{Resource, StorageError};
 
 /// S3's own limit on a page of keys and on a bulk delete.
 pub(crate) const PAGE_MAX: usize = 1_000;
@@ -60,57 +60,44 @@ impl Listing {
             Next::Token(token) => Some(token.as_str()),
             Next::End => return Ok(None),
         };
-        let place = self.bucket.place();
-        let (page, next) = self
+        let resource = self.bucket.resource();
+        let output = self
             .bucket
             .connection
-            .call(&place, Limit::ANSWER, || {
-                page_once(&self.bucket, &self.prefix, token, &place)
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client
+                    .list_objects_v2()
+                    .bucket(self.bucket.name.as_str())
+                    .prefix(&self.prefix)
+                    .encoding_type(EncodingType::Url)
+                    .set_continuation_token(token.map(str::to_owned))
+                    .send()
             })
             .await?;
-        self.next = next;
+        let mut page = Vec::with_capacity(output.contents().len());
+        for object in output.contents() {
+            let size = object.size().and_then(|size| u64::try_from(size).ok());
+            let last_modified = object.last_modified().and_then(utc);
+            let (Some(key), Some(size), Some(last_modified)) = (object.key(), size, last_modified)
+            else {
+                return Err(incomplete(&resource, "an entry without key, size or date"));
+            };
+            page.push(Listed {
+                key: decoded(key, output.encoding_type()),
+                etag: unquoted(object.e_tag()),
+                size,
+                last_modified,
+            });
+        }
+        self.next = match (output.is_truncated(), output.next_continuation_token()) {
+            (Some(true), Some(next)) => Next::Token(next.to_owned()),
+            (Some(true), None) => {
+                return Err(incomplete(&resource, "a page without its successor"));
+            }
+            (Some(false) | None, _) => Next::End,
+        };
         Ok(Some(page))
     }
-}
-
-async fn page_once(
-    bucket: &Bucket,
-    prefix: &str,
-    token: Option<&str>,
-    place: &Place,
-) -> Result<(Vec<Listed>, Next), StorageError> {
-    let output = bucket
-        .connection
-        .client()
-        .list_objects_v2()
-        .bucket(bucket.name.as_str())
-        .prefix(prefix)
-        .encoding_type(EncodingType::Url)
-        .set_continuation_token(token.map(str::to_owned))
-        .send()
-        .await
-        .map_err(|error| error_of(error, place, Condition::None))?;
-    let mut page = Vec::with_capacity(output.contents().len());
-    for object in output.contents() {
-        let size = object.size().and_then(|size| u64::try_from(size).ok());
-        let last_modified = object.last_modified().and_then(utc);
-        let (Some(key), Some(size), Some(last_modified)) = (object.key(), size, last_modified)
-        else {
-            return Err(incomplete(place, "an entry without key, size or date"));
-        };
-        page.push(Listed {
-            key: decoded(key, output.encoding_type()),
-            etag: unquoted(object.e_tag()),
-            size,
-            last_modified,
-        });
-    }
-    let next = match (output.is_truncated(), output.next_continuation_token()) {
-        (Some(true), Some(next)) => Next::Token(next.to_owned()),
-        (Some(true), None) => return Err(incomplete(place, "a page without its successor")),
-        (Some(false) | None, _) => Next::End,
-    };
-    Ok((page, next))
 }
 
 /// S3 encodes like a form: a space is `+`.
@@ -123,31 +110,22 @@ fn decoded(key: &str, encoding: Option<&EncodingType>) -> String {
 }
 
 impl Bucket {
-    /// Deletes everything under `prefix`; returns how many objects that were. Repeating it deletes
-    /// what is left.
-    pub(crate) async fn delete_all(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
-        let mut listing = Listing::new(self.clone(), prefix.as_str());
-        let mut count = 0;
-        while let Some(page) = listing.next_page().await? {
-            count += page.len() as u64;
-            self.delete_page(&page).await?;
-        }
-        Ok(count)
-    }
-
-    async fn delete_page(&self, page: &[Listed]) -> Result<(), StorageError> {
+    /// Deletes the objects of a page. Idempotent: what is gone already counts as deleted.
+    pub(crate) async fn delete_page(&self, page: &[Listed]) -> Result<(), StorageError> {
         if page.is_empty() {
             return Ok(());
         }
         debug_assert!(page.len() <= PAGE_MAX, "a page fits one bulk delete");
-        let place = self.place();
+        let resource = self.resource();
         self.connection
-            .call(&place, Limit::ANSWER, || self.delete_once(page, &place))
+            .call(&resource, Limit::ANSWER, || {
+                self.delete_once(page, &resource)
+            })
             .await
     }
 
-    async fn delete_once(&self, page: &[Listed], place: &Place) -> Result<(), StorageError> {
-        let unbuildable = |_| incomplete(place, "an entry without key");
+    async fn delete_once(&self, page: &[Listed], resource: &Resource) -> Result<(), StorageError> {
+        let unbuildable = |_| incomplete(resource, "an entry without key");
         let mut keys = Delete::builder().quiet(true);
         for object in page {
             let key = ObjectIdentifier::builder().key(&object.key).build();
@@ -161,7 +139,7 @@ impl Bucket {
             .delete(keys.build().map_err(unbuildable)?)
             .send()
             .await
-            .map_err(|error| error_of(error, place, Condition::None))?;
+            .map_err(|error| error_of(error, resource, Condition::None))?;
         match output.errors().first() {
             None => Ok(()),
             Some(error) => Err(Answer {
@@ -170,36 +148,33 @@ impl Bucket {
                 message: error.message().unwrap_or_default().to_owned(),
                 retry_after: None,
             }
-            .into_error(place, Condition::None)),
+            .into_error(resource, Condition::None)),
         }
     }
 
     /// Aborts every open multipart upload under `prefix`; returns how many there were. Only its
     /// leaseholder writes under a prefix, so none of them is in use.
     pub(crate) async fn abort_uploads(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
-        let place = self.place();
+        let resource = self.resource();
         let mut marker = (None, None);
         let mut count = 0;
         loop {
             let output = self
                 .connection
-                .call(&place, Limit::ANSWER, || async {
-                    self.connection
-                        .client()
+                .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                    client
                         .list_multipart_uploads()
                         .bucket(self.name.as_str())
                         .prefix(prefix.as_str())
                         .set_key_marker(marker.0.clone())
                         .set_upload_id_marker(marker.1.clone())
                         .send()
-                        .await
-                        .map_err(|error| error_of(error, &place, Condition::None))
                 })
                 .await?;
             for upload in output.uploads() {
                 let key = upload.key().and_then(|key| ObjectKey::new(key).ok());
                 let (Some(key), Some(id)) = (key, upload.upload_id()) else {
-                    return Err(incomplete(&place, "an upload without key or id"));
+                    return Err(incomplete(&resource, "an upload without key or id"));
                 };
                 self.abort_upload(&key, id).await?;
                 count += 1;
@@ -212,7 +187,7 @@ impl Bucket {
                 output.next_upload_id_marker().map(str::to_owned),
             );
             if next == marker {
-                return Err(incomplete(&place, "a list of uploads that stands still"));
+                return Err(incomplete(&resource, "an endless list of uploads"));
             }
             marker = next;
         }
@@ -224,20 +199,17 @@ pub(crate) async fn buckets(
     connection: &Connection,
     prefix: &str,
 ) -> Result<Vec<BucketName>, StorageError> {
-    let place = connection.place();
+    let resource = connection.resource();
     let mut names = Vec::new();
     let mut token = None;
     for _ in 0..BUCKET_PAGES_MAX {
         let output = connection
-            .call(&place, Limit::ANSWER, || async {
-                connection
-                    .client()
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client
                     .list_buckets()
                     .prefix(prefix)
                     .set_continuation_token(token.clone())
                     .send()
-                    .await
-                    .map_err(|error| error_of(error, &place, Condition::None))
             })
             .await?;
         // A store may ignore the prefix. Names that are no bucket names of S3 are not ours.
@@ -253,7 +225,7 @@ pub(crate) async fn buckets(
             return Ok(names);
         }
     }
-    Err(incomplete(&place, "a list of buckets without end"))
+    Err(incomplete(&resource, "a list of buckets without end"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The user metadata of preserved objects (worker contract, 1.5): what a copy says about itself
 //! if the registry is ever lost.
 //!
-//! Values go into signed HTTP headers, so nothing but plain printable ASCII stands there raw.
+//! Values go into signed HTTP headers, which carry nothing but plain printable ASCII raw.
 
 use std::collections::HashMap;
 
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_stands_raw_only_when_a_header_keeps_it_as_it_is() {
+    fn a_path_is_raw_only_when_a_header_keeps_it_as_it_is() {
         let rows = [
             ("data/a b+c%d.txt", "bagpath", "data/a b+c%d.txt"),
             ("data/ü.txt", "bagpath-encoded", "data%2F%C3%BC.txt"),

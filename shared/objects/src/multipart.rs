@@ -1,6 +1,6 @@
 //! One multipart upload: begin, parts from memory or from another object, complete or abort.
 //!
-//! Each request may be repeated: a part replaces itself, and a completion whose answer was lost is
+//! Each request is idempotent: a part replaces itself, and a completion whose answer was lost is
 //! recognised by the object's checksum. An upload whose future is dropped stays open at the store
 //! until `abort_uploads` finds it; it never becomes an object.
 
@@ -12,10 +12,10 @@ use bytes::Bytes;
 use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::answer::{Condition, error_of};
+use crate::answer::Condition;
 use crate::bucket::{Attributes, Bucket, full_object, incomplete, quoted, unquoted};
 use crate::connection::Limit;
-use crate::error::{Place, StorageError};
+use crate::error::{ObjectAddress, Resource, StorageError};
 
 /// S3 user guide, "Multipart upload limits".
 pub(crate) const PARTS_MAX: u64 = 10_000;
@@ -78,13 +78,11 @@ impl Upload {
         key: &ObjectKey,
         attributes: &Attributes,
     ) -> Result<Self, StorageError> {
-        let place = bucket.place_of(key);
+        let resource = bucket.resource_of(key);
         let output = bucket
             .connection
-            .call(&place, Limit::ANSWER, || async {
-                bucket
-                    .connection
-                    .client()
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client
                     .create_multipart_upload()
                     .bucket(bucket.name.as_str())
                     .key(key.as_str())
@@ -93,62 +91,45 @@ impl Upload {
                     .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
                     .checksum_type(ChecksumType::FullObject)
                     .send()
-                    .await
-                    .map_err(|error| error_of(error, &place, Condition::None))
             })
             .await?;
         let Some(id) = output.upload_id else {
-            return Err(incomplete(&place, "an upload without id"));
+            return Err(incomplete(&resource, "an upload without id"));
         };
         Ok(Self {
             bucket: bucket.clone(),
             key: key.clone(),
             id,
-            condition: attributes.condition(),
+            condition: attributes.condition,
         })
     }
 
-    fn place(&self) -> Place {
-        self.bucket.place_of(&self.key)
+    fn resource(&self) -> Resource {
+        self.bucket.resource_of(&self.key)
     }
 
     /// Uploads part `number` (from 1) from memory. The SDK adds the part's own checksum.
     pub(crate) async fn put_part(&self, number: u32, bytes: Bytes) -> Result<Part, StorageError> {
-        let place = self.place();
+        let resource = self.resource();
         let limit = Limit::body(bytes.len() as u64);
-        self.bucket
-            .connection
-            .call(&place, limit, || {
-                self.put_part_once(number, bytes.clone(), &place)
+        let connection = &self.bucket.connection;
+        let output = connection
+            .send(&resource, limit, Condition::None, |client| {
+                let mut request = client
+                    .upload_part()
+                    .bucket(self.bucket.name.as_str())
+                    .key(self.key.as_str())
+                    .upload_id(&self.id)
+                    .part_number(wire_number(number))
+                    .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+                    .body(ByteStream::from(bytes.clone()))
+                    .customize();
+                if connection.is_over_tls() {
+                    request = request.disable_payload_signing();
+                }
+                request.send()
             })
-            .await
-    }
-
-    async fn put_part_once(
-        &self,
-        number: u32,
-        bytes: Bytes,
-        place: &Place,
-    ) -> Result<Part, StorageError> {
-        let mut request = self
-            .bucket
-            .connection
-            .client()
-            .upload_part()
-            .bucket(self.bucket.name.as_str())
-            .key(self.key.as_str())
-            .upload_id(&self.id)
-            .part_number(wire_number(number))
-            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-            .body(ByteStream::from(bytes))
-            .customize();
-        if self.bucket.connection.is_over_tls() {
-            request = request.disable_payload_signing();
-        }
-        let output = request
-            .send()
-            .await
-            .map_err(|error| error_of(error, place, Condition::None))?;
+            .await?;
         Ok(Part {
             number,
             etag: unquoted(output.e_tag()),
@@ -164,15 +145,16 @@ impl Upload {
         source: CopySource<'_>,
         range: Range<u64>,
     ) -> Result<Part, StorageError> {
-        let place = Place::Object(source.bucket.clone(), source.key.clone());
+        let resource = Resource::Object(ObjectAddress {
+            bucket: source.bucket.clone(),
+            key: source.key.clone(),
+        });
         let limit = Limit::copy(range.end - range.start);
         let output = self
             .bucket
             .connection
-            .call(&place, limit, || async {
-                self.bucket
-                    .connection
-                    .client()
+            .send(&resource, limit, source.condition(), |client| {
+                client
                     .upload_part_copy()
                     .bucket(self.bucket.name.as_str())
                     .key(self.key.as_str())
@@ -182,12 +164,10 @@ impl Upload {
                     .copy_source_range(header_of(&range))
                     .set_copy_source_if_match(source.if_match())
                     .send()
-                    .await
-                    .map_err(|error| error_of(error, &place, source.condition()))
             })
             .await?;
         let Some(result) = output.copy_part_result else {
-            return Err(incomplete(&place, "a copied part without result"));
+            return Err(incomplete(&resource, "a copied part without result"));
         };
         Ok(Part {
             number,
@@ -204,7 +184,7 @@ impl Upload {
         size: u64,
         crc: Crc64Nvme,
     ) -> Result<(), StorageError> {
-        let place = self.place();
+        let resource = self.resource();
         let parts: Vec<_> = parts.iter().map(Part::completed).collect();
         let listed = CompletedMultipartUpload::builder()
             .set_parts(Some(parts))
@@ -212,55 +192,30 @@ impl Upload {
         let completed = self
             .bucket
             .connection
-            .call(&place, Limit::copy(size), || {
-                self.complete_once(&listed, size, crc, &place)
+            .send(&resource, Limit::copy(size), self.condition, |client| {
+                client
+                    .complete_multipart_upload()
+                    .bucket(self.bucket.name.as_str())
+                    .key(self.key.as_str())
+                    .upload_id(&self.id)
+                    .multipart_upload(listed.clone())
+                    .checksum_type(ChecksumType::FullObject)
+                    .checksum_crc64_nvme(crc.to_base64())
+                    .set_mpu_object_size(i64::try_from(size).ok())
+                    .set_if_none_match(self.condition.if_none_match())
+                    .send()
             })
             .await;
         let returned = match completed {
-            Ok(returned) => returned,
+            Ok(output) => full_object(output.checksum_crc64_nvme(), output.checksum_type()),
             // An attempt whose answer was lost has completed it, if the object is ours.
-            Err(StorageError::UploadGone { .. }) => None,
+            Err(StorageError::UploadGone(_)) => None,
             Err(error) => return Err(error),
         };
         match self.bucket.confirm(&self.key, returned, crc, size).await {
-            Err(StorageError::NotFound { bucket, key }) => {
-                Err(StorageError::UploadGone { bucket, key })
-            }
+            Err(StorageError::NotFound(object)) => Err(StorageError::UploadGone(object)),
             confirmed => confirmed,
         }
-    }
-
-    async fn complete_once(
-        &self,
-        listed: &CompletedMultipartUpload,
-        size: u64,
-        crc: Crc64Nvme,
-        place: &Place,
-    ) -> Result<Option<Crc64Nvme>, StorageError> {
-        let if_none_match = match self.condition {
-            Condition::IfNoneMatch => Some("*".to_owned()),
-            Condition::None | Condition::IfMatch => None,
-        };
-        let output = self
-            .bucket
-            .connection
-            .client()
-            .complete_multipart_upload()
-            .bucket(self.bucket.name.as_str())
-            .key(self.key.as_str())
-            .upload_id(&self.id)
-            .multipart_upload(listed.clone())
-            .checksum_type(ChecksumType::FullObject)
-            .checksum_crc64_nvme(crc.to_base64())
-            .set_mpu_object_size(i64::try_from(size).ok())
-            .set_if_none_match(if_none_match)
-            .send()
-            .await
-            .map_err(|error| error_of(error, place, self.condition))?;
-        Ok(full_object(
-            output.checksum_crc64_nvme(),
-            output.checksum_type(),
-        ))
     }
 
     /// Gives the upload up. A failure is logged only: what is left over is found by
@@ -300,23 +255,20 @@ pub(crate) fn header_of(range: &Range<u64>) -> String {
 impl Bucket {
     /// Aborts an upload; one that is gone is as good.
     pub(crate) async fn abort_upload(&self, key: &ObjectKey, id: &str) -> Result<(), StorageError> {
-        let place = self.place_of(key);
+        let resource = self.resource_of(key);
         let result = self
             .connection
-            .call(&place, Limit::ANSWER, || async {
-                self.connection
-                    .client()
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client
                     .abort_multipart_upload()
                     .bucket(self.name.as_str())
                     .key(key.as_str())
                     .upload_id(id)
                     .send()
-                    .await
-                    .map_err(|error| error_of(error, &place, Condition::None))
             })
             .await;
         match result {
-            Ok(_) | Err(StorageError::UploadGone { .. } | StorageError::NotFound { .. }) => Ok(()),
+            Ok(_) | Err(StorageError::UploadGone(_) | StorageError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -1,32 +1,32 @@
 //! The preservation buckets: where copies are kept for good.
 //!
-//! Stands at the point of no return. Nothing here deletes, and nothing replaces: every write says
+//! The point of no return. Nothing here deletes, and nothing replaces: every write says
 //! `If-None-Match: *`, and a key that is taken counts as done only if the object there has the
-//! recorded size and checksum. So a copy may be ordered any number of times. How each copy was
-//! proved is returned, to be recorded.
+//! recorded size and checksum. So a copy may be ordered any number of times. The
+//! verification method of each copy is returned, to be recorded.
 
 use std::collections::HashMap;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, MetadataDirective};
 use crc_fast::{CrcAlgorithm, Digest};
-use muniment_model::{BucketName, Crc64Nvme, ObjectKey, Proof, Provider, StorageTarget};
+use muniment_model::{Crc64Nvme, ObjectKey, Provider, StorageTarget, VerificationMethod};
 
-use crate::answer::{broken_body, error_of};
-use crate::bucket::{Attributes, Bucket, Existing, Head, full_object, incomplete};
-use crate::connection::{Connection, Limit};
+use crate::answer::{Condition, broken_body};
+use crate::bucket::{Attributes, Bucket, Head, full_object, incomplete};
+use crate::connection::Limit;
 use crate::error::StorageError;
 use crate::multipart::CopySource;
 use crate::range_copy::COPY_BYTES_MAX;
 use crate::staging::StagingBucket;
-use crate::stream::{ObjectStream, RANGE_BYTES, Source};
+use crate::stream::{ObjectStream, RANGE_BYTES};
 use crate::writer::ObjectWriter;
 
 /// Every preservation bucket that is configured.
 #[derive(Clone, Debug)]
 pub struct PreservationBuckets {
-    buckets: HashMap<StorageTarget, Bucket>,
-    aws_host: String,
-    wasabi_host: String,
+    pub(crate) buckets: HashMap<StorageTarget, Bucket>,
+    pub(crate) aws_host: String,
+    pub(crate) wasabi_host: String,
 }
 
 /// A staged file that is to become a preserved one. Everything but `from` comes from the record.
@@ -44,32 +44,24 @@ pub struct CopyOrder {
 }
 
 impl CopyOrder {
+    fn source<'a>(&'a self, staging: &'a Bucket) -> CopySource<'a> {
+        CopySource {
+            bucket: &staging.name,
+            key: &self.from,
+            etag: None,
+        }
+    }
+
     fn attributes(&self) -> Attributes {
         Attributes {
             content_type: self.content_type.clone(),
             metadata: self.metadata.clone(),
-            existing: Existing::Keep,
+            condition: Condition::IfNoneMatch,
         }
     }
 }
 
 impl PreservationBuckets {
-    pub(crate) fn new(
-        buckets: HashMap<StorageTarget, (Connection, BucketName)>,
-        aws_host: String,
-        wasabi_host: String,
-    ) -> Self {
-        let buckets = buckets
-            .into_iter()
-            .map(|(target, (connection, name))| (target, Bucket::new(connection, name)))
-            .collect();
-        Self {
-            buckets,
-            aws_host,
-            wasabi_host,
-        }
-    }
-
     /// The targets that have a bucket.
     pub fn targets(&self) -> impl Iterator<Item = StorageTarget> {
         self.buckets.keys().copied()
@@ -101,34 +93,29 @@ impl PreservationBuckets {
         target: StorageTarget,
         staging: &StagingBucket,
         order: &CopyOrder,
-    ) -> Result<Proof, StorageError> {
+    ) -> Result<VerificationMethod, StorageError> {
         let bucket = self.bucket(target)?;
-        let from = staging.inner();
-        let (made, proof) = if !bucket.connection.is_one_store_with(&from.connection) {
-            (stream_copy(bucket, staging, order).await, Proof::Stored)
-        } else if order.size > COPY_BYTES_MAX {
-            (copy_in_parts(bucket, from, order).await, Proof::Carried)
+        let from = &staging.0;
+        let (made, method) = if bucket.connection.is_one_store_with(&from.connection) {
+            let made = if order.size > COPY_BYTES_MAX {
+                copy_in_parts(bucket, from, order).await
+            } else {
+                copy_at_once(bucket, from, order).await
+            };
+            (made, VerificationMethod::Carried)
         } else {
-            (copy_at_once(bucket, from, order).await, Proof::Carried)
+            let made = stream_copy(bucket, staging, order).await;
+            (made, VerificationMethod::Stored)
         };
-        match made {
-            Ok(()) => Ok(proof),
+        let unless_verified = match made {
+            Ok(()) => return Ok(method),
             // This key is derived from the item, the path and the digest, so only an earlier
             // attempt of ours can have taken it, unless something is very wrong.
-            Err(error @ StorageError::AlreadyThere { .. }) => {
-                match prove(bucket, order, proof).await? {
-                    Some(proof) => Ok(proof),
-                    None => Err(error),
-                }
-            }
-            Err(StorageError::Unconfirmed { bucket: name, key }) => {
-                match prove(bucket, order, proof).await? {
-                    Some(proof) => Ok(proof),
-                    None => Err(StorageError::DamagedOnTheWay { bucket: name, key }),
-                }
-            }
-            Err(error) => Err(error),
-        }
+            Err(error @ StorageError::AlreadyThere(_)) => error,
+            Err(StorageError::Unconfirmed(object)) => StorageError::DamagedOnTheWay(object),
+            Err(error) => return Err(error),
+        };
+        verify(bucket, order, method).await?.ok_or(unless_verified)
     }
 
     pub async fn head(&self, target: StorageTarget, key: &ObjectKey) -> Result<Head, StorageError> {
@@ -142,7 +129,7 @@ impl PreservationBuckets {
         key: &ObjectKey,
         size: u64,
     ) -> Result<ObjectStream, StorageError> {
-        Ok(read(self.bucket(target)?, key, size))
+        Ok(self.bucket(target)?.read(key, size, 0..size))
     }
 
     /// Reads a copy of the recorded size to its end and returns the checksum of its bytes.
@@ -157,44 +144,34 @@ impl PreservationBuckets {
 }
 
 /// How we know that the object at the key is the one that was ordered; `None` when it is not.
-async fn prove(
+async fn verify(
     bucket: &Bucket,
     order: &CopyOrder,
-    if_reported: Proof,
-) -> Result<Option<Proof>, StorageError> {
+    if_reported: VerificationMethod,
+) -> Result<Option<VerificationMethod>, StorageError> {
     let head = match bucket.head(&order.to).await {
         Ok(head) => head,
-        // Taken when we wrote, gone when we asked: somebody else's attempt is under way.
-        Err(error @ StorageError::NotFound { .. }) => {
-            return Err(broken_body(error, &bucket.place_of(&order.to)));
+        // Taken when we wrote, gone when we asked: another attempt is under way.
+        Err(error @ StorageError::NotFound(_)) => {
+            return Err(broken_body(error, &bucket.resource_of(&order.to)));
         }
         Err(error) => return Err(error),
     };
     if head.size != order.size {
         return Ok(None);
     }
-    let (found, proof) = match head.crc64nvme {
+    let (found, method) = match head.crc64nvme {
         Some(reported) => (reported, if_reported),
         None => (
             read_back(bucket, &order.to, order.size).await?,
-            Proof::ReadBack,
+            VerificationMethod::ReadBack,
         ),
     };
-    Ok((found == order.crc64nvme).then_some(proof))
-}
-
-fn read(bucket: &Bucket, key: &ObjectKey, size: u64) -> ObjectStream {
-    let source = Source {
-        bucket: bucket.clone(),
-        key: key.clone(),
-        size,
-    };
-    let stop = bucket.connection.stop().clone();
-    ObjectStream::new(source, None, 0..size, stop)
+    Ok((found == order.crc64nvme).then_some(method))
 }
 
 async fn read_back(bucket: &Bucket, key: &ObjectKey, size: u64) -> Result<Crc64Nvme, StorageError> {
-    let mut stream = read(bucket, key, size);
+    let mut stream = bucket.read(key, size, 0..size);
     let mut crc = Digest::new(CrcAlgorithm::Crc64Nvme);
     while let Some(bytes) = stream.next().await? {
         crc.update(&bytes);
@@ -209,37 +186,36 @@ async fn copy_at_once(
     from: &Bucket,
     order: &CopyOrder,
 ) -> Result<(), StorageError> {
-    let place = bucket.place_of(&order.to);
+    let resource = bucket.resource_of(&order.to);
     let limit = Limit::copy(order.size);
-    let attributes = order.attributes();
-    let source = CopySource {
-        bucket: &from.name,
-        key: &order.from,
-        etag: None,
-    };
+    let condition = Condition::IfNoneMatch;
+    let source = order.source(from);
     let output = bucket
         .connection
-        .call(&place, limit, || async {
-            bucket
-                .connection
-                .client()
+        .send(&resource, limit, condition, |client| {
+            client
                 .copy_object()
                 .bucket(bucket.name.as_str())
                 .key(order.to.as_str())
                 .copy_source(source.header())
                 .metadata_directive(MetadataDirective::Replace)
-                .set_metadata(Some(attributes.metadata.clone()))
-                .content_type(&attributes.content_type)
+                .set_metadata(Some(order.metadata.clone()))
+                .content_type(&order.content_type)
                 .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-                .set_if_none_match(attributes.if_none_match())
+                .set_if_none_match(condition.if_none_match())
                 .send()
-                .await
-                .map_err(|error| error_of(error, &place, attributes.condition()))
         })
         .await
-        .map_err(|error| about_source(error, from, &order.from))?;
+        // What is not found in a copy is its source: the target is what we were about to make.
+        .map_err(|error| {
+            if let StorageError::NotFound(_) = error {
+                StorageError::NotFound(from.address(&order.from))
+            } else {
+                error
+            }
+        })?;
     let Some(result) = output.copy_object_result else {
-        return Err(incomplete(&place, "a copy without result"));
+        return Err(incomplete(&resource, "a copy without result"));
     };
     let returned = full_object(result.checksum_crc64_nvme(), result.checksum_type());
     bucket
@@ -247,27 +223,12 @@ async fn copy_at_once(
         .await
 }
 
-/// What is not found in a copy is its source: the target is what we were about to make.
-fn about_source(error: StorageError, from: &Bucket, key: &ObjectKey) -> StorageError {
-    if let StorageError::NotFound { .. } = error {
-        return StorageError::NotFound {
-            bucket: from.name.clone(),
-            key: key.clone(),
-        };
-    }
-    error
-}
-
 async fn copy_in_parts(
     bucket: &Bucket,
     from: &Bucket,
     order: &CopyOrder,
 ) -> Result<(), StorageError> {
-    let source = CopySource {
-        bucket: &from.name,
-        key: &order.from,
-        etag: None,
-    };
+    let source = order.source(from);
     let target = (&order.to, order.crc64nvme);
     bucket
         .copy_range(source, 0..order.size, target, &order.attributes())
@@ -284,7 +245,7 @@ async fn stream_copy(
     if order.size <= RANGE_BYTES {
         let bytes = staging.get(&order.from, RANGE_BYTES).await?;
         staging
-            .inner()
+            .0
             .must_have_size(&order.from, order.size, bytes.len() as u64)?;
         return bucket
             .put(&order.to, &bytes, order.crc64nvme, &attributes)
@@ -292,18 +253,13 @@ async fn stream_copy(
     }
     let mut stream = staging.read(&order.from, order.size);
     let mut writer = ObjectWriter::new(bucket.clone(), order.to.clone(), attributes);
-    let sent = loop {
-        match stream.next().await {
-            Ok(Some(bytes)) => {
-                if let Err(error) = writer.write(bytes).await {
-                    break Err(error);
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+    let sent = async {
+        while let Some(bytes) = stream.next().await? {
+            writer.write(bytes).await?;
         }
+        Ok(())
     };
-    if let Err(error) = sent {
+    if let Err(error) = sent.await {
         writer.abort().await;
         return Err(error);
     }

@@ -37,8 +37,7 @@ impl Bucket {
         let size = range.end.saturating_sub(range.start);
         if size > SIZE_MAX {
             return Err(StorageError::TooLarge {
-                bucket: self.name.clone(),
-                key: key.clone(),
+                object: self.address(key),
                 size_max: SIZE_MAX,
             });
         }

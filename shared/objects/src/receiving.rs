@@ -18,18 +18,11 @@ use crate::writer::ObjectWriter;
 /// All receiving buckets, behind one client.
 #[derive(Clone, Debug)]
 pub struct ReceivingBuckets {
-    connection: Connection,
-    prefix: String,
+    pub(crate) connection: Connection,
+    pub(crate) prefix: String,
 }
 
 impl ReceivingBuckets {
-    pub(crate) fn new(connection: Connection, prefix: &str) -> Self {
-        Self {
-            connection,
-            prefix: prefix.to_owned(),
-        }
-    }
-
     pub fn bucket(&self, name: BucketName) -> ReceivingBucket {
         ReceivingBucket(Bucket::new(self.connection.clone(), name))
     }
@@ -46,7 +39,7 @@ impl ReceivingBuckets {
 
 /// The bucket one institution puts its bags in.
 #[derive(Clone, Debug)]
-pub struct ReceivingBucket(Bucket);
+pub struct ReceivingBucket(pub(crate) Bucket);
 
 impl ReceivingBucket {
     pub fn name(&self) -> &BucketName {
@@ -81,22 +74,14 @@ impl ReceivingBucket {
     pub async fn delete(&self, key: &ObjectKey, etag: &str) -> Result<Deletion, StorageError> {
         self.0.delete_if_match(key, etag).await
     }
-
-    pub(crate) fn inner(&self) -> &Bucket {
-        &self.0
-    }
 }
 
 /// A receiving bucket as its depositor sees it: for the command that uploads bags, and for tests.
 /// No worker has one.
 #[derive(Clone, Debug)]
-pub struct DepositBucket(Bucket);
+pub struct DepositBucket(pub(crate) Bucket);
 
 impl DepositBucket {
-    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
-        Self(Bucket::new(connection, name))
-    }
-
     pub fn name(&self) -> &BucketName {
         &self.0.name
     }

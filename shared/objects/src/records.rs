@@ -6,18 +6,13 @@ use bytes::Bytes;
 use muniment_model::{BucketName, ObjectKey};
 
 use crate::bucket::{Attributes, Bucket, Head};
-use crate::connection::Connection;
 use crate::error::StorageError;
 use crate::writer::ObjectWriter;
 
 #[derive(Clone, Debug)]
-pub struct RecordsBucket(Bucket);
+pub struct RecordsBucket(pub(crate) Bucket);
 
 impl RecordsBucket {
-    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
-        Self(Bucket::new(connection, name))
-    }
-
     pub fn name(&self) -> &BucketName {
         &self.0.name
     }

@@ -12,6 +12,7 @@ use muniment_model::{BucketName, InvalidName, Provider, StorageTarget, UnknownWo
 use secrecy::SecretString;
 use url::Url;
 
+use crate::bucket::Bucket;
 use crate::connection::{Connections, Endpoint};
 use crate::{DepositBucket, PreservationBuckets, ReceivingBuckets, RecordsBucket, StagingBucket};
 
@@ -45,7 +46,10 @@ pub struct ReceivingSettings {
 
 impl ReceivingSettings {
     pub fn connect(&self, connections: &Connections) -> ReceivingBuckets {
-        ReceivingBuckets::new(connections.to(&self.endpoint()), &self.receiving_prefix)
+        ReceivingBuckets {
+            connection: connections.to(&self.endpoint()),
+            prefix: self.receiving_prefix.clone(),
+        }
     }
 
     /// The one bucket a depositor writes to. No worker calls this.
@@ -54,7 +58,7 @@ impl ReceivingSettings {
         connections: &Connections,
         bucket: BucketName,
     ) -> DepositBucket {
-        DepositBucket::new(connections.to(&self.endpoint()), bucket)
+        DepositBucket(Bucket::new(connections.to(&self.endpoint()), bucket))
     }
 
     fn endpoint(&self) -> Endpoint {
@@ -99,7 +103,8 @@ impl StagingSettings {
             access_key: self.staging_access_key.clone(),
             secret_key: self.staging_secret_key.clone(),
         };
-        StagingBucket::new(connections.to(&endpoint), self.staging_bucket.clone())
+        let name = self.staging_bucket.clone();
+        StagingBucket(Bucket::new(connections.to(&endpoint), name))
     }
 }
 
@@ -135,7 +140,8 @@ impl RecordsSettings {
             access_key: self.records_access_key.clone(),
             secret_key: self.records_secret_key.clone(),
         };
-        RecordsBucket::new(connections.to(&endpoint), self.records_bucket.clone())
+        let name = self.records_bucket.clone();
+        RecordsBucket(Bucket::new(connections.to(&endpoint), name))
     }
 }
 
@@ -210,16 +216,17 @@ impl PreservationSettings {
                 return Err(InvalidSettings::BucketTwice(bucket.clone()));
             }
             names.push(bucket);
-            let place = (connections.to(&self.endpoint(*target)?), bucket.clone());
-            if buckets.insert(*target, place).is_some() {
+            let connection = connections.to(&self.endpoint(*target)?);
+            let held_in = Bucket::new(connection, bucket.clone());
+            if buckets.insert(*target, held_in).is_some() {
                 return Err(InvalidSettings::TargetTwice(*target));
             }
         }
-        Ok(PreservationBuckets::new(
+        Ok(PreservationBuckets {
             buckets,
-            self.aws_host.clone(),
-            self.wasabi_host.clone(),
-        ))
+            aws_host: self.aws_host.clone(),
+            wasabi_host: self.wasabi_host.clone(),
+        })
     }
 
     fn endpoint(&self, target: StorageTarget) -> Result<Endpoint, InvalidSettings> {

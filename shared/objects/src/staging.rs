@@ -1,6 +1,6 @@
 //! The staging bucket: where the files of an item wait between the stages of its ingest.
 //!
-//! Everything stands under the item's prefix, and may be written again by any attempt: the key
+//! Everything is under the item's prefix, and may be written again by any attempt: the key
 //! names one member of one tar, and every write carries that member's recorded checksum. Nothing
 //! relies on the metadata of staged objects.
 
@@ -10,22 +10,17 @@ use bytes::Bytes;
 use muniment_model::{BucketName, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
 
 use crate::bucket::{Attributes, Bucket, Head};
-use crate::connection::Connection;
 use crate::error::StorageError;
-use crate::listing::Listing;
+use crate::listing::{Listed, Listing};
 use crate::multipart::CopySource;
 use crate::receiving::ReceivingBucket;
-use crate::stream::{ObjectStream, Source};
+use crate::stream::ObjectStream;
 use crate::writer::ObjectWriter;
 
 #[derive(Clone, Debug)]
-pub struct StagingBucket(Bucket);
+pub struct StagingBucket(pub(crate) Bucket);
 
 impl StagingBucket {
-    pub(crate) fn new(connection: Connection, name: BucketName) -> Self {
-        Self(Bucket::new(connection, name))
-    }
-
     pub fn name(&self) -> &BucketName {
         &self.0.name
     }
@@ -42,7 +37,7 @@ impl StagingBucket {
 
     /// Whether the store can copy from that bucket to this one by itself.
     pub fn can_copy_from(&self, receiving: &ReceivingBucket) -> bool {
-        let theirs = &receiving.inner().connection;
+        let theirs = &receiving.0.connection;
         self.0.connection.is_one_store_with(theirs)
     }
 
@@ -83,13 +78,7 @@ impl StagingBucket {
 
     /// A part of a staged object of the recorded size.
     pub fn read_range(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> ObjectStream {
-        let source = Source {
-            bucket: self.0.clone(),
-            key: key.clone(),
-            size,
-        };
-        let stop = self.0.connection.stop().clone();
-        ObjectStream::new(source, None, range, stop)
+        self.0.read(key, size, range)
     }
 
     pub async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {
@@ -100,17 +89,14 @@ impl StagingBucket {
         Listing::new(self.0.clone(), prefix.as_str())
     }
 
-    /// Deletes everything under the prefix; returns how many objects that were.
-    pub async fn delete_all(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
-        self.0.delete_all(prefix).await
+    /// Deletes a page of what [`Self::list`] found. Page by page, so that the caller can look whether
+    /// it still may delete before each.
+    pub async fn delete(&self, page: &[Listed]) -> Result<(), StorageError> {
+        self.0.delete_page(page).await
     }
 
     /// Aborts the uploads that a killed worker left open; returns how many there were.
     pub async fn abort_uploads(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
         self.0.abort_uploads(prefix).await
-    }
-
-    pub(crate) fn inner(&self) -> &Bucket {
-        &self.0
     }
 }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use muniment_model::ObjectKey;
+use muniment_retry::retry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Condition, broken_body, error_of};
 use crate::bucket::{Bucket, incomplete, quoted, short_body, unquoted};
-use crate::connection::Limit;
-use crate::error::{Place, StorageError};
+use crate::connection::{BACKOFF, Limit};
+use crate::error::{Resource, StorageError};
 use crate::multipart::header_of;
-use crate::retry::{Backoff, retry};
 
 /// Large enough that the request is a small part of the work, small enough to hold several.
 pub const RANGE_BYTES: u64 = 8 * 1024 * 1024;
@@ -51,7 +51,7 @@ pub struct ObjectStream {
     /// Where the next range to be asked for begins.
     next_range: u64,
     under_way: JoinSet<Result<Fetched, StorageError>>,
-    /// Ranges that have arrived before their turn, by their first byte.
+    /// Ranges that have arrived early, by their first byte.
     arrived: BTreeMap<u64, VecDeque<Bytes>>,
     current: VecDeque<Bytes>,
     stop: CancellationToken,
@@ -64,6 +64,18 @@ struct Fetched {
     start: u64,
     frames: VecDeque<Bytes>,
     etag: String,
+}
+
+impl Bucket {
+    /// Reads a part of an object that is known to have `size`.
+    pub(crate) fn read(&self, key: &ObjectKey, size: u64, range: Range<u64>) -> ObjectStream {
+        let source = Source {
+            bucket: self.clone(),
+            key: key.clone(),
+            size,
+        };
+        ObjectStream::new(source, None, range, self.connection.stop().clone())
+    }
 }
 
 impl ObjectStream {
@@ -86,7 +98,7 @@ impl ObjectStream {
         }
     }
 
-    /// Where the next byte stands in the object.
+    /// The offset of the next byte in the object.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -102,13 +114,11 @@ impl ObjectStream {
             if self.position >= self.end {
                 return Ok(None);
             }
-            if let Some(frames) = self.arrived.remove(&self.position) {
-                self.current = frames;
-                self.read_ahead();
-                continue;
-            }
+            let arrived = self.arrived.remove(&self.position);
             self.read_ahead();
-            if let Err(error) = self.receive().await {
+            if let Some(frames) = arrived {
+                self.current = frames;
+            } else if let Err(error) = self.receive().await {
                 self.forget();
                 return Err(error);
             }
@@ -140,7 +150,7 @@ impl ObjectStream {
             () = self.stop.cancelled() => return Err(StorageError::Stopped),
             joined = self.under_way.join_next() => joined,
         };
-        let place = || self.source.bucket.place_of(&self.source.key);
+        let resource = || self.source.bucket.resource_of(&self.source.key);
         match joined {
             Some(Ok(fetched)) => {
                 let fetched = fetched?;
@@ -148,9 +158,9 @@ impl ObjectStream {
                 self.arrived.insert(fetched.start, fetched.frames);
                 Ok(())
             }
-            Some(Err(error)) => Err(broken_body(error, &place())),
+            Some(Err(error)) => Err(broken_body(error, &resource())),
             // `read_ahead` leaves at least one range under way when bytes are missing.
-            None => Err(broken_body(short_body(), &place())),
+            None => Err(broken_body(short_body(), &resource())),
         }
     }
 
@@ -178,16 +188,16 @@ impl Source {
         mut etag: Option<String>,
         stop: &CancellationToken,
     ) -> Result<Fetched, StorageError> {
-        let place = self.bucket.place_of(&self.key);
+        let resource = self.bucket.resource_of(&self.key);
         let mut frames = VecDeque::new();
         let mut position = range.start;
         let mut resumes = 0;
         loop {
             let rest = position..range.end;
             let limit = Limit::body(rest.end - rest.start);
-            let piece = retry(&Backoff::S3, stop, || {
-                let attempt = Box::pin(self.attempt(rest.clone(), etag.as_deref(), &place));
-                self.bucket.connection.once(&place, limit, attempt)
+            let piece = retry(&BACKOFF, stop, || {
+                let attempt = Box::pin(self.attempt(rest.clone(), etag.as_deref(), &resource));
+                self.bucket.connection.once(&resource, limit, attempt)
             })
             .await?;
             position += piece.length;
@@ -204,7 +214,7 @@ impl Source {
             if resumes > RESUMES_MAX {
                 return Err(fault);
             }
-            tracing::debug!(%place, position, "a body ended early, resuming");
+            tracing::debug!(%resource, position, "a body ended early, resuming");
         }
     }
 
@@ -213,7 +223,7 @@ impl Source {
         &self,
         range: Range<u64>,
         etag: Option<&str>,
-        place: &Place,
+        resource: &Resource,
     ) -> Result<Piece, StorageError> {
         let output = self
             .bucket
@@ -226,8 +236,8 @@ impl Source {
             .set_if_match(etag.map(quoted))
             .send()
             .await
-            .map_err(|error| error_of(error, place, Condition::IfMatch))?;
-        self.check_range(output.content_range(), range.start, place)?;
+            .map_err(|error| error_of(error, resource, Condition::IfMatch))?;
+        self.check_range(output.content_range(), range.start, resource)?;
         let mut piece = Piece {
             frames: VecDeque::new(),
             length: 0,
@@ -239,8 +249,8 @@ impl Source {
         while piece.length < wanted {
             let mut frame = match body.next().await {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return piece.ended_by(broken_body(error, place)),
-                None => return piece.ended_by(broken_body(short_body(), place)),
+                Some(Err(error)) => return piece.ended_by(broken_body(error, resource)),
+                None => return piece.ended_by(broken_body(short_body(), resource)),
             };
             // A body that goes on after the last byte of the range has nothing for us.
             let missing = usize::try_from(wanted - piece.length).unwrap_or(usize::MAX);
@@ -256,13 +266,13 @@ impl Source {
         &self,
         header: Option<&str>,
         start: u64,
-        place: &Place,
+        resource: &Resource,
     ) -> Result<(), StorageError> {
         let Some((first, total)) = header.and_then(parse_content_range) else {
-            return Err(incomplete(place, "a range without Content-Range"));
+            return Err(incomplete(resource, "a range without Content-Range"));
         };
         if first != start {
-            return Err(incomplete(place, "another range than was asked for"));
+            return Err(incomplete(resource, "another range than was asked for"));
         }
         self.bucket.must_have_size(&self.key, self.size, total)
     }

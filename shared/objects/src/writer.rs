@@ -1,4 +1,4 @@
-//! Writes an object of unknown length: one PUT when it turns out small, else a multipart upload.
+//! Writes an object of unknown length: one PUT when it is small, else a multipart upload.
 //!
 //! Nothing is visible at the key before `finish`, and then only if the store has the checksum that
 //! was asked for. A writer that is dropped leaves at most an open upload, which `abort_uploads`
@@ -65,7 +65,7 @@ impl ObjectWriter {
     }
 
     /// Adds bytes. Waits while enough of the object is on its way already. After an error only
-    /// [`Self::abort`] makes sense.
+    /// [`Self::abort`] is of use.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), StorageError> {
         self.crc.update(&bytes);
         self.size += bytes.len() as u64;
@@ -90,10 +90,9 @@ impl ObjectWriter {
         let finished = if expected.is_none_or(|crc| crc == written.crc64nvme) {
             self.send_rest(written).await
         } else {
-            Err(StorageError::DamagedOnTheWay {
-                bucket: self.bucket.name.clone(),
-                key: self.key.clone(),
-            })
+            Err(StorageError::DamagedOnTheWay(
+                self.bucket.address(&self.key),
+            ))
         };
         if finished.is_err() {
             self.abort().await;
@@ -111,13 +110,13 @@ impl ObjectWriter {
     }
 
     async fn send_rest(&mut self, written: Written) -> Result<(), StorageError> {
-        if self.upload.is_none() {
+        let Some(upload) = self.upload.clone() else {
             let bytes = self.filling.split().freeze();
             return self
                 .bucket
                 .put(&self.key, &bytes, written.crc64nvme, &self.attributes)
                 .await;
-        }
+        };
         if !self.filling.is_empty() {
             self.send_part().await?;
         }
@@ -125,9 +124,6 @@ impl ObjectWriter {
             self.part_done().await?;
         }
         self.done.sort_by_key(|part| part.number);
-        let Some(upload) = &self.upload else {
-            return Ok(());
-        };
         upload
             .complete(&self.done, written.size, written.crc64nvme)
             .await
@@ -141,8 +137,7 @@ impl ObjectWriter {
         }
         if u64::from(self.parts_begun) >= PARTS_MAX {
             return Err(StorageError::TooLarge {
-                bucket: self.bucket.name.clone(),
-                key: self.key.clone(),
+                object: self.bucket.address(&self.key),
                 size_max: self.size,
             });
         }
@@ -164,7 +159,7 @@ impl ObjectWriter {
         match self.under_way.join_next().await {
             Some(Ok(part)) => self.done.push(part?),
             Some(Err(error)) => {
-                return Err(broken_body(error, &self.bucket.place_of(&self.key)));
+                return Err(broken_body(error, &self.bucket.resource_of(&self.key)));
             }
             None => {}
         }

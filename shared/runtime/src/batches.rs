@@ -1,31 +1,39 @@
-//! Stages that fall into batches of file records, so that many workers share one bag.
+//! Steps that fall into batches of file records, so that many workers share one bag.
 //!
-//! The stage's message without a batch is the planner. It prepares the item, publishes what is not
-//! done, and is woken again by whoever does the last batch; then nothing is missing and it
-//! finishes the stage. The records of a batch and its place in the done-set are written in one
-//! step, so a batch is either done and recorded or done again. A single missing batch is done by
-//! the planner itself.
+//! The step's message without a batch is the planner. It prepares the item, publishes what is not
+//! done, and is woken again by the last batch; then nothing is missing and it finishes the step.
+//! The records of a batch, its mark and the end of its claim are one write, so a batch is either
+//! done and recorded or done again. A single missing batch is done by the planner itself.
 
 use async_trait::async_trait;
-use muniment_model::{BatchNumber, FileRecord, ObjectRecord};
+use muniment_model::registry::WorkItem;
+use muniment_model::{BatchNumber, FileRecord, ObjectRecord, QueueName};
 
-use crate::job::{Completed, Job, JobError, JobSpec, Step, Worker};
+use crate::job::{BatchDone, Completed, Job, JobError, StepDone, Worker};
+use crate::services::Services;
+use crate::settings::StartError;
 
-/// Whether a stage has anything to do for an item.
+/// Whether a step has anything to do for an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    AllBatches,
-    Nothing,
+pub enum Batches {
+    All,
+    None,
 }
 
-/// A stage whose work per file is independent.
+/// A step whose work per file is independent.
 #[async_trait]
-pub trait BatchWorker: Send + Sync + 'static {
-    const SPEC: JobSpec;
+pub trait BatchWorker: Sized + Send + Sync + 'static {
+    const QUEUE: QueueName;
+    /// One line for `--help`.
+    const ABOUT: &'static str;
+
+    type Settings: clap::Args + Send + Sync;
+
+    async fn connect(settings: &Self::Settings, services: &Services) -> Result<Self, StartError>;
 
     /// What concerns the item as a whole, before its batches. Runs each time the planner wakes;
     /// changes to `object` are saved.
-    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Work, JobError>;
+    async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError>;
 
     /// Does one batch. Changes to `files` are saved, also when it fails.
     async fn run_batch(
@@ -36,7 +44,9 @@ pub trait BatchWorker: Send + Sync + 'static {
     ) -> Result<(), JobError>;
 
     /// What concerns the item as a whole, after its batches. Changes to `object` are saved.
-    async fn finish(&self, job: &Job, object: &mut ObjectRecord) -> Result<Completed, JobError>;
+    async fn finish(&self, _job: &Job, _object: &mut ObjectRecord) -> Result<StepDone, JobError> {
+        Ok(StepDone::default())
+    }
 }
 
 /// Makes a [`BatchWorker`] a [`Worker`].
@@ -44,73 +54,71 @@ pub struct Batched<B>(pub B);
 
 #[async_trait]
 impl<B: BatchWorker> Worker for Batched<B> {
-    const SPEC: JobSpec = B::SPEC;
+    const QUEUE: QueueName = B::QUEUE;
+    const ABOUT: &'static str = B::ABOUT;
+    type Subject = WorkItem;
+    type Settings = B::Settings;
 
-    async fn run(&self, job: &Job) -> Result<Step, JobError> {
-        match job.batch {
+    async fn connect(settings: &Self::Settings, services: &Services) -> Result<Self, StartError> {
+        Ok(Self(B::connect(settings, services).await?))
+    }
+
+    async fn run(&self, job: &Job) -> Result<Completed, JobError> {
+        match job.batch() {
             None => self.plan(job).await,
-            Some(batch) => {
-                let object = job.object().await?;
-                self.do_batch(job, &object, batch).await?;
-                let missing = missing_batches::<B>(job, &object).await?;
-                Ok(Step::BatchDone {
-                    last: missing.is_empty(),
-                })
-            }
+            Some(batch) => Ok(Completed::Batch(self.do_batch(job, batch).await?)),
         }
     }
 }
 
 impl<B: BatchWorker> Batched<B> {
-    async fn plan(&self, job: &Job) -> Result<Step, JobError> {
+    async fn plan(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = job.object().await?;
         let before = object.clone();
-        let work = self.0.prepare(job, &mut object).await?;
+        let wanted = self.0.prepare(job, &mut object).await?;
         save_if_changed(job, &before, &object).await?;
-        if work == Work::AllBatches {
-            let missing = missing_batches::<B>(job, &object).await?;
+        if wanted == Batches::All {
+            let missing = job.missing_batches(batches_of(&object)?).await?;
             match missing.as_slice() {
                 [] => {}
-                [one] => self.do_batch(job, &object, *one).await?,
-                [_, _, ..] => return Ok(Step::Split(missing)),
+                [one] => {
+                    let done = self.do_batch(job, *one).await?;
+                    job.finish_own_batch(&done).await?;
+                }
+                [_, _, ..] => return Ok(Completed::Planned(missing)),
             }
         }
-        job.checkpoint()?;
+        job.may_stop()?;
         let prepared = object.clone();
         let done = self.0.finish(job, &mut object).await?;
         save_if_changed(job, &prepared, &object).await?;
-        Ok(Step::Completed(done))
+        Ok(Completed::Step(done))
     }
 
-    async fn do_batch(
-        &self,
-        job: &Job,
-        object: &ObjectRecord,
-        batch: BatchNumber,
-    ) -> Result<(), JobError> {
-        let mut files = job.work.files(job.item_id(), batch).await?;
-        if files.is_empty() {
-            return Err(JobError::RecordsLost);
-        }
+    async fn do_batch(&self, job: &Job, batch: BatchNumber) -> Result<BatchDone, JobError> {
+        let (object, mut files) = job.records(batch).await?;
         let before = files.clone();
-        let result = self.0.run_batch(job, object, &mut files).await;
-        let changed = files != before;
+        let result = self.0.run_batch(job, &object, &mut files).await;
+        let records = (files != before).then_some(files);
         match result {
-            Ok(()) => {
-                let written = changed.then_some(files.as_slice());
-                job.work.mark_done(&job.lease, batch, written).await?;
-                Ok(())
-            }
+            Ok(()) => Ok(BatchDone {
+                batch,
+                records,
+                batches: batches_of(&object)?,
+            }),
             Err(error) => {
-                if changed {
-                    job.work
-                        .put_files(&job.lease, batch, 0, &files, None)
-                        .await?;
+                if let Some(records) = &records {
+                    job.save_batch(batch, records).await?;
                 }
                 Err(error)
             }
         }
     }
+}
+
+fn batches_of(object: &ObjectRecord) -> Result<u32, JobError> {
+    let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
+    Ok(received.batches)
 }
 
 async fn save_if_changed(
@@ -122,16 +130,4 @@ async fn save_if_changed(
         job.save_object(after).await?;
     }
     Ok(())
-}
-
-async fn missing_batches<B: BatchWorker>(
-    job: &Job,
-    object: &ObjectRecord,
-) -> Result<Vec<BatchNumber>, JobError> {
-    let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
-    let done = job.work.done_batches(job.item_id(), B::SPEC.queue).await?;
-    Ok((0..received.batches)
-        .map(BatchNumber)
-        .filter(|batch| !done.contains(batch))
-        .collect())
 }

@@ -1,130 +1,304 @@
-//! The whole policy of how jobs end, in one table. Pure, so the tests list every row.
+//! The whole policy of how jobs end, as data: from what a job came to, to what is written,
+//! published, acknowledged and paused. Pure, so the tests list every row; the runner only applies
+//! it.
 
 use std::time::Duration;
 
-use muniment_model::{BatchNumber, Chain, Queue, Stage, Status};
+use muniment_model::{BatchNumber, Chain, Pipeline, QueueName, Stage, Status, Step};
+use muniment_work::{Claim, Release};
 
-use crate::job::{Final, JobError, JobSpec, Step};
+use crate::item_write::{Attempt, ItemWrite};
+use crate::job::{BatchDone, Completed, JobError};
 
 /// How long an item waits when a service is away, before it is looked at again.
 const OUTAGE_DELAY: Duration = Duration::from_secs(10);
-/// Claims in a row that ended in no ending at all: the job kills its process. More than a few
-/// restarts for other reasons, and few enough that an operator hears of it the same hour.
-const CRASHES_MAX: u32 = 10;
+/// How long a worker claims nothing after an outage. Shorter than the item itself waits, so that
+/// one closed bucket does not hold up the bags of all other institutions.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
+/// How long lost records rest before they are made again, so that a store which keeps losing them
+/// is not asked hundreds of times a second.
+const REBUILD_DELAY: Duration = Duration::from_secs(1);
+/// Holders that vanished before the work runs alone in its process: twice is a bad day, such as a
+/// deployment while a neighbour grows too large.
+pub(crate) const VANISHED_BEFORE_ALONE: u32 = 3;
+/// Holders that vanished while nothing else ran in their process: then it is this work.
+const VANISHED_ALONE_MAX: u32 = 5;
 
-/// What the run loop does with the item and the message.
-#[derive(Debug)]
+/// The ways a job can end. There is no sixth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The item goes on to another stage.
-    Advance {
-        to: Stage,
-        note: String,
-        intended: Option<Status>,
-    },
-    /// The batches are published; whoever does the last one wakes the planner.
-    Split(Vec<BatchNumber>),
-    /// A batch was done. The planner is woken when it was the last one.
-    BatchDone { last: bool },
-    /// The item is over: final status, then its work records go.
-    End(Final),
-    /// The depositor must act. The intended ending is written before anything is cleaned.
-    NeedsDepositor { note: String },
-    /// The upload is gone or replaced. The intended ending is written before cleaning.
-    Cancel { note: String },
+    /// The job is done.
+    Completed,
+    /// The same job may succeed later.
+    Retry,
+    /// The depositor must act.
+    Reject,
     /// An operator must act.
-    NeedsOperator { note: String },
-    /// Another try, which was counted.
-    RetryAfter { delay: Duration, note: String },
-    /// Due again later; no attempt counted. `note` is for the depositor, where there is one.
-    Wait {
-        delay: Duration,
-        note: Option<String>,
-    },
-    /// A service is away: due again later, no attempt counted, claims pause.
-    Outage { delay: Duration, cause: String },
-    /// Ready again at once, no attempt counted.
-    HandBack,
-    /// Nothing is written.
-    Leave,
+    Halt,
+    /// We were told to stop, or something that is not the job's fault is in the way.
+    Stopped,
 }
 
-/// What to do with a claim before its job begins: an operator is asked about a job that was begun
-/// many times and never ended. A job that fails is bounded by its own, smaller limit.
-pub(crate) fn crash_loop(attempt: u32, spec: &JobSpec) -> Option<JobError> {
-    (attempt > spec.attempts_max + CRASHES_MAX).then(|| {
+/// What is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Publish {
+    Nothing,
+    /// The planner of the queue, for the same subject.
+    Planner(QueueName),
+    /// Batches of the same step.
+    Batches(Vec<BatchNumber>),
+}
+
+/// What becomes of the claim.
+#[derive(Debug, PartialEq)]
+pub(crate) enum ClaimEnd {
+    Acknowledge,
+    /// Marks the batch, writes its records and acknowledges, in one step.
+    FinishBatch(BatchDone),
+    Release(Release),
+    /// Removes everything about the subject, its messages included.
+    DropSubject,
+    /// Nothing: the lease is another's.
+    Abandon,
+}
+
+/// What follows from a job, in the order in which it is applied.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) ending: Ending,
+    /// What the work item says from now on; nothing where the subject is a file.
+    pub(crate) item: Option<ItemWrite>,
+    pub(crate) publish: Publish,
+    pub(crate) claim: ClaimEnd,
+    /// How long the worker claims nothing.
+    pub(crate) pause: Option<Duration>,
+}
+
+impl Plan {
+    fn of(ending: Ending, claim: ClaimEnd) -> Self {
+        Self {
+            ending,
+            item: None,
+            publish: Publish::Nothing,
+            claim,
+            pause: None,
+        }
+    }
+
+    /// For a claim whose subject is not worked on.
+    pub(crate) fn without_item(claim: ClaimEnd, publish: Publish) -> Self {
+        Self {
+            publish,
+            ..Self::of(Ending::Stopped, claim)
+        }
+    }
+
+    fn writing(self, item: ItemWrite) -> Self {
+        Self {
+            item: Some(item),
+            ..self
+        }
+    }
+
+    fn publishing(self, publish: Publish) -> Self {
+        Self { publish, ..self }
+    }
+}
+
+/// What is known of a claim when its job ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    /// Counts from 1 and includes this one.
+    pub(crate) attempt: u32,
+    pub(crate) batch: Option<BatchNumber>,
+    /// Whether the process was told to stop.
+    pub(crate) stopping: bool,
+}
+
+/// What to do with a claim before its job begins: an operator is asked about work that ends its
+/// process whenever it runs alone.
+pub(crate) fn ends_its_process(claim: &Claim) -> Option<JobError> {
+    (claim.vanished_alone >= VANISHED_ALONE_MAX).then(|| {
         JobError::halt(format!(
-            "{} was begun {} times on this item and its process died each time. Look into its log \
-             before you requeue the item.",
-            spec.queue,
-            attempt - 1
+            "{} was begun {} times on this item and its process died each time, {} of them with \
+             nothing else running in it. Look into its log and its memory limit before you requeue \
+             the item.",
+            claim.message.queue, claim.vanished, claim.vanished_alone
         ))
     })
 }
 
-/// Decides how a job ends. `attempt` counts from 1 and includes this one.
-pub fn ending_of(result: Result<Step, JobError>, attempt: u32, spec: &JobSpec) -> Ending {
-    match result {
-        Ok(Step::Completed(done)) => match done.to.or(spec.next) {
-            Some(to) => Ending::Advance {
-                to,
-                note: done.note,
-                intended: done.intended,
-            },
-            None => Ending::NeedsOperator {
-                note: format!("{} ended without a next stage", spec.queue),
-            },
-        },
-        Ok(Step::Split(batches)) => Ending::Split(batches),
-        Ok(Step::BatchDone { last }) => Ending::BatchDone { last },
-        Ok(Step::Ended(end)) => Ending::End(end),
-        Err(JobError::Stopped) => Ending::HandBack,
-        Err(JobError::LeaseLost) => Ending::Leave,
-        Err(JobError::Reject(findings)) => Ending::NeedsDepositor {
-            note: findings.note(),
-        },
-        Err(JobError::Cancel { note }) => Ending::Cancel { note },
-        Err(JobError::Halt { note }) => Ending::NeedsOperator { note },
-        Err(JobError::RecordsLost) => Ending::Advance {
-            to: stage_to_rebuild_at(spec.queue),
-            note: "The work records were lost; they are made again".to_owned(),
-            intended: None,
-        },
-        Err(JobError::Wait { note, after }) => Ending::Wait {
-            delay: after,
-            note: Some(note),
-        },
-        Err(JobError::Outage { cause }) => Ending::Outage {
-            delay: OUTAGE_DELAY,
-            cause: Chain(cause.as_ref()).to_string(),
-        },
-        Err(JobError::Retry { cause, .. }) if attempt >= spec.attempts_max => {
-            Ending::NeedsOperator {
-                note: format!(
-                    "{}. Will not retry: failed {attempt} times. Interim processing data persists. \
-                     When the cause is gone, requeue the item.",
-                    Chain(cause.as_ref())
-                ),
-            }
+/// Decides what follows from a job.
+pub(crate) fn ending_of(
+    result: Result<Completed, JobError>,
+    facts: Facts,
+    queue: QueueName,
+) -> Plan {
+    let (pipeline, step) = (queue.pipeline(), queue.step());
+    let error = match result {
+        Ok(completed) => return completed_plan(completed, pipeline, step),
+        // Connections break while a process is being stopped. That is not the job's fault.
+        Err(JobError::Retry { .. } | JobError::Outage { .. } | JobError::RecordsLost)
+            if facts.stopping =>
+        {
+            JobError::Stopped
         }
-        Err(JobError::Retry { cause, after }) => Ending::RetryAfter {
-            delay: after.unwrap_or(spec.retry_delay),
-            note: Chain(cause.as_ref()).to_string(),
+        Err(error) => error,
+    };
+    match error {
+        JobError::Retry { cause, .. } if facts.attempt >= step.attempts_max => {
+            let attempt = facts.attempt;
+            halt(format!(
+                "{}. Will not retry: failed {attempt} times. Interim processing data persists. \
+                 When the cause is gone, requeue the item.",
+                Chain(cause.as_ref())
+            ))
+        }
+        JobError::Retry { cause, after } => {
+            retry(&Chain(cause.as_ref()).to_string(), after, facts, step)
+        }
+        JobError::RecordsLost => rebuild(facts, step),
+        JobError::Reject(findings) => reject(pipeline, Status::Failed, findings.note()),
+        JobError::Cancel { note } => reject(pipeline, Status::Cancelled, note),
+        JobError::Halt { note } => halt(note),
+        JobError::Stopped => unless_batch(
+            facts,
+            Plan::of(Ending::Stopped, ClaimEnd::Release(Release::Now)),
+            ItemWrite::Freed,
+        ),
+        JobError::Outage { cause } => Plan {
+            pause: Some(OUTAGE_PAUSE),
+            ..unless_batch(
+                facts,
+                Plan::of(
+                    Ending::Stopped,
+                    ClaimEnd::Release(Release::Later(OUTAGE_DELAY)),
+                ),
+                ItemWrite::Waiting {
+                    note: format!(
+                        "Waiting for a service that is away: {}",
+                        Chain(cause.as_ref())
+                    ),
+                    attempt: None,
+                },
+            )
+        },
+        JobError::Wait { note, after } => unless_batch(
+            facts,
+            Plan::of(Ending::Stopped, ClaimEnd::Release(Release::Later(after))),
+            ItemWrite::Waiting {
+                note,
+                attempt: None,
+            },
+        ),
+        JobError::LeaseLost => Plan::of(Ending::Stopped, ClaimEnd::Abandon),
+    }
+}
+
+fn completed_plan(completed: Completed, pipeline: &Pipeline, step: &Step) -> Plan {
+    match completed {
+        Completed::Step(done) => match pipeline.after(step).map(|next| (next.queue, next.stage)) {
+            Some((queue, Some(stage))) => Plan::of(Ending::Completed, ClaimEnd::Acknowledge)
+                .writing(ItemWrite::Moved {
+                    to: stage,
+                    note: step.note.to_owned(),
+                    intended: done.intended,
+                })
+                .publishing(Publish::Planner(queue)),
+            Some((_, None)) | None => halt(format!("{} ended without a next step", step.queue)),
+        },
+        Completed::GoTo { stage, note } => go_to(pipeline, stage, note),
+        Completed::Planned(batches) => {
+            Plan::of(Ending::Completed, ClaimEnd::Acknowledge).publishing(Publish::Batches(batches))
+        }
+        Completed::Batch(done) => Plan::of(Ending::Completed, ClaimEnd::FinishBatch(done)),
+        Completed::Subject(end) => {
+            Plan::of(Ending::Completed, ClaimEnd::DropSubject).writing(ItemWrite::Ended(end))
+        }
+    }
+}
+
+fn go_to(pipeline: &Pipeline, stage: Stage, note: String) -> Plan {
+    match pipeline.step_at(stage) {
+        Some(there) => Plan::of(Ending::Completed, ClaimEnd::Acknowledge)
+            .writing(ItemWrite::Moved {
+                to: stage,
+                note,
+                intended: None,
+            })
+            .publishing(Publish::Planner(there.queue)),
+        None => halt(format!("no step of {} is at {stage}", pipeline.name)),
+    }
+}
+
+fn retry(cause: &str, after: Option<Duration>, facts: Facts, step: &Step) -> Plan {
+    let delay = after.unwrap_or(step.retry_delay);
+    unless_batch(
+        facts,
+        Plan::of(Ending::Retry, ClaimEnd::Release(Release::Retry(delay))),
+        ItemWrite::Waiting {
+            note: cause.to_owned(),
+            attempt: Some(Attempt {
+                number: facts.attempt,
+                max: step.attempts_max,
+                next_in: delay,
+            }),
+        },
+    )
+}
+
+/// Records that are lost are made again where the step says. At that very step the job itself begins
+/// again, later.
+fn rebuild(facts: Facts, step: &Step) -> Plan {
+    let note = "The work records were lost; they are made again";
+    match step.rebuild_at {
+        None => halt("the work records of an item without records were asked for".to_owned()),
+        Some(_) if facts.attempt >= step.attempts_max => halt(format!(
+            "The work records were lost {} times in a row. Find out what removes them from the work \
+             store before you requeue the item.",
+            facts.attempt
+        )),
+        Some(stage) if step.stage == Some(stage) => retry(note, Some(REBUILD_DELAY), facts, step),
+        Some(stage) => Plan {
+            ending: Ending::Retry,
+            ..go_to(step.queue.pipeline(), stage, note.to_owned())
         },
     }
 }
 
-/// The validator rebuilds lost records from the staged index; where that is not complete, the bag
-/// is read again.
-fn stage_to_rebuild_at(queue: Queue) -> Stage {
-    match queue {
-        Queue::IngestPreFetch | Queue::IngestValidator => Stage::Receive,
-        Queue::ReingestManager
-        | Queue::IngestStagingUploader
-        | Queue::IngestFormatIdentifier
-        | Queue::IngestPreservationUploader
-        | Queue::IngestPreservationVerifier
-        | Queue::IngestRecorder
-        | Queue::IngestCleanup => Stage::Validate,
+fn reject(pipeline: &Pipeline, status: Status, reason: String) -> Plan {
+    let cleaning = pipeline
+        .rejects_to
+        .and_then(|stage| Some((stage, pipeline.step_at(stage)?.queue)));
+    match cleaning {
+        Some((stage, queue)) => Plan::of(Ending::Reject, ClaimEnd::Acknowledge)
+            .writing(ItemWrite::Intended {
+                at: stage,
+                status,
+                reason,
+            })
+            .publishing(Publish::Planner(queue)),
+        None => Plan::of(Ending::Reject, ClaimEnd::DropSubject).writing(ItemWrite::Ended(
+            crate::job::Final {
+                status,
+                outcome: pipeline.outcome_of(status).to_owned(),
+                note: Some(reason),
+                object_id: 0,
+            },
+        )),
+    }
+}
+
+fn halt(note: String) -> Plan {
+    Plan::of(Ending::Halt, ClaimEnd::Acknowledge).writing(ItemWrite::Suspended { note })
+}
+
+/// A batch never writes the work item on its way.
+fn unless_batch(facts: Facts, plan: Plan, write: ItemWrite) -> Plan {
+    if facts.batch.is_some() {
+        plan
+    } else {
+        plan.writing(write)
     }
 }
 

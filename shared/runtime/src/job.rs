@@ -7,107 +7,237 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    BatchNumber, Class, Classify, Findings, ObjectRecord, Queue, Stage, Status, WorkItemId,
+    BatchNumber, Checkpoint, Class, Classify, FileRecord, Findings, ObjectRecord, QueueName, Stage,
+    Status, WorkItemId,
 };
 use muniment_registry_client::ClientError;
-use muniment_work::{Lease, WorkError, WorkStore};
+use muniment_work::{BatchRecords, Claim, FileWrite, Lease, WorkError, WorkStore};
 use tokio_util::sync::CancellationToken;
 
-/// What the run loop needs to know of a worker.
-#[derive(Clone, Copy, Debug)]
-pub struct JobSpec {
-    pub queue: Queue,
-    /// The stage an item goes on to; `None` after the last.
-    pub next: Option<Stage>,
-    /// Claims without progress before an operator is asked.
-    pub attempts_max: u32,
-    /// How long after a failed attempt the next one begins, when no service asked for more.
-    pub retry_delay: Duration,
-}
+use crate::lease::LeaseClock;
+use crate::services::Services;
+use crate::settings::StartError;
+use crate::subject::Subject;
 
-/// One stage of the pipeline.
+/// One step of a pipeline: its settings, how it connects, and what it does.
 #[async_trait]
-pub trait Worker: Send + Sync + 'static {
-    const SPEC: JobSpec;
+pub trait Worker: Sized + Send + Sync + 'static {
+    const QUEUE: QueueName;
+    /// One line for `--help`.
+    const ABOUT: &'static str;
 
-    /// Does the stage, or a part of it. Must be safe to repeat from any point.
-    async fn run(&self, job: &Job) -> Result<Step, JobError>;
+    /// What its jobs are about: a work item, or a file.
+    type Subject: Subject;
+    /// What it has to be told beside the registry and the work store.
+    type Settings: clap::Args + Send + Sync;
+
+    /// Makes the worker from its settings. Asks the registry at most for what never changes.
+    async fn connect(settings: &Self::Settings, services: &Services) -> Result<Self, StartError>;
+
+    /// Does the step, or a part of it. Must be idempotent from any point.
+    async fn run(&self, job: &Job<Self::Subject>) -> Result<Completed, JobError>;
 }
 
-/// What a job is about, and what it may use while it holds its lease.
-pub struct Job {
-    /// As it was when the job began. The run loop writes it; the worker only reads.
-    pub item: WorkItem,
-    /// The part of the stage this job is, `None` for the stage's planner.
-    pub batch: Option<BatchNumber>,
-    pub attempt: u32,
-    pub lease: Lease,
-    pub work: Arc<dyn WorkStore>,
-    pub stop: CancellationToken,
+/// What a job is about, and the only door to what it may use while it holds its lease.
+pub struct Job<S = WorkItem> {
+    subject: S,
+    batch: Option<BatchNumber>,
+    lease: Lease,
+    clock: Arc<LeaseClock>,
+    work: Arc<dyn WorkStore>,
+    stop: CancellationToken,
 }
 
-impl Job {
-    pub fn item_id(&self) -> WorkItemId {
-        self.item.id
+/// A delete that is sent with less of the lease left might arrive after another holder has begun.
+const LEASE_LEFT_MIN: Duration = Duration::from_secs(10);
+
+impl<S> Job<S> {
+    pub(crate) fn new(
+        subject: S,
+        claim: &Claim,
+        clock: Arc<LeaseClock>,
+        work: Arc<dyn WorkStore>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            subject,
+            batch: claim.message.batch,
+            lease: claim.lease,
+            clock,
+            work,
+            stop,
+        }
     }
 
-    /// A place where the job can be stopped and continued by another worker.
-    pub fn checkpoint(&self) -> Result<(), JobError> {
+    /// As it was when the job began.
+    pub fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    /// The part of the step this job is, `None` for the step's planner.
+    pub fn batch(&self) -> Option<BatchNumber> {
+        self.batch
+    }
+
+    /// Fires when the process is told to stop.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// A point at which the job can be stopped and continued by another worker.
+    pub fn may_stop(&self) -> Result<(), JobError> {
         if self.stop.is_cancelled() {
             return Err(JobError::Stopped);
         }
         Ok(())
     }
 
-    /// The item's record, which a stage after Receive cannot do without.
+    /// To be asked before each delete: nothing may be deleted by a job that might not hold its
+    /// lease any more when the delete arrives.
+    pub fn require_lease(&self) -> Result<(), JobError> {
+        if self.clock.left() < LEASE_LEFT_MIN {
+            return Err(JobError::LeaseLost);
+        }
+        Ok(())
+    }
+}
+
+impl Job<WorkItem> {
+    /// The run loop writes it; the worker only reads.
+    pub fn item(&self) -> &WorkItem {
+        &self.subject
+    }
+
+    pub fn item_id(&self) -> WorkItemId {
+        self.subject.id
+    }
+
+    /// The item's record, which a step after Receive cannot do without.
     pub async fn object(&self) -> Result<ObjectRecord, JobError> {
-        self.work
-            .object(self.item_id())
-            .await?
-            .ok_or(JobError::RecordsLost)
+        self.find_object().await?.ok_or(JobError::RecordsLost)
+    }
+
+    pub async fn find_object(&self) -> Result<Option<ObjectRecord>, JobError> {
+        Ok(self.work.object(self.item_id()).await?)
     }
 
     pub async fn save_object(&self, object: &ObjectRecord) -> Result<(), JobError> {
-        Ok(self.work.put_object(&self.lease, object).await?)
+        Ok(self.work.save_object(&self.lease, object).await?)
+    }
+
+    /// The records of one batch in tar order; none for a batch that was never written.
+    pub async fn files(&self, batch: BatchNumber) -> Result<Vec<FileRecord>, JobError> {
+        Ok(self.work.files(self.item_id(), batch).await?)
+    }
+
+    /// The records of a batch that must be there.
+    pub(crate) async fn records(
+        &self,
+        batch: BatchNumber,
+    ) -> Result<(ObjectRecord, Vec<FileRecord>), JobError> {
+        let BatchRecords { object, files } = self.work.batch(self.item_id(), batch).await?;
+        match object {
+            Some(object) if !files.is_empty() => Ok((object, files)),
+            Some(_) | None => Err(JobError::RecordsLost),
+        }
+    }
+
+    pub async fn save(&self, write: FileWrite<'_>) -> Result<(), JobError> {
+        Ok(self.work.save_files(&self.lease, write).await?)
+    }
+
+    /// Replaces all records of the batch.
+    pub async fn save_batch(
+        &self,
+        batch: BatchNumber,
+        records: &[FileRecord],
+    ) -> Result<(), JobError> {
+        self.save(FileWrite {
+            batch,
+            from_index: 0,
+            records,
+            checkpoint: None,
+            progress: muniment_work::Progress::NotMade,
+        })
+        .await
+    }
+
+    /// How far pass one has come; `None` before its first checkpoint.
+    pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, JobError> {
+        Ok(self.work.checkpoint(self.item_id()).await?)
+    }
+
+    /// Starts the item over: its file records, checkpoint and done marks go.
+    pub async fn clear_records(&self) -> Result<(), JobError> {
+        Ok(self.work.clear_records(&self.lease).await?)
+    }
+
+    /// Makes these steps do all their batches again when the item comes to them.
+    pub async fn clear_done(&self, queues: &[QueueName]) -> Result<(), JobError> {
+        Ok(self.work.clear_done(&self.lease, queues).await?)
+    }
+
+    /// The batches of this step that are not done yet.
+    pub(crate) async fn missing_batches(&self, batches: u32) -> Result<Vec<BatchNumber>, JobError> {
+        let queue = self.lease.identity.queue;
+        let done = self.work.done_batches(self.item_id(), queue).await?;
+        Ok((0..batches)
+            .map(BatchNumber)
+            .filter(|batch| !done.contains(batch))
+            .collect())
+    }
+
+    /// For a planner that does the only batch itself.
+    pub(crate) async fn finish_own_batch(&self, done: &BatchDone) -> Result<(), JobError> {
+        let records = done.records.as_deref();
+        self.work
+            .finish_batch(&self.lease, done.batch, records, done.batches)
+            .await?;
+        Ok(())
     }
 }
 
-/// How far a job has brought its stage.
+/// What a job has completed.
 #[derive(Debug)]
-pub enum Step {
-    /// The stage is done.
-    Completed(Completed),
-    /// The stage falls into these batches, which are not done yet.
-    Split(Vec<BatchNumber>),
-    /// One batch is done; `last` when it was the last one missing.
-    BatchDone { last: bool },
-    /// The item has reached its end.
-    Ended(Final),
-}
-
-/// A stage that was done.
-#[derive(Debug)]
-pub struct Completed {
-    /// The contract's success note.
-    pub note: String,
-    /// Where the item goes; `None` for the stage's ordinary successor.
-    pub to: Option<Stage>,
-    /// Written into the item for Cleanup to obey, by the stage that decides the ending.
-    pub intended: Option<Status>,
+pub enum Completed {
+    /// The step; the item goes on to the next.
+    Step(StepDone),
+    /// The step in an unusual way: the item goes to this stage of its pipeline.
+    GoTo { stage: Stage, note: String },
+    /// The planning: these batches are not done yet.
+    Planned(Vec<BatchNumber>),
+    /// One batch.
+    Batch(BatchDone),
+    /// The last step: the subject has reached its end.
+    Subject(Final),
 }
 
 impl Completed {
-    pub fn with_note(note: impl Into<String>) -> Self {
-        Self {
-            note: note.into(),
-            to: None,
-            intended: None,
-        }
+    /// The step, with the note that its pipeline has for it.
+    pub fn step() -> Self {
+        Self::Step(StepDone::default())
     }
 }
 
-/// The last state of an item.
-#[derive(Debug)]
+/// A step that was done.
+#[derive(Debug, Default)]
+pub struct StepDone {
+    /// Written into the item for the last step to obey, by the step that decides the ending.
+    pub intended: Option<Status>,
+}
+
+/// A batch that was done.
+#[derive(Debug, PartialEq)]
+pub struct BatchDone {
+    pub(crate) batch: BatchNumber,
+    /// `None` when no record has changed.
+    pub(crate) records: Option<Vec<FileRecord>>,
+    /// How many batches the item has.
+    pub(crate) batches: u32,
+}
+
+/// The last state of a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Final {
     pub status: Status,
     pub outcome: String,
@@ -117,29 +247,29 @@ pub struct Final {
     pub object_id: i64,
 }
 
-/// How a job ended when it did not complete.
+/// Why a job did not complete.
 #[derive(Debug)]
 pub enum JobError {
-    /// The same job may succeed later. Goes back on the queue; counts as an attempt.
+    /// The same job may succeed later. Counts as an attempt.
     Retry {
         cause: Box<dyn Error + Send + Sync>,
         after: Option<Duration>,
     },
-    /// A service is away. Goes back on the queue, attempt not counted; claims pause.
-    Outage { cause: Box<dyn Error + Send + Sync> },
-    /// Another work item has to end first. Goes back on the queue, attempt not counted.
-    Wait { note: String, after: Duration },
+    /// The work records are gone or older than the step: they are made again. Counts as an attempt.
+    RecordsLost,
     /// The bag is wrong. Only the depositor can fix it; they see the findings.
     Reject(Findings),
     /// The upload was replaced or withdrawn before anything was stored.
     Cancel { note: String },
     /// Something of ours is wrong. Nothing more happens until an operator looks.
     Halt { note: String },
-    /// The work records are gone: the item is taken up again from the tar.
-    RecordsLost,
-    /// We were told to stop. Goes back on the queue, attempt not counted.
+    /// We were told to stop. No attempt is counted.
     Stopped,
-    /// Another worker may hold the item by now: nothing more is written.
+    /// A service is away. No attempt is counted; claims pause.
+    Outage { cause: Box<dyn Error + Send + Sync> },
+    /// Another work item has to end first. No attempt is counted.
+    Wait { note: String, after: Duration },
+    /// Another worker may hold the subject by now: nothing more is written.
     LeaseLost,
 }
 
@@ -148,7 +278,14 @@ impl JobError {
         Self::Halt { note: note.into() }
     }
 
-    /// The ending that an error's class stands for.
+    pub fn retry(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Retry {
+            cause: cause.into(),
+            after: None,
+        }
+    }
+
+    /// What an error's class means for the job.
     pub fn from_class<E: Classify + Error + Send + Sync + 'static>(error: E) -> Self {
         match error.class() {
             Class::Transient { after } => Self::Retry {
@@ -160,17 +297,10 @@ impl JobError {
             },
             Class::Permanent => Self::Halt {
                 note: format!(
-                    "{}. Requeue the item when that is settled.",
+                    "{}. Requeue the item when that is resolved.",
                     muniment_model::Chain(&error)
                 ),
             },
-        }
-    }
-
-    pub(crate) fn panicked() -> Self {
-        Self::Retry {
-            cause: "the worker panicked; its log says where".into(),
-            after: None,
         }
     }
 }

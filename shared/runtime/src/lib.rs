@@ -1,27 +1,36 @@
-//! The run loop that every worker shares: claim, renew, retry, stop, settle.
+//! The run loop that every worker shares: claim, renew, retry, stop, acknowledge.
 //!
-//! A worker says what its stage does ([`Worker`], [`BatchWorker`]); this crate decides when it
-//! runs, how it ends, and what the work item says about it. Nothing here knows S3.
+//! A worker says what its step does ([`Worker`], [`BatchWorker`]); this crate decides when it runs,
+//! how it ends, and what the work item says about it. It knows pipelines, which are tables, and no
+//! stage by name; and of S3 only how its errors class.
 
 mod batches;
 mod clock;
 mod ending;
+mod entry;
 mod gate;
-mod item_writes;
+mod item_write;
+mod items;
 mod job;
+mod lease;
 mod process;
 mod runner;
+mod services;
 mod settings;
 mod shutdown;
+mod subject;
 mod sweep;
 
-pub use batches::{BatchWorker, Batched, Work};
+pub use batches::{BatchWorker, Batched, Batches};
 pub use clock::SystemClock;
-pub use ending::{Ending, ending_of};
+pub use ending::Ending;
+pub use entry::{Running, WorkerEntry};
 pub use gate::{Gate, decide};
-pub use job::{Completed, Final, Job, JobError, JobSpec, Step, Worker};
-pub use process::{run_sweep_process, run_worker};
-pub use runner::{Runner, Services};
-pub use settings::{RuntimeSettings, StartError};
-pub use shutdown::{RELEASE_LIMIT, SOFT_LIMIT, STOP_TIMEOUT, Shutdown, pause};
-pub use sweep::{Sweep, keep_sweeping};
+pub use job::{BatchDone, Completed, Final, Job, JobError, StepDone, Worker};
+pub use process::{run_sweep, run_worker};
+pub use runner::Runner;
+pub use services::Services;
+pub use settings::{ProcessSettings, StartError};
+pub use shutdown::{RELEASE_LIMIT, SOFT_LIMIT, STOP_TIMEOUT, Shutdown};
+pub use subject::Subject;
+pub use sweep::Sweep;

@@ -1,91 +1,68 @@
-//! Claims messages, runs jobs and records how they end.
+//! Claims messages, runs jobs and applies what follows from them.
 //!
 //! Order of effects for every ending: the registry's work item first, then the next message, then
-//! the acknowledgement. A crash between any two of them repeats the last message, whose claim
-//! finds the item moved on ([`crate::gate`]) and publishes its present stage again: a duplicate is
+//! the end of the claim. A crash between any two of them repeats the last message, whose claim
+//! finds the item moved on ([`crate::gate`]) and publishes its present stage: a duplicate is
 //! harmless, so nothing is lost and nothing is done twice with effect.
 //!
+//! Failing to record an ending counts nothing: it is tried again for as long as the lease holds.
+//!
 //! What it cannot do: write to a work item after the lease is lost. The lease is renewed before
-//! every ending is written, and each write carries the version of the item that was read.
+//! every ending is applied, and each write carries the version of the item that was read.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
-use muniment_model::{Chain, Clock};
-use muniment_registry_client::RegistryClient;
-use muniment_work::{Claim, Lease, WorkError, WorkStore};
+use muniment_model::Chain;
+use muniment_retry::pause;
+use muniment_work::{Claim, Message, Release};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, error, info, warn};
 
-use crate::item_writes::Holder;
-use crate::job::{JobError, Step, Worker};
-use crate::shutdown::{Shutdown, pause};
-
-mod endings;
-mod items;
-
-use items::ItemCache;
+use crate::ending::{
+    ClaimEnd, Ending, Facts, Plan, Publish, VANISHED_BEFORE_ALONE, ending_of, ends_its_process,
+};
+use crate::job::{Completed, Job, JobError, Worker};
+use crate::lease::LeaseClock;
+use crate::services::Services;
+use crate::shutdown::Shutdown;
+use crate::subject::{Admission, Desk, Subject, Written};
 
 /// How long one claim waits for work, and so at most how long a stop waits for a claim.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
-/// A lease lasts 60 s; three renewals fit in, so one lost answer loses no lease.
-const RENEW_EVERY: Duration = Duration::from_secs(20);
-/// The lease counts as lost one renewal before it expires, so that work stops before another
-/// worker can begin.
-const RENEW_WITHIN: Duration = Duration::from_secs(40);
 /// How long claims pause when the work store itself does not answer.
 const CLAIM_FAILED_PAUSE: Duration = Duration::from_secs(2);
-
-/// What every worker is given.
-#[derive(Clone)]
-pub struct Services {
-    pub work: Arc<dyn WorkStore>,
-    pub registry: RegistryClient,
-    pub clock: Arc<dyn Clock>,
-    /// The name of this host or container, unique among those that run at one time.
-    pub node: String,
-    /// Ends every wait for a service: the hard phase of the shutdown.
-    pub stop: CancellationToken,
-}
-
-impl Services {
-    pub fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.clock)
-    }
-
-    pub fn work(&self) -> Arc<dyn WorkStore> {
-        Arc::clone(&self.work)
-    }
-}
+/// How long work that has to run alone waits for the other jobs of its process to end, and keeps
+/// new ones from beginning.
+const ALONE_WAIT: Duration = Duration::from_secs(30);
+/// How soon it tries again when they did not.
+const ALONE_DELAY: Duration = Duration::from_mins(1);
+/// How soon an ending is recorded again after the registry or the work store did not answer.
+const RECORD_AGAIN: Duration = Duration::from_secs(3);
+/// How often that is tried once the process was told to stop: the lease is to be released in time.
+const RECORD_STOPPING_MAX: u32 = 2;
+/// How soon a job is repeated whose ending was refused: at once would only ask for the same refusal.
+const UNRECORDED_DELAY: Duration = Duration::from_mins(1);
 
 /// Runs one worker's jobs.
 pub struct Runner<W> {
     worker: W,
-    services: Services,
+    desk: Desk,
     shutdown: Shutdown,
-    holder: Holder,
-    items: ItemCache,
     /// Claims pause until then: a service that this worker needs is away.
     paused_until: Mutex<Option<Instant>>,
 }
 
 impl<W: Worker> Runner<W> {
     pub fn new(worker: W, services: Services, shutdown: Shutdown) -> Self {
-        let holder = Holder {
-            node: services.node.clone(),
-            pid: i64::from(std::process::id()),
-        };
         Self {
             worker,
-            services,
+            desk: Desk::new(services, W::QUEUE),
             shutdown,
-            holder,
-            items: ItemCache::default(),
             paused_until: Mutex::new(None),
         }
     }
@@ -93,14 +70,17 @@ impl<W: Worker> Runner<W> {
     /// Works until told to stop, on at most `jobs_max` jobs at a time. One claim at a time waits
     /// for work, so an idle worker costs the work store little.
     pub async fn run(self, jobs_max: usize) {
+        info!(worker = %W::QUEUE, jobs_max, "claiming work");
         let runner = Arc::new(self);
         let slots = Arc::new(Semaphore::new(jobs_max));
         let mut jobs = JoinSet::new();
         while let Some(slot) = runner.free_slot(&slots).await {
+            // A time before the claim: the holder's own account of the lease is the shorter one.
+            let claimed_at = Instant::now();
             if let Some(claim) = runner.claim().await {
                 let runner = Arc::clone(&runner);
                 jobs.spawn(async move {
-                    runner.drive(&claim).await;
+                    runner.drive(&claim, claimed_at).await;
                     drop(slot);
                 });
             }
@@ -111,12 +91,12 @@ impl<W: Worker> Runner<W> {
         while let Some(ended) = jobs.join_next().await {
             runner.report(ended);
         }
-        info!(worker = %W::SPEC.queue, "stopped");
+        info!(worker = %W::QUEUE, "stopped");
     }
 
     fn report(&self, ended: Result<(), JoinError>) {
         if let Err(cause) = ended {
-            error!(worker = %W::SPEC.queue, node = self.services.node, %cause, "a job's task died");
+            error!(worker = %W::QUEUE, node = self.desk.holder.node, %cause, "a job's task died");
         }
     }
 
@@ -138,83 +118,173 @@ impl<W: Worker> Runner<W> {
     /// Waits a short while for work. Seen to its end also when told to stop: a claim that is
     /// dropped halfway may have been granted.
     async fn claim(&self) -> Option<Claim> {
-        match self.services.work.claim(W::SPEC.queue, CLAIM_WAIT).await {
+        match self.desk.services.work.claim(W::QUEUE, CLAIM_WAIT).await {
             Ok(claim) => claim,
             Err(cause) => {
-                error!(worker = %W::SPEC.queue, cause = %Chain(&cause), "cannot claim work");
+                error!(worker = %W::QUEUE, cause = %Chain(&cause), "cannot claim work");
                 pause(CLAIM_FAILED_PAUSE, &self.shutdown.soft).await;
                 None
             }
         }
     }
 
-    /// Runs one job to an ending and records it.
-    async fn drive(&self, claim: &Claim) {
-        // Whichever arm wins, the others are dropped here. So the work has stopped before the
-        // lease is given up below, and nobody else can have started it.
-        let result = tokio::select! {
-            result = AssertUnwindSafe(self.perform(claim)).catch_unwind() => match result {
-                Ok(performed) => performed,
-                Err(_panic) => Performed::Job(Err(JobError::panicked())),
-            },
-            () = self.shutdown.hard.cancelled() => Performed::Job(Err(JobError::Stopped)),
-            () = self.lose_lease(&claim.lease) => {
-                warn!(worker = %W::SPEC.queue, work_item = %claim.message.item,
+    /// Runs one job to an ending and records it, for as long as the lease holds.
+    async fn drive(&self, claim: &Claim, claimed_at: Instant) {
+        let clock = Arc::new(LeaseClock::new(claimed_at));
+        let work = self.desk.services.work();
+        tokio::select! {
+            () = self.work_on(claim, &clock) => {}
+            // The other arm is dropped, so the work has stopped before anybody else begins.
+            () = clock.keep(claim.lease.identity, || work.renew(&claim.lease)) => {
+                warn!(worker = %W::QUEUE, subject = %claim.message.subject,
                     "lease lost, dropping the job");
+            }
+        }
+    }
+
+    async fn work_on(&self, claim: &Claim, clock: &Arc<LeaseClock>) {
+        let result = tokio::select! {
+            result = AssertUnwindSafe(self.perform(claim, clock)).catch_unwind() => {
+                result.unwrap_or_else(|_panic| Err(JobError::retry(
+                    "the worker panicked; its log says where",
+                )))
+            }
+            () = self.shutdown.hard.cancelled() => Err(JobError::Stopped),
+        };
+        let plan = match result {
+            Ok(Performed::Job(completed)) => self.plan(claim, Ok(completed)),
+            Ok(Performed::NotAdmitted(plan)) => plan,
+            Err(error) => self.plan(claim, Err(error)),
+        };
+        self.record(claim, plan).await;
+    }
+
+    fn plan(&self, claim: &Claim, result: Result<Completed, JobError>) -> Plan {
+        let facts = Facts {
+            attempt: claim.attempt,
+            batch: claim.message.batch,
+            stopping: self.shutdown.soft.is_cancelled(),
+        };
+        ending_of(result, facts, W::QUEUE)
+    }
+
+    /// Looks at the subject, marks it as started, and does the work.
+    async fn perform(&self, claim: &Claim, clock: &Arc<LeaseClock>) -> Result<Performed, JobError> {
+        if let Some(halted) = ends_its_process(claim) {
+            return Err(halted);
+        }
+        let services = &self.desk.services;
+        let (_alone, _beside) = if claim.vanished >= VANISHED_BEFORE_ALONE {
+            let Ok(alone) = timeout(ALONE_WAIT, services.jobs.write()).await else {
+                let end = ClaimEnd::Release(Release::Later(ALONE_DELAY));
+                return Ok(Performed::NotAdmitted(Plan::without_item(
+                    end,
+                    Publish::Nothing,
+                )));
+            };
+            services.work.run_alone(&claim.lease).await?;
+            (Some(alone), None)
+        } else {
+            (None, Some(services.jobs.read().await))
+        };
+        let end = match W::Subject::admit(&self.desk, claim).await? {
+            Admission::Take(subject) => {
+                let stop = self.shutdown.soft.child_token();
+                let job = Job::new(subject, claim, Arc::clone(clock), services.work(), stop);
+                return Ok(Performed::Job(self.worker.run(&job).await?));
+            }
+            Admission::Publish(queue) => (ClaimEnd::Acknowledge, Publish::Planner(queue)),
+            Admission::Drop { leftovers: true } => (ClaimEnd::DropSubject, Publish::Nothing),
+            Admission::Drop { leftovers: false } => (ClaimEnd::Acknowledge, Publish::Nothing),
+            Admission::Later(delay) => (ClaimEnd::Release(Release::Later(delay)), Publish::Nothing),
+        };
+        Ok(Performed::NotAdmitted(Plan::without_item(end.0, end.1)))
+    }
+
+    /// Applies the plan, again and again while a service does not answer.
+    async fn record(&self, claim: &Claim, plan: Plan) {
+        let subject = claim.message.subject;
+        match plan.ending {
+            Ending::Halt => error!(worker = %W::QUEUE, %subject, ?plan, "needs an operator"),
+            Ending::Retry => warn!(worker = %W::QUEUE, %subject, attempt = claim.attempt, ?plan,
+                "will be tried again"),
+            Ending::Stopped if plan.pause.is_some() => error!(worker = %W::QUEUE, %subject, ?plan,
+                "a service is away; claims pause"),
+            Ending::Completed | Ending::Reject => info!(worker = %W::QUEUE, %subject, ?plan),
+            Ending::Stopped => debug!(worker = %W::QUEUE, %subject, ?plan),
+        }
+        if let Some(delay) = plan.pause {
+            self.pause_claims(delay);
+        }
+        let mut tries = 0;
+        while let Err(cause) = self.apply(claim, &plan).await {
+            tries += 1;
+            let stopping = self.shutdown.soft.is_cancelled();
+            let may_pass = matches!(cause, JobError::Outage { .. } | JobError::Retry { .. });
+            let given_up = stopping && tries >= RECORD_STOPPING_MAX;
+            if !may_pass || given_up || self.shutdown.hard.is_cancelled() {
+                self.give_up_recording(claim, &cause).await;
                 return;
             }
+            warn!(worker = %W::QUEUE, %subject, ?cause, "the ending is recorded again");
+            pause(RECORD_AGAIN, &self.shutdown.hard).await;
+        }
+    }
+
+    /// The job will be repeated. Safe because every job is idempotent.
+    async fn give_up_recording(&self, claim: &Claim, cause: &JobError) {
+        error!(worker = %W::QUEUE, subject = %claim.message.subject, ?cause,
+            "the ending was not recorded; the job will be repeated");
+        if matches!(cause, JobError::LeaseLost) {
+            return;
+        }
+        let release = if self.shutdown.soft.is_cancelled() {
+            Release::Now
+        } else {
+            Release::Later(UNRECORDED_DELAY)
         };
-        let settled = match result {
-            Performed::Gated(settlement) => self
-                .services
-                .work
-                .settle(&claim.lease, settlement)
-                .await
-                .map_err(JobError::from),
-            // The lease is kept while its ending is written, too.
-            Performed::Job(result) => tokio::select! {
-                ended = self.end(claim, self.excuse_if_stopping(result)) => ended,
-                () = self.lose_lease(&claim.lease) => Err(JobError::LeaseLost),
+        let released = self.desk.services.work.release(&claim.lease, release);
+        if let Err(error) = released.await {
+            warn!(worker = %W::QUEUE, cause = %Chain(&error), "the lease runs out on its own");
+        }
+    }
+
+    async fn apply(&self, claim: &Claim, plan: &Plan) -> Result<(), JobError> {
+        if plan.claim == ClaimEnd::Abandon {
+            return Ok(());
+        }
+        let work = &self.desk.services.work;
+        if let Some(write) = &plan.item {
+            work.renew(&claim.lease).await?;
+            let written = W::Subject::write(&self.desk, claim, write).await?;
+            if written == Written::MovedOn {
+                return Ok(work.acknowledge(&claim.lease).await?);
+            }
+        }
+        let messages = plan.publish.messages(&claim.message);
+        if !messages.is_empty() {
+            work.publish(&messages).await?;
+        }
+        self.end_claim(claim, &plan.claim).await
+    }
+
+    async fn end_claim(&self, claim: &Claim, end: &ClaimEnd) -> Result<(), JobError> {
+        let work = &self.desk.services.work;
+        match end {
+            ClaimEnd::Abandon => {}
+            ClaimEnd::Acknowledge => work.acknowledge(&claim.lease).await?,
+            ClaimEnd::Release(release) => work.release(&claim.lease, *release).await?,
+            ClaimEnd::FinishBatch(done) => {
+                let records = done.records.as_deref();
+                work.finish_batch(&claim.lease, done.batch, records, done.batches)
+                    .await?;
+            }
+            ClaimEnd::DropSubject => match claim.message.subject {
+                muniment_work::Subject::Item(item) => work.drop_item(item).await?,
+                muniment_work::Subject::File(_) => work.acknowledge(&claim.lease).await?,
             },
-        };
-        if let Err(cause) = settled {
-            // The lease runs out on its own and the job is claimed again. Safe because every job
-            // is safe to repeat.
-            error!(worker = %W::SPEC.queue, work_item = %claim.message.item, ?cause,
-                "the ending was not recorded; the job will be repeated");
         }
-    }
-
-    /// Ends when the lease can no longer be counted on; until then renews it.
-    async fn lose_lease(&self, lease: &Lease) {
-        let mut renewed_at = Instant::now();
-        loop {
-            tokio::time::sleep_until(Instant::now() + RENEW_EVERY).await;
-            let before = Instant::now();
-            match self.services.work.renew(lease).await {
-                Ok(()) => renewed_at = before,
-                Err(WorkError::LeaseLost { .. }) => return,
-                Err(cause) => {
-                    warn!(worker = %W::SPEC.queue, cause = %Chain(&cause), "lease not renewed");
-                    if renewed_at.elapsed() > RENEW_WITHIN {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Connections break while a task is being stopped. That is not the job's fault, so it must
-    /// not use up an attempt.
-    fn excuse_if_stopping(&self, result: Result<Step, JobError>) -> Result<Step, JobError> {
-        match result {
-            Err(JobError::Retry { .. } | JobError::Outage { .. })
-                if self.shutdown.soft.is_cancelled() =>
-            {
-                Err(JobError::Stopped)
-            }
-            other => other,
-        }
+        Ok(())
     }
 
     fn pause_left(&self) -> Option<Duration> {
@@ -238,7 +308,25 @@ impl<W: Worker> Runner<W> {
 
 /// What became of a claim.
 enum Performed {
-    /// The message was not right; it is settled without a job.
-    Gated(muniment_work::Settlement),
-    Job(Result<Step, JobError>),
+    /// The message was not right; its claim ends without a job.
+    NotAdmitted(Plan),
+    Job(Completed),
+}
+
+impl Publish {
+    fn messages(&self, from: &Message) -> Vec<Message> {
+        let message = |queue, batch| Message {
+            queue,
+            batch,
+            ..from.clone()
+        };
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Planner(queue) => vec![message(*queue, None)],
+            Self::Batches(batches) => batches
+                .iter()
+                .map(|batch| message(from.queue, Some(*batch)))
+                .collect(),
+        }
+    }
 }

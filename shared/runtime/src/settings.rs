@@ -1,4 +1,4 @@
-//! Settings that every worker has, and why a worker may fail to start.
+//! Settings that every worker process has, and why a worker may fail to start.
 
 use std::sync::Arc;
 
@@ -9,51 +9,35 @@ use muniment_work::{WorkError, WorkSettings};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
-use crate::runner::Services;
+use crate::services::Services;
 
-/// Jobs of one worker process at a time, and how it is to be known.
+/// What a worker that has a process of its own is told beside its own settings
 #[derive(Debug, clap::Args)]
-pub struct RuntimeSettings {
+pub struct ProcessSettings {
     #[command(flatten)]
     pub registry: RegistrySettings,
 
     #[command(flatten)]
     pub work: WorkSettings,
 
-    /// How many jobs this worker does at a time
-    #[arg(long, env = "MUNIMENT_JOBS", default_value_t = 2)]
-    pub jobs: usize,
-
     /// The name of this host or container, unique among those that run at one time
     #[arg(long, env = "HOSTNAME", default_value = "localhost")]
     pub node: String,
 }
 
-impl RuntimeSettings {
+impl ProcessSettings {
     pub async fn connect(&self, stop: &CancellationToken) -> Result<Services, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let work = self.work.connect(Arc::clone(&clock)).await?;
         let registry = self.registry.connect()?.with_stop(stop.clone());
-        Ok(Services {
+        Ok(Services::new(
             work,
             registry,
             clock,
-            node: self.node.clone(),
-            stop: stop.clone(),
-        })
+            self.node.as_str(),
+            stop.clone(),
+        ))
     }
-}
-
-/// Declares that a binary's settings hold [`RuntimeSettings`] as their member `runtime`.
-#[macro_export]
-macro_rules! has_runtime_settings {
-    ($settings:ty) => {
-        impl AsRef<$crate::RuntimeSettings> for $settings {
-            fn as_ref(&self) -> &$crate::RuntimeSettings {
-                &self.runtime
-            }
-        }
-    };
 }
 
 /// Why a worker could not start.
@@ -65,6 +49,8 @@ pub enum StartError {
     Registry(#[from] ClientError),
     #[error("cannot use S3 with these settings")]
     Storage(#[from] InvalidSettings),
+    #[error("the settings are not complete")]
+    Settings(#[from] clap::Error),
     #[error("the registry has no institution {0}; make it first")]
     NoInstitution(String),
     #[error("cannot listen to signals")]

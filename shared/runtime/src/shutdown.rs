@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -32,7 +33,7 @@ const _: () = assert!(SOFT_LIMIT.as_secs() + RELEASE_LIMIT.as_secs() < STOP_TIME
 pub struct Shutdown {
     /// No new claims; jobs stop at their next checkpoint.
     pub soft: CancellationToken,
-    /// Job futures are dropped and their leases handed back.
+    /// Job futures are dropped and their leases released.
     pub hard: CancellationToken,
 }
 
@@ -42,10 +43,9 @@ impl Shutdown {
     pub async fn follow_signals(&self) -> std::io::Result<()> {
         let mut signals = Signals::new([SIGTERM, SIGINT])?;
         self.soft_on(signals.next()).await;
-        let deadline = tokio::time::Instant::now() + SOFT_LIMIT;
-        tokio::select! {
-            _ = signals.next() => warn!("told to stop twice: dropping the jobs that still run"),
-            () = tokio::time::sleep_until(deadline) => warn!("jobs still run: dropping them"),
+        match timeout(SOFT_LIMIT, signals.next()).await {
+            Ok(_signal) => warn!("told to stop twice: dropping the jobs that still run"),
+            Err(_elapsed) => warn!("jobs still run: dropping them"),
         }
         self.hard.cancel();
         Ok(())
@@ -55,14 +55,5 @@ impl Shutdown {
         signal.await;
         info!("told to stop: no new claims, jobs stop at their next checkpoint");
         self.soft.cancel();
-    }
-}
-
-/// Waits for `duration`, or less if told to stop.
-pub async fn pause(duration: Duration, stop: &CancellationToken) {
-    let until = tokio::time::Instant::now() + duration;
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep_until(until) => {}
     }
 }

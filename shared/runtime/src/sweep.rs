@@ -5,23 +5,34 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muniment_model::Chain;
+use muniment_retry::pause;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::job::JobError;
-use crate::shutdown::{Shutdown, pause};
+use crate::services::Services;
+use crate::settings::StartError;
+use crate::shutdown::Shutdown;
 
 /// A worker that is driven by time rather than by messages.
 #[async_trait]
-pub trait Sweep: Send + Sync + 'static {
+pub trait Sweep: Sized + Send + Sync + 'static {
     /// The worker's one name.
     const NAME: &'static str;
+    /// One line for `--help`.
+    const ABOUT: &'static str;
+    /// How often, unless told otherwise; as one writes it: `1m`.
+    const EVERY: &'static str;
+
+    type Settings: clap::Args + Send + Sync;
+
+    async fn connect(settings: &Self::Settings, services: &Services) -> Result<Self, StartError>;
 
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError>;
 }
 
 /// Sweeps now and then every `period`, until told to stop.
-pub async fn keep_sweeping<S: Sweep>(sweep: S, period: Duration, shutdown: Shutdown) {
+pub(crate) async fn keep_sweeping<S: Sweep>(sweep: S, period: Duration, shutdown: Shutdown) {
     info!(worker = S::NAME, "sweeping every {period:?}");
     while !shutdown.soft.is_cancelled() {
         tokio::select! {

@@ -1,11 +1,11 @@
-//! A clock that stands still until a test moves it.
+//! A clock that moves only when a test moves it.
 
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muniment_model::Clock;
 
-/// Stands still until it is moved. By default at the beginning of 1970.
+/// Moves only when it is told to. By default at the beginning of 1970.
 #[derive(Debug, Default)]
 pub struct MockClock(Mutex<DateTime<Utc>>);
 

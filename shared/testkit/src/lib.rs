@@ -1,9 +1,9 @@
-//! What the tests of several crates share: a clock that is told the time, and work records to start
-//! from. A dev-dependency only.
-//!
-//! Bags for tests are built by `muniment_bagit::build`, which the demonstration uses as well.
+//! What the tests of several crates share: a clock that is told the time, work records to start from,
+//! and a work store that breaks when told to. A dev-dependency only.
 
+mod breaking_store;
 mod clock;
 pub mod records;
 
+pub use breaking_store::{BreakingStore, Moment};
 pub use clock::MockClock;

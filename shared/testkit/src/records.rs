@@ -2,10 +2,11 @@
 #![expect(clippy::expect_used, reason = "a panic is how a test reports")]
 
 use chrono::DateTime;
+use muniment_model::registry::WorkItem;
 use muniment_model::{
-    Algorithm, BagMetadata, BucketName, Copy, Crc64Nvme, FileRecord, Findings, FormatMatch,
-    InstitutionId, Manifest, MemberKind, ObjectIdentifier, ObjectKey, ObjectRecord, Proof,
-    Received, SCHEMA_VERSION, StorageTarget, Tar, WorkItemId,
+    Algorithm, BagMetadata, BucketName, Crc64Nvme, FileRecord, Findings, FormatMatch,
+    InstitutionId, Manifest, MemberKind, ObjectIdentifier, ObjectKey, ObjectRecord, Received,
+    SCHEMA_VERSION, StorageTarget, StoredCopy, Tar, UnstableReads, VerificationMethod, WorkItemId,
 };
 
 pub fn manifest(algorithm: Algorithm) -> Manifest {
@@ -24,6 +25,25 @@ pub fn tag_manifest(algorithm: Algorithm) -> Manifest {
         of_tags: true,
         ..manifest(algorithm)
     }
+}
+
+/// Work item 12, of the upload that [`object`] is of: pending at Receive.
+pub fn item() -> WorkItem {
+    serde_json::from_value(serde_json::json!({
+        "id": 12,
+        "name": "photos.tar",
+        "etag": "0123456789abcdef0123456789abcdef",
+        "institution_id": 3,
+        "institution_identifier": "test.edu",
+        "bucket": "receiving.test.edu",
+        "user": "system@muniment.org",
+        "action": "Ingest",
+        "stage": "Receive",
+        "status": "Pending",
+        "bag_date": "1970-01-01T00:00:00Z",
+        "size": 2048,
+    }))
+    .expect("a work item")
 }
 
 /// The record of `test.edu/photos`, work item 12.
@@ -68,8 +88,7 @@ pub fn object(manifests: Vec<Manifest>) -> ObjectRecord {
         storing_since: None,
         recorded_id: Some(7),
         saved: None,
-        doubt: None,
-        readings_doubted: 0,
+        unstable_reads: UnstableReads::default(),
     }
 }
 
@@ -94,11 +113,11 @@ pub fn file(path: &str, kind: MemberKind, targets: &[StorageTarget]) -> FileReco
         registered: None,
         copies: targets
             .iter()
-            .map(|target| Copy {
+            .map(|target| StoredCopy {
                 target: *target,
                 stored_at: DateTime::UNIX_EPOCH,
                 verified_at: Some(DateTime::UNIX_EPOCH),
-                proof: Some(Proof::Carried),
+                verification_method: Some(VerificationMethod::Carried),
             })
             .collect(),
     }

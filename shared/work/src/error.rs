@@ -1,12 +1,17 @@
 //! What can go wrong with the shared work, and whether trying again can help.
 
+use std::error::Error;
+
 use muniment_model::{BatchNumber, Class, Classify, SCHEMA_VERSION, WorkItemId};
 
 use crate::{BATCH_FILES_MAX, Identity};
 
+/// A cause from the library below.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// Somebody else holds the work, or nobody does any more. Nothing was written.
+    /// Another worker holds the work, or none does any more. Nothing was written.
     #[error("the lease on {identity} is lost")]
     LeaseLost { identity: Identity },
     #[error("the lease on {identity} does not cover batch {batch}")]
@@ -19,6 +24,9 @@ pub enum WorkError {
         identity: Identity,
         item: WorkItemId,
     },
+    /// Only work items have records.
+    #[error("{identity} is not about a work item")]
+    NoItem { identity: Identity },
     #[error("{what} has schema version {found}, this program knows {SCHEMA_VERSION}")]
     UnknownSchema { what: String, found: u16 },
     #[error("could not read {what}")]
@@ -45,28 +53,31 @@ pub enum WorkError {
         batch: BatchNumber,
         count: usize,
     },
-    #[error("the work file has layout {found}, this program knows up to {known}")]
-    NewerLayout { found: i64, known: i64 },
-    #[error("the work file holds {what}, which no version of this program writes")]
+    #[error("the work store has layout {found}, this program knows up to {known}")]
+    NewerLayout { found: i64, known: usize },
+    #[error("the work store holds {what}, which no version of this program writes")]
     Foreign { what: String },
-    /// Another process holds the file for longer than a write takes.
-    #[error("the work file is busy")]
-    Busy { source: sqlx::Error },
-    /// The disk is full, failing or gone.
-    #[error("the work file cannot be used")]
-    Unusable { source: sqlx::Error },
-    #[error("the work file refused a statement")]
-    Refused { source: sqlx::Error },
+    /// Others use it for longer than a write takes.
+    #[error("the work store is busy")]
+    Busy { source: Cause },
+    /// No answer within the time limit of a call.
+    #[error("the work store does not answer")]
+    Silent,
+    /// Full, failing, or gone.
+    #[error("the work store cannot be used")]
+    Unusable { source: Cause },
+    #[error("the work store refused a request")]
+    Refused { source: Cause },
 }
 
 impl Classify for WorkError {
     fn class(&self) -> Class {
         match self {
-            Self::Busy { .. } => Class::Transient { after: None },
-            Self::Unusable { .. } => Class::Outage,
+            Self::Busy { .. } | Self::Silent | Self::Unusable { .. } => Class::Outage,
             Self::LeaseLost { .. }
             | Self::OtherBatch { .. }
             | Self::OtherItem { .. }
+            | Self::NoItem { .. }
             | Self::UnknownSchema { .. }
             | Self::Unreadable { .. }
             | Self::Unwritable { .. }
@@ -75,40 +86,6 @@ impl Classify for WorkError {
             | Self::NewerLayout { .. }
             | Self::Foreign { .. }
             | Self::Refused { .. } => Class::Permanent,
-        }
-    }
-}
-
-// The primary result codes of SQLite ("Result and Error Codes"), in the low byte of an extended one.
-const SQLITE_BUSY: u32 = 5;
-const SQLITE_LOCKED: u32 = 6;
-const SQLITE_NOMEM: u32 = 7;
-const SQLITE_READONLY: u32 = 8;
-const SQLITE_IOERR: u32 = 10;
-const SQLITE_FULL: u32 = 13;
-const SQLITE_CANTOPEN: u32 = 14;
-
-impl From<sqlx::Error> for WorkError {
-    fn from(source: sqlx::Error) -> Self {
-        let code = source
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .and_then(|code| code.parse::<u32>().ok());
-        let Some(code) = code else {
-            // Not an answer of SQLite: the thread that talks to it is gone, or a row is not ours.
-            let gone = matches!(source, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed);
-            return if gone {
-                Self::Unusable { source }
-            } else {
-                Self::Refused { source }
-            };
-        };
-        match code & 0xff {
-            SQLITE_BUSY | SQLITE_LOCKED => Self::Busy { source },
-            SQLITE_NOMEM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL | SQLITE_CANTOPEN => {
-                Self::Unusable { source }
-            }
-            _ => Self::Refused { source },
         }
     }
 }

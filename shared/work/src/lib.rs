@@ -4,11 +4,14 @@
 //! are a cache of progress, messages are hints. So losing all of it, or any last moment of it,
 //! costs time and nothing else.
 //!
-//! * [`WorkStore`] is what a worker sees; [`SqliteWork`] keeps it in one SQLite file.
+//! * [`Queue`] and [`Records`] are what a worker process sees; [`SqliteWork`] keeps both in one
+//!   SQLite file.
 //! * The queue's logic is the pure function in `decide`, which every back end runs.
 //! * Every write to a record carries the writer's [`Lease`] and fails once that lease is lost.
 
 mod codec;
+#[cfg(test)]
+mod conformance;
 mod decide;
 mod error;
 mod message;
@@ -16,11 +19,13 @@ mod settings;
 mod sqlite;
 mod store;
 
-pub use error::WorkError;
-pub use message::{Claim, Identity, Lease, Message, Settlement, Token};
+pub use error::{Cause, WorkError};
+pub use message::{Claim, Identity, Lease, Message, Release, Subject, Token, UnknownSubject};
 pub use settings::{UnknownWorkLocation, WorkLocation, WorkSettings};
 pub use sqlite::SqliteWork;
-pub use store::{Contents, Waiting, WorkStore};
+pub use store::{
+    Backlog, BatchRecords, BatchesDone, FileWrite, Progress, Queue, Records, WorkStore,
+};
 
 use std::time::Duration;
 

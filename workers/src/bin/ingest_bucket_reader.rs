@@ -1,30 +1,10 @@
-//! Settings and wiring. The work is in `workers::ingest_bucket_reader`.
+//! The process of `workers::ingest_bucket_reader`.
 
 use std::process::ExitCode;
 
-use muniment_objects::{Connections, ReceivingSettings};
-use muniment_runtime::{RuntimeSettings, run_sweep_process};
-use workers::ingest_bucket_reader::{IngestBucketReader, OperatorSettings, PERIOD};
-
-/// Finds new bags in the receiving buckets
-#[derive(clap::Parser)]
-#[command(version)]
-struct Settings {
-    #[command(flatten)]
-    runtime: RuntimeSettings,
-    #[command(flatten)]
-    receiving: ReceivingSettings,
-    #[command(flatten)]
-    operator: OperatorSettings,
-}
-
-muniment_runtime::has_runtime_settings!(Settings);
+use muniment_runtime::run_sweep;
+use workers::ingest_bucket_reader::IngestBucketReader;
 
 fn main() -> ExitCode {
-    run_sweep_process(PERIOD, async |settings: &Settings, services| {
-        let s3 = Connections::new(services.stop.clone());
-        let operator = settings.operator.find(&services.registry).await?;
-        let receiving = settings.receiving.connect(&s3);
-        Ok(IngestBucketReader::new(services, receiving, operator))
-    })
+    run_sweep::<IngestBucketReader>()
 }

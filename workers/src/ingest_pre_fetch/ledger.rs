@@ -8,16 +8,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muniment_bagit::member::{ManifestAlgorithm, manifest_of};
-use muniment_bagit::survey::is_payload_folder;
-use muniment_bagit::tag_file::PARSED;
+use muniment_bagit::census;
+use muniment_bagit::survey::BagMember;
 use muniment_model::{
-    BatchNumber, Checkpoint, Crc64Nvme, FileRecord, Findings, Manifest, MemberKind, Received,
-    SCHEMA_VERSION, StagedTagFile,
+    BatchNumber, Checkpoint, Crc64Nvme, FileRecord, Findings, Received, SCHEMA_VERSION,
 };
 use muniment_objects::StagingBucket;
 use muniment_runtime::{Job, JobError};
-use muniment_work::{BATCH_BYTES_MAX, BATCH_FILES_MAX};
+use muniment_work::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FileWrite, Progress};
 use tokio::time::Instant;
 
 use crate::index;
@@ -25,9 +23,6 @@ use crate::index;
 /// How much of the tar may have to be read again after a kill (architecture, section 4).
 const SAVE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-
-/// Manifests of unknown algorithms that are named to the validator. A profile refuses the first.
-const UNKNOWN_MANIFESTS_MAX: usize = 10;
 
 /// A member that has passed: its record, when it has one, and where the tar goes on.
 pub(super) struct Passed {
@@ -50,13 +45,13 @@ impl SoFar {
     /// `None` begins at the start of the tar: there is no checkpoint, or the records it speaks of
     /// are not all there.
     pub(super) async fn load(job: &Job) -> Result<Option<Self>, JobError> {
-        let Some(checkpoint) = job.work.checkpoint(job.item_id()).await? else {
+        let Some(checkpoint) = job.checkpoint().await? else {
             return Ok(None);
         };
-        let mut files = job.work.files(job.item_id(), checkpoint.batch).await?;
+        let mut files = job.files(checkpoint.batch).await?;
         let wanted = checkpoint.in_batch as usize;
         if files.len() < wanted {
-            job.work.clear_records(&job.lease).await?;
+            job.clear_records().await?;
             return Ok(None);
         }
         files.truncate(wanted);
@@ -64,7 +59,7 @@ impl SoFar {
     }
 
     fn nothing() -> Self {
-        let so_far = nothing_received();
+        let so_far = census::empty();
         Self {
             checkpoint: Checkpoint {
                 schema: SCHEMA_VERSION,
@@ -83,7 +78,7 @@ impl SoFar {
 pub(super) struct Ledger<'a> {
     job: &'a Job,
     staging: &'a StagingBucket,
-    /// Members that finished before one that stands earlier in the tar.
+    /// Members that finished before one that is earlier in the tar.
     early: BTreeMap<u64, Passed>,
     next: u64,
     batch: BatchNumber,
@@ -134,7 +129,11 @@ impl<'a> Ledger<'a> {
             if self.is_full_for(&record) {
                 self.seal().await?;
             }
-            count(&mut self.so_far, &record);
+            let member = BagMember {
+                path: &record.path,
+                kind: record.kind,
+            };
+            census::count(&mut self.so_far, member, record.size, record.tar_offset);
             self.bytes += record.size;
             self.files.push(record);
         }
@@ -187,27 +186,28 @@ impl<'a> Ledger<'a> {
             findings: self.findings.clone(),
         };
         let new = self.files.get(self.written..).unwrap_or_default();
-        self.job
-            .work
-            .put_files(
-                &self.job.lease,
-                self.batch,
-                self.written,
-                new,
-                Some(&checkpoint),
-            )
-            .await?;
         // Writing the same again, after a failure further on, is no progress.
-        if self.offset > self.saved_offset {
-            self.job.work.progress(&self.job.lease).await?;
-        }
+        let progress = if self.offset > self.saved_offset {
+            Progress::Made
+        } else {
+            Progress::NotMade
+        };
+        self.job
+            .save(FileWrite {
+                batch: self.batch,
+                from_index: self.written,
+                records: new,
+                checkpoint: Some(&checkpoint),
+                progress,
+            })
+            .await?;
         self.written = self.files.len();
         self.saved_offset = self.offset;
         self.saved_at = Instant::now();
         Ok(())
     }
 
-    /// How many members have finished before one that stands earlier in the tar.
+    /// How many members have finished before one that is earlier in the tar.
     pub(super) fn waiting(&self) -> usize {
         self.early.len()
     }
@@ -222,84 +222,5 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn into_findings(self) -> Findings {
         self.findings
-    }
-}
-
-fn nothing_received() -> Received {
-    Received {
-        folder: String::new(),
-        batches: 0,
-        files: 0,
-        payload_files: 0,
-        payload_bytes: 0,
-        has_payload_folder: false,
-        crc64nvme: muniment_digest::Crc64::new().value(),
-        confirmed: false,
-        findings: Findings::default(),
-        manifests: Vec::new(),
-        tag_files: Vec::new(),
-        unknown_manifests: Vec::new(),
-        fetch_offset: None,
-    }
-}
-
-fn count(so_far: &mut Received, record: &FileRecord) {
-    match record.kind {
-        MemberKind::Directory => {
-            so_far.has_payload_folder |= is_payload_folder(&record.path);
-            return;
-        }
-        MemberKind::Payload => {
-            so_far.payload_files += 1;
-            so_far.payload_bytes += record.size;
-            so_far.has_payload_folder = true;
-        }
-        MemberKind::Manifest | MemberKind::TagManifest => count_manifest(so_far, record),
-        MemberKind::Fetch => so_far.fetch_offset = Some(record.tar_offset),
-        MemberKind::Declaration | MemberKind::Tag => {
-            let is_new = so_far
-                .tag_files
-                .iter()
-                .all(|known| known.path != record.path);
-            if PARSED.contains(&record.path.as_str()) && is_new {
-                so_far.tag_files.push(StagedTagFile {
-                    path: record.path.clone(),
-                    tar_offset: record.tar_offset,
-                    size: record.size,
-                });
-            }
-        }
-    }
-    so_far.files += 1;
-}
-
-/// A second manifest of one name is a repeated member, which the validator sees.
-fn count_manifest(so_far: &mut Received, record: &FileRecord) {
-    let Some(name) = manifest_of(&record.path) else {
-        return;
-    };
-    match name.algorithm {
-        ManifestAlgorithm::Known(algorithm) => {
-            if so_far
-                .manifests
-                .iter()
-                .all(|known| known.path != record.path)
-            {
-                so_far.manifests.push(Manifest {
-                    path: record.path.clone(),
-                    algorithm,
-                    of_tags: name.of_tags,
-                    tar_offset: record.tar_offset,
-                    size: record.size,
-                });
-            }
-        }
-        ManifestAlgorithm::Unknown(_) => {
-            if so_far.unknown_manifests.len() < UNKNOWN_MANIFESTS_MAX
-                && !so_far.unknown_manifests.contains(&record.path)
-            {
-                so_far.unknown_manifests.push(record.path.clone());
-            }
-        }
     }
 }

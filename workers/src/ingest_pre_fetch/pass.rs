@@ -26,16 +26,16 @@ const IN_FLIGHT_BYTES_MAX: u64 = 48 * 1024 * 1024;
 /// Enough to keep an S3 endpoint busy with files of 1 KB.
 const IN_FLIGHT_MAX: usize = 64;
 
-/// Members that may have finished before one that stands earlier in the tar.
+/// Members that may have finished before one that is earlier in the tar.
 const WAITING_MAX: usize = 1_000;
 
 /// What came of a reading.
 pub(super) enum Reading {
     Whole(Received, Findings),
     /// The tar could not be read to its end.
-    Stumbled(Findings),
+    Unreadable(Findings),
     /// The bytes read are not those that the receiving bucket has a checksum of.
-    Falsified,
+    WrongBytes,
 }
 
 impl IngestPreFetch {
@@ -45,7 +45,7 @@ impl IngestPreFetch {
         let result = pass.read_to_end().await;
         match result {
             Ok(()) => pass.close(object).await,
-            Err(Halted::Fault(fault)) => Ok(Reading::Stumbled(pass.findings_with(&fault))),
+            Err(Halted::Fault(fault)) => Ok(Reading::Unreadable(pass.findings_with(&fault))),
             Err(Halted::Job(error)) => {
                 // What is in flight is seen to its end, so that the next attempt begins after it.
                 if matches!(error, JobError::Stopped) {
@@ -122,7 +122,7 @@ impl<'a> Pass<'a> {
             staging: worker.staging.clone(),
             namespace: worker.namespace,
             clock: Arc::clone(&worker.clock),
-            item: Arc::new(job.item.clone()),
+            item: Arc::new(job.item().clone()),
             tar: tar.clone(),
             copies_ranges: worker.staging.can_copy_from(&bucket),
         };
@@ -130,7 +130,7 @@ impl<'a> Pass<'a> {
             job,
             institution: object.institution.clone(),
             identifier: object.identifier.clone(),
-            stream: bucket.read(tar, offset, &job.stop),
+            stream: bucket.read(tar, offset, job.stop()),
             parser: TarReader::resume(tar.size, offset),
             ledger: Ledger::open(job, &worker.staging, from),
             stager,
@@ -146,11 +146,11 @@ impl<'a> Pass<'a> {
 
     async fn read_to_end(&mut self) -> Result<(), Halted> {
         while let Some(block) = self.next_block().await? {
-            self.job.checkpoint()?;
+            self.job.may_stop()?;
             self.read_block(&block).await?;
         }
         while !self.jobs.is_empty() {
-            self.settle_one().await?;
+            self.join_one().await?;
         }
         Ok(())
     }
@@ -159,7 +159,7 @@ impl<'a> Pass<'a> {
         self.stream
             .next()
             .await
-            .map_err(|error| upload::explain_read(&self.job.item, error))
+            .map_err(|error| upload::explain_read(self.job.item(), error))
     }
 
     async fn read_block(&mut self, block: &Bytes) -> Result<(), Halted> {
@@ -224,7 +224,7 @@ impl<'a> Pass<'a> {
     async fn end_member(&mut self, next_offset: u64) -> Result<(), JobError> {
         // One slow member must not let the results behind it pile up.
         while self.ledger.waiting() >= WAITING_MAX && !self.jobs.is_empty() {
-            self.settle_one().await?;
+            self.join_one().await?;
         }
         let sequence = self.sequence;
         self.sequence += 1;
@@ -276,20 +276,17 @@ impl<'a> Pass<'a> {
         while self.jobs.len() >= IN_FLIGHT_MAX
             || (!self.jobs.is_empty() && self.held + bytes > IN_FLIGHT_BYTES_MAX)
         {
-            self.settle_one().await?;
+            self.join_one().await?;
         }
         self.held += bytes;
         Ok(())
     }
 
-    async fn settle_one(&mut self) -> Result<(), JobError> {
+    async fn join_one(&mut self) -> Result<(), JobError> {
         let Some(joined) = self.jobs.join_next().await else {
             return Ok(());
         };
-        let finished = joined.map_err(|cause| JobError::Retry {
-            cause: Box::new(cause),
-            after: None,
-        })??;
+        let finished = joined.map_err(JobError::retry)??;
         self.held -= finished.held;
         self.ledger.take(finished.sequence, finished.passed).await
     }
@@ -297,7 +294,7 @@ impl<'a> Pass<'a> {
     /// Lets what is in flight finish, and writes it down.
     async fn flush(&mut self) -> Result<(), JobError> {
         while !self.jobs.is_empty() {
-            self.settle_one().await?;
+            self.join_one().await?;
         }
         self.ledger.save().await
     }
@@ -315,14 +312,14 @@ impl<'a> Pass<'a> {
             Err(fault) => {
                 let mut findings = self.ledger.into_findings();
                 findings.error(fault.code(), "", fault);
-                return Ok(Reading::Stumbled(findings));
+                return Ok(Reading::Unreadable(findings));
             }
         };
         let whole = self.crc.value();
         if let Some(expected) = object.tar.crc64nvme
             && expected != whole
         {
-            return Ok(Reading::Falsified);
+            return Ok(Reading::WrongBytes);
         }
         let (mut received, mut findings) = self.ledger.close().await?;
         end.report(&mut findings);

@@ -119,8 +119,8 @@ pub(super) async fn write(
     let mut saved = Saved::default();
     let mut members = 0;
     for number in 0..received.batches {
-        job.checkpoint()?;
-        for file in job.work.files(job.item_id(), BatchNumber(number)).await? {
+        job.may_stop()?;
+        for file in job.files(BatchNumber(number)).await? {
             members += 1;
             let (uuid, urls) = kept_as(recorder, object, &file)?;
             if uuid.is_some() {
@@ -229,8 +229,5 @@ impl Lines {
 
 /// Writing to memory does not fail.
 fn unwritable(error: std::io::Error) -> JobError {
-    JobError::Retry {
-        cause: Box::new(error),
-        after: None,
-    }
+    JobError::retry(error)
 }

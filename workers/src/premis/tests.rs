@@ -105,7 +105,7 @@ fn an_object_has_four_events_at_first_and_two_again() {
         let events = events.of_object("carried");
         events
             .into_iter()
-            .map(|event| event.event_type)
+            .map(|event| event.event_type.as_str())
             .collect::<Vec<_>>()
     };
 

@@ -14,7 +14,7 @@ fn row(checksums: &[(Algorithm, &str)]) -> GenericFile {
         size: 5,
         identifier: "test.edu/photos/data/a.txt".to_owned(),
         intellectual_object_id: 7,
-        state: ACTIVE.to_owned(),
+        state: RecordState::Active,
         last_fixity_check: None,
         institution_id: InstitutionId(3),
         storage_option: StorageOption::Standard,
@@ -89,7 +89,7 @@ fn a_deleted_file_is_stored_again_even_if_its_bytes_are_the_same() {
     let digests = muniment_digest::digest(b"hello");
     let sha512 = digests.hex(Algorithm::Sha512);
     let deleted = GenericFile {
-        state: "D".to_owned(),
+        state: RecordState::Deleted,
         ..row(&[(Algorithm::Sha512, &sha512)])
     };
 

@@ -1,188 +1,175 @@
-//! Who of ours may depend on whom.
+//! Who may depend on whom: of ours on ours, and on those of others that one crate of ours wraps; and under
+//! which licences and from where others come.
 //!
-//! Read from the `Cargo.toml` files. Dev-dependencies are free: a test may look from above at what the
-//! program may only see from below.
-
-use toml::{Table, Value};
+//! Dev-dependencies are free: a test may look from above at what the program may only see from below.
 
 use super::Finding;
-use super::tree::Tree;
+use super::licences;
+use super::metadata::Package;
 
-const MODEL: &str = "muniment-model";
-const BAGIT: &str = "muniment-bagit";
-const DIGEST: &str = "muniment-digest";
-const EMBEDDED_S3: &str = "muniment-embedded-s3";
-const FEATURES: &str = "muniment-features";
-const FORMATS: &str = "muniment-formats";
-const OBJECTS: &str = "muniment-objects";
-const REGISTRY: &str = "muniment-registry";
-const REGISTRY_CLIENT: &str = "muniment-registry-client";
-const RUNTIME: &str = "muniment-runtime";
-const TESTKIT: &str = "muniment-testkit";
-const WORK: &str = "muniment-work";
-const WORKERS: &str = "workers";
-
-/// Each crate of ours, and which of ours it may use. Knowledge flows one way: `model`, then the shelf of
-/// crates that know nothing but it, then `runtime`, `workers`, and the command that wires all of them.
-/// `features` holds no code: every crate may use it, so it is in no row but its own.
-const MAY_USE: &[(&str, &[&str])] = &[
-    (FEATURES, &[]),
-    (MODEL, &[]),
-    (BAGIT, &[MODEL]),
-    (DIGEST, &[MODEL]),
-    (FORMATS, &[MODEL]),
-    (OBJECTS, &[MODEL]),
-    (WORK, &[MODEL]),
-    (REGISTRY_CLIENT, &[MODEL]),
-    (RUNTIME, &[MODEL, OBJECTS, REGISTRY_CLIENT, WORK]),
+/// Each crate of ours, and which of ours it may use, without the `muniment-` of a library. Knowledge
+/// flows one way: `model`, then the shelf of crates that know nothing but it, then `runtime`, `workers`,
+/// and the command that wires all of them. `features` holds no code: every crate may use it, so it is in
+/// no row but its own.
+const MAY_USE: [(&str, &str); 21] = [
+    ("features", ""),
+    ("model", ""),
+    ("bagit", "model"),
+    ("digest", "model"),
+    ("bag-builder", "digest model"),
+    ("formats", "model"),
+    ("retry", ""),
+    ("objects", "model retry"),
+    ("work", "model sqlite"),
+    ("registry-client", "model retry"),
+    ("runtime", "model objects registry-client retry work"),
     (
-        WORKERS,
-        &[
-            MODEL,
-            BAGIT,
-            DIGEST,
-            FORMATS,
-            OBJECTS,
-            REGISTRY_CLIENT,
-            RUNTIME,
-            WORK,
-        ],
+        "workers",
+        "model bagit digest formats objects registry-client runtime work",
     ),
-    (REGISTRY, &[MODEL]),
-    // Stands in for somebody else's service, so it knows nothing of ours.
-    (EMBEDDED_S3, &[]),
-    // Nobody may use it but in tests, so it may use what it likes.
+    // Know no word of the domain.
+    ("sqlite", ""),
+    ("http-server", ""),
+    ("registry", "http-server model sqlite"),
+    // It replaces a service that is not ours, so it knows no word of the domain either.
+    ("embedded-s3", "http-server sqlite"),
+    // Sees what a depositor and an auditor see: it must not know how the system works inside.
+    ("observer", "model digest"),
+    // Goes before any service, in tests only.
+    ("fault-proxy", ""),
+    // For tests only, so it may use what it likes.
     (
-        TESTKIT,
-        &[
-            MODEL,
-            BAGIT,
-            DIGEST,
-            EMBEDDED_S3,
-            FORMATS,
-            OBJECTS,
-            REGISTRY,
-            REGISTRY_CLIENT,
-            RUNTIME,
-            WORK,
-            WORKERS,
-        ],
+        "testkit",
+        "model bag-builder bagit digest embedded-s3 fault-proxy formats objects registry \
+         registry-client runtime work workers",
     ),
     (
         "muniment",
-        &[
-            MODEL,
-            BAGIT,
-            DIGEST,
-            EMBEDDED_S3,
-            FORMATS,
-            OBJECTS,
-            REGISTRY,
-            REGISTRY_CLIENT,
-            RUNTIME,
-            WORK,
-            WORKERS,
-        ],
+        "model bag-builder bagit digest embedded-s3 formats objects registry registry-client \
+         runtime work workers",
     ),
-    ("xtask", &[]),
+    ("xtask", ""),
 ];
 
-/// One crate of the workspace.
-struct Package<'a> {
-    path: &'a str,
-    text: &'a str,
-    name: String,
-    manifest: Table,
+const FEATURES: &str = "muniment-features";
+/// Crates that no crate uses but in its tests.
+const FOR_TESTS: [&str; 2] = ["muniment-fault-proxy", "muniment-testkit"];
+
+/// Crates of others that only these of ours may use, and why. One without a wrapper is not used at all.
+const WRAPPERS: &[(&str, &[&str], &str)] = &[
+    (
+        "aws-sdk-s3",
+        &["muniment-objects", "muniment-observer"],
+        "the S3 layer decides about checksums, conditions and retries once, for all",
+    ),
+    (
+        "aws-sdk-ecs",
+        &["muniment-runtime"],
+        "only the run loop knows when a task must not be stopped",
+    ),
+    ("redis", &["muniment-work"], ONE_OWNER),
+    (
+        "reqwest",
+        &["muniment-observer", "muniment-registry-client"],
+        "a worker that could speak HTTP at will could reach what it must not touch",
+    ),
+    (
+        "sqlx",
+        &[
+            "muniment-embedded-s3",
+            "muniment-registry",
+            "muniment-sqlite",
+            "muniment-work",
+        ],
+        ONE_OWNER,
+    ),
+    ("openssl", &[], ONE_TLS),
+    ("native-tls", &[], ONE_TLS),
+];
+const ONE_OWNER: &str = "each database has one owner; others ask that owner";
+const ONE_TLS: &str = "one TLS implementation is enough: rustls";
+
+/// Where others may come from.
+const REGISTRY_OF_CRATES: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+/// The table, with the names that cargo knows.
+fn may_use() -> impl Iterator<Item = (String, Vec<String>)> {
+    let full = |name: &str| match name {
+        "muniment" | "workers" | "xtask" => name.to_owned(),
+        library => format!("muniment-{library}"),
+    };
+    MAY_USE
+        .into_iter()
+        .map(move |(name, used)| (full(name), used.split_whitespace().map(full).collect()))
 }
 
-pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
+pub(super) fn findings(packages: &[Package]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut packages = Vec::new();
-    for (path, text) in tree.texts() {
-        if path != "Cargo.toml" && !path.ends_with("/Cargo.toml") {
-            continue;
-        }
-        match text.parse::<Table>() {
-            Ok(manifest) => packages.extend(package(path, text, manifest)),
-            Err(cause) => {
-                let rule = format!("not readable as TOML: {}", cause.message());
-                findings.push(Finding::new(path, 1, rule));
-            }
-        }
-    }
-    let ours: Vec<&str> = packages
-        .iter()
-        .map(|package| package.name.as_str())
-        .collect();
-    for package in &packages {
-        findings.extend(of_package(package, &ours));
+    for package in packages {
+        let rules = origin(package).into_iter().chain(wrapped(package));
+        let rules = rules.chain(flow(package, packages));
+        findings.extend(rules.map(|rule| Finding::new(&package.path, 1, rule)));
     }
     findings
 }
 
-/// `None` for the workspace itself, which is no package.
-fn package<'a>(path: &'a str, text: &'a str, manifest: Table) -> Option<Package<'a>> {
-    let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
-    Some(Package {
-        path,
-        text,
-        name,
-        manifest,
-    })
+/// Where a package comes from, and its licence.
+fn origin(package: &Package) -> Vec<String> {
+    let name = &package.name;
+    let wildcards = package.wildcards.iter();
+    let mut rules: Vec<String> = wildcards
+        .map(|used| format!("{name} takes any version of {used}"))
+        .collect();
+    if let Some(source) = &package.source
+        && source != REGISTRY_OF_CRATES
+    {
+        rules.push(format!("{name} comes from {source}, not from crates.io"));
+    }
+    let licence = package.licence.as_deref().unwrap_or_default();
+    if !licences::is_allowed(licence) {
+        let rule = format!("{name} has a licence that is not allowed: {licence:?}");
+        rules.push(rule);
+    }
+    rules
 }
 
-fn of_package(package: &Package<'_>, ours: &[&str]) -> Vec<Finding> {
-    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == package.name) else {
-        let rule = format!(
-            "{} is not in the table of dependencies in xtask/src/tidy/dependencies.rs",
-            package.name
-        );
-        return vec![Finding::new(package.path, 1, rule)];
+/// What a package uses that only others may.
+fn wrapped(package: &Package) -> Vec<String> {
+    let name = package.name.as_str();
+    let uses = |used: &str| package.is_built && package.uses.iter().any(|known| known == used);
+    WRAPPERS
+        .iter()
+        .filter(|(used, wrappers, _)| uses(used) && !wrappers.contains(&name))
+        .map(|(used, _, reason)| format!("{name} may not depend on {used}: {reason}"))
+        .collect()
+}
+
+/// What a crate of ours uses of ours, against the table.
+fn flow(package: &Package, packages: &[Package]) -> Vec<String> {
+    let name = &package.name;
+    if package.source.is_some() {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = may_use().find(|(listed, _)| listed == name) else {
+        let table = "the table of dependencies in xtask/src/tidy/dependencies.rs";
+        return vec![format!("{name} is not in {table}")];
     };
-    used(&package.manifest)
-        .into_iter()
-        .filter(|used| ours.contains(&used.as_str()) && used != FEATURES)
-        .filter(|used| !allowed.contains(&used.as_str()))
+    let is_ours = |used: &String| {
+        let mut ours = packages.iter().filter(|other| other.source.is_none());
+        ours.any(|other| other.name == *used)
+    };
+    package
+        .uses
+        .iter()
+        .filter(|used| is_ours(used) && *used != FEATURES && !allowed.contains(used))
         .map(|used| {
-            let rule = if used == TESTKIT {
+            if FOR_TESTS.contains(&used.as_str()) {
                 format!("{used} may be a dev-dependency only")
             } else {
-                format!("{} may not depend on {used}", package.name)
-            };
-            Finding::new(package.path, line_of(package.text, &used), rule)
+                format!("{name} may not depend on {used}")
+            }
         })
         .collect()
-}
-
-/// The packages that a crate uses when it is built, for whatever platform.
-fn used(manifest: &Table) -> Vec<String> {
-    let for_platforms = manifest
-        .get("target")
-        .and_then(Value::as_table)
-        .into_iter()
-        .flat_map(Table::values)
-        .filter_map(Value::as_table);
-    std::iter::once(manifest)
-        .chain(for_platforms)
-        .flat_map(|table| ["dependencies", "build-dependencies"].map(|kind| table.get(kind)))
-        .flatten()
-        .filter_map(Value::as_table)
-        .flatten()
-        .map(|(key, dependency)| {
-            let renamed = dependency.get("package").and_then(Value::as_str);
-            renamed.unwrap_or(key).to_owned()
-        })
-        .collect()
-}
-
-/// Where a dependency is first named; the first line when it cannot be told.
-fn line_of(text: &str, name: &str) -> usize {
-    text.lines()
-        .position(|line| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
-        })
-        .map_or(1, |index| index + 1)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::Finding;
 use super::tree::Tree;
 
-/// A file that is longer is read by nobody in one sitting. Aim below 400.
+/// A file that is longer is not read in one sitting. Aim below 400.
 const LINES_MAX: usize = 500;
 
 /// Wiring has no room for decisions.
@@ -28,7 +28,7 @@ const CODE_EXTENSIONS: [&str; 5] = ["rs", "toml", "sql", "sh", "lua"];
 /// Written in two parts so that this file does not break its own rule.
 const REMINDERS: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
-/// Folders of somebody's machine. In two parts for the same reason.
+/// Where the folders of a person's machine begin. In two parts for the same reason.
 const HOMES: [&str; 4] = [
     concat!("/ho", "me/"),
     concat!("/Us", "ers/"),
@@ -60,18 +60,16 @@ fn of_text(path: &str, text: &str) -> Vec<Finding> {
             findings.push(Finding::new(path, number, rule));
         }
         if let Some(home) = home_folder(line) {
-            let rule = format!("a path of somebody's machine ({home}...)");
+            let rule = format!("a path of one machine ({home}...)");
             findings.push(Finding::new(path, number, rule));
         }
     }
     findings
 }
 
-fn extension(path: &str) -> &str {
-    path.rsplit_once('.')
-        .map(|(_, extension)| extension)
-        .filter(|extension| !extension.contains('/'))
-        .unwrap_or_default()
+pub(super) fn extension(path: &str) -> &str {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 fn length(path: &str, text: &str) -> Option<Finding> {
@@ -91,38 +89,31 @@ fn length(path: &str, text: &str) -> Option<Finding> {
 fn header(path: &str, text: &str) -> Option<Finding> {
     let is_test = path
         .split('/')
-        .any(|part| part == "tests" || part == "tests.rs");
-    (!is_test && !text.starts_with("//!")).then(|| {
-        let rule = "no header: a module begins with //! and what it does in one line";
-        Finding::new(path, 1, rule)
-    })
+        .any(|part| ["tests", "tests.rs"].contains(&part));
+    let rule = "no header: a module begins with //! and what it does in one line";
+    (!is_test && !text.starts_with("//!")).then(|| Finding::new(path, 1, rule))
 }
 
 fn reminder_without_issue(line: &str) -> Option<&'static str> {
     let is_word_part = |character: char| character.is_alphanumeric() || character == '_';
-    let has_issue = line
-        .split('#')
-        .skip(1)
-        .any(|after| after.starts_with(|first: char| first.is_ascii_digit()));
+    let mut after_hashes = line.split('#').skip(1);
+    let has_issue =
+        after_hashes.any(|after| after.starts_with(|first: char| first.is_ascii_digit()));
     let mut words = line.split(|character| !is_word_part(character));
     let found = words.find_map(|word| REMINDERS.into_iter().find(|reminder| *reminder == word));
     found.filter(|_| !has_issue)
 }
 
-/// The first part of a home folder that stands where a path begins, not inside a longer one or a URL.
+/// The first part of a home folder, where a path begins, not inside a longer one or a URL.
 fn home_folder(line: &str) -> Option<&'static str> {
     HOMES.into_iter().find(|home| {
         line.match_indices(home).any(|(at, _)| {
             let (before, rest) = line.split_at(at);
             let drive = home.starts_with('\\');
-            let begins = before
-                .chars()
-                .next_back()
-                .is_none_or(|last| !(last.is_alphanumeric() || "._-/*}".contains(last)));
-            let names_somebody = rest
-                .strip_prefix(home)
-                .is_some_and(|name| name.starts_with(|first: char| first.is_alphanumeric()));
-            (drive || begins) && names_somebody
+            let inside =
+                before.ends_with(|last: char| last.is_alphanumeric() || "._-/*}".contains(last));
+            let name = rest.strip_prefix(home).unwrap_or_default();
+            (drive || !inside) && name.starts_with(char::is_alphanumeric)
         })
     })
 }

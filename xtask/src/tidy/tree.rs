@@ -23,17 +23,15 @@ pub(super) struct File {
 
 impl Tree {
     pub(super) fn read(root: &Path) -> Result<Self> {
-        let paths = match tracked(root) {
-            Some(paths) => paths,
-            None => walked(root)?,
-        };
-        let mut files = Vec::with_capacity(paths.len());
+        let paths = tracked(root).map_or_else(|| walked(root), Ok)?;
+        let mut files = Vec::new();
         for path in paths {
             match fs::read(root.join(&path)) {
-                Ok(bytes) => files.push(File {
-                    path,
-                    text: text_of(bytes),
-                }),
+                Ok(bytes) => {
+                    let text = String::from_utf8(bytes).ok();
+                    let text = text.filter(|text| !text.contains('\0'));
+                    files.push(File { path, text });
+                }
                 // Deleted, and the deletion is not yet committed.
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
                 Err(cause) => return Err(cause).with_context(|| format!("could not read {path}")),
@@ -76,22 +74,10 @@ impl Tree {
     }
 }
 
-fn text_of(bytes: Vec<u8>) -> Option<String> {
-    String::from_utf8(bytes)
-        .ok()
-        .filter(|text| !text.contains('\0'))
-}
-
 /// What git knows or would take. `None` outside a repository, or without git.
 fn tracked(root: &Path) -> Option<Vec<String>> {
     let output = Command::new("git")
-        .args([
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-        ])
+        .args("ls-files --cached --others --exclude-standard -z".split(' '))
         .current_dir(root)
         .output()
         .ok()

@@ -1,25 +1,22 @@
 //! What every worker needs beside its code: one name everywhere, and a place in the documents.
 
 use super::Finding;
-use super::tree::Tree;
+use super::tree::{File, Tree};
 
 const BIN_FOLDER: &str = "workers/src/bin/";
 const OPERATIONS: &str = "docs/OPERATIONS.md";
 const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
 
 pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
-    tree.files
-        .iter()
-        .filter_map(|file| {
-            let name = file.path.strip_prefix(BIN_FOLDER)?.strip_suffix(".rs")?;
-            Some((file.path.as_str(), name))
-        })
-        .flat_map(|(path, worker)| {
-            missing(tree, worker)
-                .into_iter()
-                .map(|rule| Finding::new(path, 1, rule))
-        })
-        .collect()
+    let mut findings = Vec::new();
+    for File { path, .. } in &tree.files {
+        let name = path.strip_prefix(BIN_FOLDER);
+        if let Some(worker) = name.and_then(|name| name.strip_suffix(".rs")) {
+            let missing = missing(tree, worker).into_iter();
+            findings.extend(missing.map(|rule| Finding::new(path, 1, rule)));
+        }
+    }
+    findings
 }
 
 fn missing(tree: &Tree, worker: &str) -> Vec<String> {
@@ -29,18 +26,15 @@ fn missing(tree: &Tree, worker: &str) -> Vec<String> {
         missing.push(format!("the worker has no module {module}"));
     }
     let heading = format!("## {worker}");
-    if !tree
-        .text(OPERATIONS)
-        .lines()
-        .any(|line| line.replace('`', "").trim_end() == heading)
-    {
+    let mut lines = tree.text(OPERATIONS).lines();
+    if !lines.any(|line| line.replace('`', "").trim_end() == heading) {
         missing.push(format!("{OPERATIONS} has no section {heading:?}"));
     }
-    let is_named = tree
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    let mut words = tree
         .text(ARCHITECTURE)
-        .split(|character: char| !(character.is_alphanumeric() || character == '_'))
-        .any(|word| word == worker);
-    if !is_named {
+        .split(|character| !is_part(character));
+    if !words.any(|word| word == worker) {
         missing.push(format!("{ARCHITECTURE} does not name the worker"));
     }
     missing

@@ -39,7 +39,7 @@ fn the_present_folder_has_a_name_too() {
 }
 
 #[test]
-fn any_other_folder_stands_for_the_tars_in_it() {
+fn any_other_folder_means_the_tars_in_it() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "b.tar", "");
     write(folder.path(), "a.tar", "");

@@ -55,7 +55,7 @@ fn the_size_is_right_for_names_around_the_limit_of_a_header() {
 }
 
 #[test]
-fn a_file_that_grows_or_shrinks_meanwhile_is_a_fault() {
+fn a_file_that_grows_or_shrinks_meanwhile_is_an_error() {
     for later in ["shorter", "a good deal longer"] {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a");
@@ -63,11 +63,11 @@ fn a_file_that_grows_or_shrinks_meanwhile_is_a_fault() {
         let plan = FolderTar::plan(folder.path(), "bag".to_owned()).expect("a plan");
         fs::write(&file, later).expect("writes");
 
-        let fault = plan.write(io::sink()).expect_err("a fault");
+        let error = plan.write(io::sink()).expect_err("an error");
 
         assert!(
-            fault.to_string().contains("was changed"),
-            "{later}: {fault}"
+            error.to_string().contains("was changed"),
+            "{later}: {error}"
         );
     }
 }

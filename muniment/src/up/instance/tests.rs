@@ -30,10 +30,10 @@ fn only_the_owner_can_read_the_keys_also_when_the_file_was_open_to_all() {
 fn a_folder_without_a_muniment_says_how_to_start_one() {
     let folder = tempfile::tempdir().expect("a folder");
 
-    let fault = Instance::read(folder.path()).err().expect("a fault");
+    let error = Instance::read(folder.path()).err().expect("an error");
 
-    assert!(matches!(fault, InstanceFault::NotThere { .. }));
-    assert!(fault.to_string().contains("muniment up --data"), "{fault}");
+    assert!(matches!(error, InstanceError::NotThere { .. }));
+    assert!(error.to_string().contains("muniment up --data"), "{error}");
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn a_file_that_cannot_be_understood_is_never_taken_for_none() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(FILE), text).expect("writes");
 
-        let fault = Instance::find(folder.path()).err().expect(name);
+        let error = Instance::find(folder.path()).err().expect(name);
 
-        assert!(fault.to_string().contains(expected), "{name}: {fault}");
+        assert!(error.to_string().contains(expected), "{name}: {error}");
     }
 }
 
@@ -70,7 +70,7 @@ fn the_first_institution_is_meant_unless_another_is_named() {
     assert_eq!(identifier(Some("nowhere.edu")), None);
 }
 
-fn example() -> Instance {
+pub(crate) fn example() -> Instance {
     Instance {
         format: FORMAT,
         s3: S3Access {

@@ -8,7 +8,7 @@ const EVERYTHING: Caller = Caller {
     scope: Scope::Everything,
 };
 
-fn read(query: &str, caller: Caller) -> Result<Asked, Failure> {
+fn read(query: &str, caller: Caller) -> Result<Asked, ApiError> {
     let uri = format!("/admin-api/v3/items?{query}").parse().unwrap();
     Asked::read(&ITEMS, &OriginalUri(uri), caller)
 }

@@ -11,7 +11,7 @@ fn work_item() -> WorkItem {
     .unwrap()
 }
 
-fn intellectual_object(state: &str) -> IntellectualObject {
+fn intellectual_object(state: RecordState) -> IntellectualObject {
     serde_json::from_value(serde_json::json!({
         "id": 12, "title": "t", "identifier": "test.edu/a", "access": "consortia",
         "institution_id": 3, "state": state, "storage_option": "Standard", "work_item_id": 7,
@@ -23,7 +23,7 @@ fn intellectual_object(state: &str) -> IntellectualObject {
 #[test]
 fn what_makes_an_item_this_uploads_cannot_change() {
     let stored = work_item();
-    let immutable = |field| Err(Refusal::Immutable { field });
+    let immutable = |field| Err(RuleError::Immutable { field });
     let change = |edit: fn(&mut WorkItem)| {
         let mut wanted = work_item();
         edit(&mut wanted);
@@ -75,7 +75,7 @@ fn what_makes_an_item_this_uploads_cannot_change() {
         (
             "institution",
             change(|item| item.institution_id = InstitutionId(4)),
-            Err(Refusal::Mismatch),
+            Err(RuleError::Mismatch),
         ),
     ];
 
@@ -105,48 +105,51 @@ fn a_version_is_compared_only_when_it_is_named() {
     assert_eq!(version(3, Some(3)), Ok(()));
     assert_eq!(
         version(3, Some(2)),
-        Err(Refusal::VersionDiffers { sent: 2, stored: 3 })
+        Err(RuleError::VersionDiffers { sent: 2, stored: 3 })
     );
 }
 
 #[test]
 fn the_storage_option_is_kept_while_the_object_is_active() {
     let rows = [
-        ("A", StorageOption::Standard),
-        ("D", StorageOption::WasabiVa),
+        (RecordState::Active, StorageOption::Standard),
+        (RecordState::Deleted, StorageOption::WasabiVa),
     ];
 
     for (state, expected) in rows {
         let stored = intellectual_object(state);
-        let mut wanted = intellectual_object("A");
+        let mut wanted = intellectual_object(RecordState::Active);
         wanted.storage_option = StorageOption::WasabiVa;
         wanted.created_at = None;
         let next = object(&stored, &wanted).unwrap();
         assert_eq!(next.storage_option, expected, "{state}");
-        assert_eq!(next.state, ACTIVE, "{state}");
+        assert_eq!(next.state, RecordState::Active, "{state}");
         assert_eq!(next.created_at, stored.created_at, "{state}");
     }
 }
 
 #[test]
 fn an_update_that_names_no_work_item_leaves_the_last_one() {
-    let mut wanted = intellectual_object("A");
+    let mut wanted = intellectual_object(RecordState::Active);
     wanted.work_item_id = WorkItemId(0);
 
-    let next = object(&intellectual_object("A"), &wanted).unwrap();
+    let next = object(&intellectual_object(RecordState::Active), &wanted).unwrap();
 
     assert_eq!(next.work_item_id, WorkItemId(7));
 }
 
 #[test]
 fn an_object_keeps_its_identifier_and_institution() {
-    let stored = intellectual_object("A");
+    let stored = intellectual_object(RecordState::Active);
     let mut renamed = stored.clone();
     renamed.identifier.push('x');
     let mut moved = stored.clone();
     moved.institution_id = InstitutionId(4);
 
     let field = "identifier";
-    assert_eq!(object(&stored, &renamed), Err(Refusal::Immutable { field }));
-    assert_eq!(object(&stored, &moved), Err(Refusal::Mismatch));
+    assert_eq!(
+        object(&stored, &renamed),
+        Err(RuleError::Immutable { field })
+    );
+    assert_eq!(object(&stored, &moved), Err(RuleError::Mismatch));
 }

@@ -12,14 +12,14 @@ fn wanted(id: i64, uuid: Uuid) -> GenericFile {
     .unwrap()
 }
 
-fn stored(state: &str) -> Stored {
+fn stored(state: RecordState) -> Stored {
     Stored {
         id: 9,
         identifier: "test.edu/a/data/b".to_owned(),
         object_id: 12,
         uuid: OLD,
         size: 5,
-        state: state.to_owned(),
+        state,
         storage_option: StorageOption::Standard,
     }
 }
@@ -34,12 +34,12 @@ fn what_is_there_is_left_alone_and_only_a_named_row_is_replaced() {
         })
     };
     let taken = || {
-        Err(Refusal::Taken {
+        Err(RuleError::Taken {
             what: "identifier".to_owned(),
         })
     };
-    let active = stored("A");
-    let deleted = stored("D");
+    let active = stored(RecordState::Active);
+    let deleted = stored(RecordState::Deleted);
     let rows = [
         ("new", wanted(0, NEW), None, Ok(Plan::Insert)),
         (
@@ -72,12 +72,12 @@ fn what_is_there_is_left_alone_and_only_a_named_row_is_replaced() {
             Some(&deleted),
             replace(StorageOption::WasabiVa, true),
         ),
-        ("unknown id", wanted(9, NEW), None, Err(Refusal::Mismatch)),
+        ("unknown id", wanted(9, NEW), None, Err(RuleError::Mismatch)),
         (
             "another row's id",
             wanted(8, NEW),
             Some(&active),
-            Err(Refusal::Mismatch),
+            Err(RuleError::Mismatch),
         ),
     ];
 
@@ -92,8 +92,8 @@ fn a_file_stays_in_its_object() {
     moved.intellectual_object_id = 13;
 
     assert_eq!(
-        plan(&moved, Some(&stored("A"))),
-        Err(Refusal::Immutable {
+        plan(&moved, Some(&stored(RecordState::Active))),
+        Err(RuleError::Immutable {
             field: "intellectual_object_id"
         })
     );
@@ -109,11 +109,11 @@ fn counters_follow_active_files_and_tell_payload_by_path() {
     };
     let mut tally = Tally::default();
 
-    tally.add(file("test.edu/a/data/b", "A", 5));
-    tally.add(file("test.edu/a/bag-info.txt", "A", 7));
-    tally.add(file("test.edu/a/database", "A", 1));
-    tally.add(file("test.edu/a/data/deleted", "D", 100));
-    tally.remove(file("test.edu/a/data/b", "A", 2));
+    tally.add(file("test.edu/a/data/b", RecordState::Active, 5));
+    tally.add(file("test.edu/a/bag-info.txt", RecordState::Active, 7));
+    tally.add(file("test.edu/a/database", RecordState::Active, 1));
+    tally.add(file("test.edu/a/data/deleted", RecordState::Deleted, 100));
+    tally.remove(file("test.edu/a/data/b", RecordState::Active, 2));
 
     assert_eq!(
         tally,

@@ -9,7 +9,7 @@ use super::path::{decoded, leaves_bag};
 use super::{BLANKS, LINE_BYTES_MAX};
 use crate::tag_file::{Line, LineReader, TagEncoding};
 
-const FETCH: &str = "fetch.txt";
+pub(crate) const FETCH: &str = "fetch.txt";
 
 /// A push parser: bytes in, findings out.
 pub struct FetchParser {
@@ -46,11 +46,9 @@ fn check(line: Line<'_>, findings: &mut Findings) {
     match path {
         Some(path) if line.fault.is_none() => {
             if leaves_bag(path) || leaves_bag(&decoded(path)) {
-                findings.error(
-                    FindingCode::FetchInvalid,
-                    FETCH,
-                    format_args!("Line {number} of {FETCH} names a path outside the bag: {path}"),
-                );
+                let message =
+                    format_args!("Line {number} of {FETCH} names a path outside the bag: {path}");
+                findings.error(FindingCode::FetchInvalid, FETCH, message);
             }
         }
         Some(_) | None => findings.error(

@@ -1,7 +1,7 @@
 //! A path as a manifest writes it: marks, percent-encoding, and where it may not lead.
 //!
 //! Only `%0A`, `%0D` and `%25` are encodings (RFC 8493 section 2.1.3); every other percent sign
-//! stands for itself.
+//! is itself.
 
 use std::borrow::Cow;
 
@@ -63,7 +63,7 @@ pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
 }
 
 /// Undoes percent-encoding until none is left, in one pass: what a replacement completes is
-/// replaced in turn (`%2525` is `%25` is `%`).
+/// replaced as well (`%2525` is `%25` is `%`).
 fn fully_decoded(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for character in path.chars() {

@@ -108,23 +108,6 @@ fn a_resumed_reading_keeps_its_folder() {
     assert_eq!(Survey::resume(None), Survey::default());
 }
 
-#[test]
-fn the_payload_folder_is_data_or_below_it() {
-    let rows = [
-        ("data", true),
-        ("data/a", true),
-        ("data/a/b", true),
-        ("database", false),
-        ("Data", false),
-        ("custom/data", false),
-        ("", false),
-    ];
-
-    for (path, expected) in rows {
-        assert_eq!(is_payload_folder(path), expected, "{path}");
-    }
-}
-
 fn member(kind: EntryKind, name: &str) -> Member {
     Member {
         raw_path: name.as_bytes().to_vec(),

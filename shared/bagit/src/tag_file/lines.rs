@@ -17,7 +17,7 @@ const DECODED_BYTES: usize = 8 * 1024;
 pub enum LineFault {
     /// Longer than is kept; the text is its beginning.
     TooLong,
-    /// Holds bytes that mean nothing in the file's encoding; U+FFFD stands for them.
+    /// Holds bytes that mean nothing in the file's encoding; U+FFFD takes their place.
     Undecodable,
 }
 
@@ -83,7 +83,7 @@ impl LineReader {
 
     pub fn push(&mut self, bytes: &[u8], each: &mut EachLine<'_>) {
         let mut rest = bytes;
-        if let Source::Beginning { encoding, start } = &mut self.source {
+        if let Source::Beginning { start, .. } = &mut self.source {
             let wanted = START_BYTES.saturating_sub(start.len());
             let (head, tail) = rest.split_at(wanted.min(rest.len()));
             start.extend_from_slice(head);
@@ -91,31 +91,29 @@ impl LineReader {
             if start.len() < START_BYTES {
                 return;
             }
-            let (encoding, start) = (*encoding, std::mem::take(start));
-            self.begin(encoding, &start, each);
+            self.begin(each);
         }
         self.decode(rest, Input::Continues, each);
     }
 
     /// The end of the file: its last line may lack an end.
     pub fn end(&mut self, each: &mut EachLine<'_>) {
-        if let Source::Beginning { encoding, start } = &mut self.source {
-            let (encoding, start) = (*encoding, std::mem::take(start));
-            self.begin(encoding, &start, each);
-        }
+        self.begin(each);
         self.decode(&[], Input::Ends, each);
         self.splitter.end(each);
     }
 
-    fn begin(&mut self, encoding: TagEncoding, start: &[u8], each: &mut EachLine<'_>) {
-        let (decoder, mark) = encoding.decoder(start);
+    /// Decides on a decoder, if none has been yet.
+    fn begin(&mut self, each: &mut EachLine<'_>) {
+        let Source::Beginning { encoding, start } = &mut self.source else {
+            return;
+        };
+        let start = std::mem::take(start);
+        let (decoder, mark) = encoding.decoder(&start);
         self.has_mark = mark > 0;
         self.source = Source::Decoding(decoder);
-        self.decode(
-            start.get(mark..).unwrap_or_default(),
-            Input::Continues,
-            each,
-        );
+        let text = start.get(mark..).unwrap_or_default();
+        self.decode(text, Input::Continues, each);
     }
 
     fn decode(&mut self, bytes: &[u8], input: Input, each: &mut EachLine<'_>) {

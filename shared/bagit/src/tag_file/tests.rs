@@ -228,7 +228,7 @@ fn the_declaration_is_utf_8_whatever_it_declares() {
 }
 
 #[test]
-fn package_info_stands_for_bag_info_in_old_bags_only() {
+fn package_info_replaces_bag_info_in_old_bags_only() {
     let rows = [
         ("0.93", true),
         ("0.95", true),

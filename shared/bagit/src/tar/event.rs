@@ -1,6 +1,6 @@
 //! What the reader says about a tar: members, their bytes, and how it ended.
 //!
-//! Values only, handed from [`super::TarReader`] to pass one.
+//! Values only, from [`super::TarReader`] to its caller.
 
 use chrono::{DateTime, Utc};
 use muniment_model::{FindingCode, Findings};
@@ -22,7 +22,7 @@ pub struct Member {
     pub raw_path: Vec<u8>,
     pub kind: EntryKind,
     pub size: u64,
-    /// Where its first header block stands in the tar, long-name and PAX headers included.
+    /// Where its first header block is in the tar, long-name and PAX headers included.
     pub tar_offset: u64,
     /// Where its bytes begin in the tar.
     pub data_offset: u64,
@@ -100,7 +100,7 @@ pub enum Event<'a> {
     /// The next bytes of the last member, never empty.
     Data(&'a [u8]),
     /// Something that makes the bag invalid although the tar can be read on. Its bytes are not
-    /// handed out.
+    /// given out.
     Irregular(Irregular),
     /// The member and its padding have passed, be it a file, a directory or irregular: reading
     /// can be resumed at `next_offset`.

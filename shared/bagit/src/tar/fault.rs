@@ -4,8 +4,6 @@
 //! their own. Each says where in the file, and what is expected there. None has a semicolon: notes
 //! are joined by them.
 
-use std::fmt;
-
 use muniment_model::{FindingCode, Findings};
 
 use super::header::Block;
@@ -43,7 +41,7 @@ pub enum TarFault {
     )]
     BadRecord { offset: u64 },
     #[error(
-        "The tar file is damaged at byte {offset}: a header there stands between another header \
+        "The tar file is damaged at byte {offset}: a header there comes between another header \
          and its member"
     )]
     NestedHeader { offset: u64 },
@@ -134,16 +132,14 @@ impl TarFault {
 }
 
 /// What does not make a tar unreadable, but should be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TarWarning {
     /// A common bagging tool writes no end blocks. A tar that lost whole members looks the same,
     /// which the manifests tell.
-    EndMissing {
-        offset: u64,
-    },
-    TrailingData {
-        offset: u64,
-    },
+    #[error("The tar file ends at byte {offset} without the two blocks of zeros that mark its end")]
+    EndMissing { offset: u64 },
+    #[error("The tar file goes on after its end, at byte {offset}: what follows is ignored")]
+    TrailingData { offset: u64 },
 }
 
 impl TarWarning {
@@ -155,35 +151,30 @@ impl TarWarning {
     }
 }
 
-impl fmt::Display for TarWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EndMissing { offset } => write!(
-                f,
-                "The tar file ends at byte {offset} without the two blocks of zeros that mark its \
-                 end"
-            ),
-            Self::TrailingData { offset } => write!(
-                f,
-                "The tar file goes on after its end, at byte {offset}: what follows is ignored"
-            ),
-        }
-    }
-}
-
 /// What a file is that is not a tar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lookalike {
+    #[error("empty (0 bytes)")]
     Nothing,
+    #[error("a gzip file")]
     Gzip,
+    #[error("a zip file")]
     Zip,
+    #[error("a zstd file")]
     Zstd,
+    #[error("an xz file")]
     Xz,
+    #[error("a bzip2 file")]
     Bzip2,
+    #[error("a 7z file")]
     SevenZip,
+    #[error("a PDF file")]
     Pdf,
+    #[error("a text file")]
     Text,
+    #[error("shorter than one tar header")]
     TooShort,
+    #[error("of an unknown kind")]
     Unknown,
 }
 
@@ -234,24 +225,6 @@ fn is_text(bytes: &[u8]) -> bool {
     };
     let of_text = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\x0c');
     !text.is_empty() && text.chars().all(of_text)
-}
-
-impl fmt::Display for Lookalike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nothing => "empty (0 bytes)",
-            Self::Gzip => "a gzip file",
-            Self::Zip => "a zip file",
-            Self::Zstd => "a zstd file",
-            Self::Xz => "an xz file",
-            Self::Bzip2 => "a bzip2 file",
-            Self::SevenZip => "a 7z file",
-            Self::Pdf => "a PDF file",
-            Self::Text => "a text file",
-            Self::TooShort => "shorter than one tar header",
-            Self::Unknown => "of an unknown kind",
-        })
-    }
 }
 
 /// The finding for a member that is not a file or folder.

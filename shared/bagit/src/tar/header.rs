@@ -1,7 +1,7 @@
 //! Decodes one header block of a tar.
 //!
 //! Used by the reader for every block at a member boundary. Strict about what decides where the
-//! next header stands (checksum, size, type) and lenient about what does not (times).
+//! next header is (checksum, size, type) and lenient about what does not (times).
 //!
 //! It cannot know what long-name and PAX headers before the block say; the reader puts the two
 //! together.
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::fault::{Lookalike, TarFault};
 use super::{EntryKind, IrregularKind};
 
-/// POSIX, "ustar interchange format": everything in a tar stands at multiples of this.
+/// POSIX, "ustar interchange format": everything in a tar begins at multiples of this.
 pub(super) const BLOCK: usize = 512;
 
 pub(super) type Block = [u8; BLOCK];
@@ -54,7 +54,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// `offset` is where the block stands in the tar.
+    /// `offset` is where the block is in the tar.
     pub(super) fn read(block: &Block, offset: u64) -> Result<Self, TarFault> {
         let header = ::tar::Header::from_byte_slice(block);
         let fields = header.as_old();
@@ -66,12 +66,9 @@ impl Header {
         }
         let [typeflag] = fields.linkflag;
         let kind = kind_of(typeflag);
-        let size = match number(&fields.size) {
-            Some(Number::Positive(size)) if size <= SIZE_MAX => size,
-            Some(Number::Positive(_) | Number::Negative) | None => {
-                return Err(TarFault::ImpossibleSize { offset });
-            }
-        };
+        let size = number(&fields.size)
+            .filter(|size| *size <= SIZE_MAX)
+            .ok_or(TarFault::ImpossibleSize { offset })?;
         Ok(Self {
             offset,
             kind,
@@ -133,7 +130,7 @@ pub(super) fn long_name(body: &[u8]) -> Vec<u8> {
 /// bytes as signed numbers.
 fn has_right_checksum(block: &Block, field: [u8; 8]) -> bool {
     const FIELD: std::ops::Range<usize> = 148..156;
-    let Some(Number::Positive(stored)) = number(&field) else {
+    let Some(stored) = number(&field).and_then(|sum| i64::try_from(sum).ok()) else {
         return false;
     };
     let summed = |byte: fn(u8) -> i64| -> i64 {
@@ -144,9 +141,7 @@ fn has_right_checksum(block: &Block, field: [u8; 8]) -> bool {
             .map(byte)
             .sum()
     };
-    let stored = i64::try_from(stored).ok();
-    stored == Some(summed(i64::from))
-        || stored == Some(summed(|byte| i64::from(byte.cast_signed())))
+    stored == summed(i64::from) || stored == summed(|byte| i64::from(byte.cast_signed()))
 }
 
 fn name(block: &Block, fields: &::tar::OldHeader) -> Vec<u8> {
@@ -170,32 +165,19 @@ fn until_nul(field: &[u8]) -> &[u8] {
 }
 
 fn modified_at(field: &[u8; 12]) -> Option<DateTime<Utc>> {
-    let seconds = match number(field)? {
-        Number::Positive(seconds) => i64::try_from(seconds).ok()?,
-        Number::Negative => return None,
-    };
+    let seconds = i64::try_from(number(field)?).ok()?;
     DateTime::from_timestamp(seconds, 0)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Number {
-    Positive(u64),
-    Negative,
-}
-
 /// A numeric field: octal digits between blanks or NULs, or the base-256 form of GNU tar, which
-/// announces itself by 0x80 (0xff when negative). `None` for anything else, and for a number that
-/// 64 bits do not hold.
-fn number(field: &[u8]) -> Option<Number> {
+/// announces itself by 0x80. `None` for anything else, such as the 0xff of a negative number, and
+/// for a number that 64 bits do not hold.
+fn number(field: &[u8]) -> Option<u64> {
     match field {
-        [0x80, digits @ ..] => digits
-            .iter()
-            .try_fold(0_u64, |sum, digit| {
-                Some(sum.checked_mul(256)? | u64::from(*digit))
-            })
-            .map(Number::Positive),
-        [0xff, ..] => Some(Number::Negative),
-        _ => octal(field).map(Number::Positive),
+        [0x80, digits @ ..] => digits.iter().try_fold(0_u64, |sum, digit| {
+            Some(sum.checked_mul(256)? | u64::from(*digit))
+        }),
+        _ => octal(field),
     }
 }
 

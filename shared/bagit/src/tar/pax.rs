@@ -20,7 +20,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// `offset` is where the header stands in the tar.
+    /// `offset` is where the header is in the tar.
     pub(super) fn read(body: &[u8], offset: u64) -> Result<Self, TarFault> {
         let mut records = Self::default();
         each_record(body, offset, |key, value| {
@@ -45,18 +45,13 @@ impl Records {
 /// A global header counts for all members after it, so one that changes what they are would have
 /// to be remembered across a resumed reading; tools write only comments and times there.
 pub(super) fn check_global(body: &[u8], offset: u64) -> Result<(), TarFault> {
-    each_record(body, offset, |key, _| match key {
-        b"path" | b"size" | b"linkpath" => Err(global_key(key, offset)),
-        _ if is_sparse(key) => Err(global_key(key, offset)),
-        _ => Ok(()),
+    each_record(body, offset, |key, _| {
+        if matches!(key, b"path" | b"size" | b"linkpath") || is_sparse(key) {
+            let key = String::from_utf8_lossy(key).into_owned();
+            return Err(TarFault::GlobalKey { key, offset });
+        }
+        Ok(())
     })
-}
-
-fn global_key(key: &[u8], offset: u64) -> TarFault {
-    TarFault::GlobalKey {
-        key: String::from_utf8_lossy(key).into_owned(),
-        offset,
-    }
 }
 
 /// GNU tar and bsdtar in three forms, star, and Solaris.

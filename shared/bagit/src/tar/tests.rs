@@ -2,7 +2,7 @@ use chrono::DateTime;
 use muniment_model::{FindingCode, Findings};
 
 use super::*;
-use crate::build::Entry;
+use muniment_bag_builder::Entry;
 
 mod cut;
 mod hostile;
@@ -302,7 +302,7 @@ fn members(tar: &[u8]) -> Vec<Member> {
     read(tar).into_iter().filter_map(member).collect()
 }
 
-fn failure(tar: &[u8]) -> TarFault {
+fn fault_of(tar: &[u8]) -> TarFault {
     match read(tar).pop() {
         Some(Seen::Failed(fault)) => fault,
         other => panic!("not refused: {other:?}"),

@@ -5,7 +5,7 @@
 //! partition keeps the files that fall to it and passes the other lines over. All spellings of a
 //! name fall to one partition.
 //!
-//! Safe to repeat: the same bag gives the same findings in the same order, whatever the key.
+//! Idempotent: the same bag gives the same findings in the same order, whatever the key.
 //!
 //! Lines are never kept: a million lines for files that are not there cost a hash and a look-up
 //! each. It cannot check the digests of an algorithm we do not compute, nor tell which of two
@@ -33,7 +33,7 @@ pub struct JoinKey(pub [u8; 16]);
 
 /// In which payload manifests a payload file must be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListingPolicy {
+pub(super) enum ListingPolicy {
     /// In every one; and each payload manifest in every tag manifest (RFC 8493 section 2.2.1).
     EveryManifest,
     /// In at least one, as before BagIt 1.0.
@@ -63,12 +63,12 @@ pub enum Placed {
 }
 
 /// The join of one partition.
-pub struct ManifestJoin {
+pub(super) struct ManifestJoin {
     /// Begins the identifiers of files in findings: the object's identifier.
     object: String,
     policy: ListingPolicy,
     manifests: Vec<ManifestFile>,
-    /// One bit per manifest of which a reading began.
+    /// One bit per manifest that has been read to its end.
     read: u32,
     partition: Partition,
     files: FileTable,
@@ -77,9 +77,8 @@ pub struct ManifestJoin {
 
 impl ManifestJoin {
     /// `manifests` are all manifests of the bag, 32 of which count, those we can check first. One
-    /// of an unknown algorithm says something about files only if it is read: whoever has not kept
-    /// its bytes leaves it out.
-    pub fn new(
+    /// of an unknown algorithm says something about files only if it is read.
+    pub(super) fn new(
         object: &str,
         policy: ListingPolicy,
         manifests: &[ManifestFile],
@@ -101,7 +100,7 @@ impl ManifestJoin {
     }
 
     /// Adds a member. All members come before all manifests, in tar order.
-    pub fn file(&mut self, file: &FileFacts<'_>, findings: &mut Findings) -> Placed {
+    pub(super) fn file(&mut self, file: &FileFacts<'_>, findings: &mut Findings) -> Placed {
         if file.kind == MemberKind::Directory || !self.partition.holds(file.path) {
             return Placed::Elsewhere;
         }
@@ -137,37 +136,31 @@ impl ManifestJoin {
 
     fn overfull(&mut self, findings: &mut Findings) {
         if !std::mem::replace(&mut self.is_overfull, true) {
-            findings.error(
-                FindingCode::MemberNamesCollide,
-                "",
-                "Bag has too many file names that differ only in how they are written",
-            );
+            let message = "Bag has too many file names that differ only in how they are written";
+            findings.error(FindingCode::MemberNamesCollide, "", message);
         }
     }
 
     /// Begins reading a manifest, one of those given to [`Self::new`].
-    pub fn manifest(
-        &mut self,
+    pub(super) fn manifest(
+        &self,
         manifest: &ManifestFile,
         encoding: TagEncoding,
-    ) -> ManifestReading<'_> {
+    ) -> ManifestReading {
         let mut known = self.manifests.iter();
         let at = known.position(|known| known.path == manifest.path);
-        let bit = at.map_or(0, bit);
-        self.read |= bit;
         ManifestReading {
             listing: Listing {
                 manifest: manifest.clone(),
-                bit,
+                bit: at.map_or(0, bit),
                 others: HashMap::new(),
             },
             parser: ManifestParser::new(encoding),
-            join: self,
         }
     }
 
     /// All manifests have been read: what do they not list?
-    pub fn finish(self, findings: &mut Findings) {
+    pub(super) fn finish(self, findings: &mut Findings) {
         // Where not every file could be kept, most would seem unlisted.
         if self.is_overfull {
             return;
@@ -179,8 +172,10 @@ impl ManifestJoin {
 
     fn check_listed(&self, entry: &FileEntry, findings: &mut Findings) {
         let wanted = match (entry.kind, self.policy) {
-            (MemberKind::Payload, _) => self.bits_of(ManifestKind::Payload),
-            (MemberKind::Manifest, ListingPolicy::EveryManifest) => self.bits_of(ManifestKind::Tag),
+            (MemberKind::Payload, _) => self.bits_of(|manifest| !manifest.of_tags),
+            (MemberKind::Manifest, ListingPolicy::EveryManifest) => {
+                self.bits_of(|manifest| manifest.of_tags)
+            }
             (
                 MemberKind::Manifest
                 | MemberKind::TagManifest
@@ -211,11 +206,10 @@ impl ManifestJoin {
         }
     }
 
-    fn bits_of(&self, kind: ManifestKind) -> u32 {
-        let of_tags = kind == ManifestKind::Tag;
+    fn bits_of(&self, is_wanted: impl Fn(&ManifestFile) -> bool) -> u32 {
         let manifests = self.manifests.iter().enumerate();
         manifests
-            .filter(|(_, manifest)| manifest.of_tags == of_tags)
+            .filter(|(_, manifest)| is_wanted(manifest))
             .map(|(at, manifest)| match manifest.algorithm {
                 Some(_) => bit(at),
                 None => bit(at) & self.read,
@@ -258,7 +252,9 @@ impl ManifestJoin {
             return;
         };
         let agrees = match from.manifest.algorithm {
-            Some(algorithm) => is_hex_of(line.digest, entry.digests.bytes(algorithm)),
+            Some(algorithm) => line
+                .digest
+                .eq_ignore_ascii_case(&entry.digests.hex(algorithm)),
             None => true,
         };
         let first_agreed = (entry.listed & from.bit != 0).then_some(entry.matched & from.bit != 0);
@@ -268,10 +264,17 @@ impl ManifestJoin {
         } else if let Some(algorithm) = from.manifest.algorithm {
             self.digest_differs(index, (name, algorithm), line, findings);
         }
-        match first_agreed {
-            None => {}
-            Some(first) if first == agrees => self.listed_twice(index, name, findings),
-            Some(_) => self.listed_with_two_digests(index, name, findings),
+        if let Some(first) = first_agreed
+            && let Some(file) = self.files.entry(index)
+        {
+            let (object, path) = (&self.object, self.files.path_of(file));
+            let twice = format_args!("File {object}/{path} is listed twice in {name}");
+            if first == agrees {
+                findings.warning(FindingCode::ManifestLineRepeated, &path, twice);
+            } else {
+                let message = format_args!("{twice}, with different checksums");
+                findings.error(FindingCode::ManifestLineRepeated, &path, message);
+            }
         }
     }
 
@@ -361,24 +364,6 @@ impl ManifestJoin {
         }
     }
 
-    fn listed_twice(&self, index: FileIndex, name: &str, findings: &mut Findings) {
-        if let Some(entry) = self.files.entry(index) {
-            let (object, path) = (&self.object, self.files.path_of(entry));
-            let message = format_args!("File {object}/{path} is listed twice in {name}");
-            findings.warning(FindingCode::ManifestLineRepeated, &path, message);
-        }
-    }
-
-    fn listed_with_two_digests(&self, index: FileIndex, name: &str, findings: &mut Findings) {
-        if let Some(entry) = self.files.entry(index) {
-            let (object, path) = (&self.object, self.files.path_of(entry));
-            let message = format_args!(
-                "File {object}/{path} is listed twice in {name}, with different checksums"
-            );
-            findings.error(FindingCode::ManifestLineRepeated, &path, message);
-        }
-    }
-
     fn not_in_bag(&self, manifest: &str, line: ManifestLine<'_>, findings: &mut Findings) {
         // Whatever else can be said about a file that could not be kept would be a guess.
         if self.is_overfull {
@@ -387,20 +372,15 @@ impl ManifestJoin {
         let path = unmarked(line.path);
         let number = line.number;
         if leaves_bag(path) || leaves_bag(&decoded(path)) {
-            findings.error(
-                FindingCode::MemberOutsideBag,
-                manifest,
-                format_args!("Line {number} of {manifest} names a path outside the bag: {path}"),
-            );
+            let message =
+                format_args!("Line {number} of {manifest} names a path outside the bag: {path}");
+            findings.error(FindingCode::MemberOutsideBag, manifest, message);
         } else {
-            findings.error(
-                FindingCode::FileMissing,
-                path,
-                format_args!(
-                    "File {}/{path} in {manifest} is missing from bag",
-                    self.object
-                ),
+            let message = format_args!(
+                "File {}/{path} in {manifest} is missing from bag",
+                self.object
             );
+            findings.error(FindingCode::FileMissing, path, message);
         }
     }
 }
@@ -410,12 +390,6 @@ fn bit(number: usize) -> u32 {
         .ok()
         .and_then(|number| 1_u32.checked_shl(number))
         .unwrap_or(0)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ManifestKind {
-    Payload,
-    Tag,
 }
 
 /// The manifest that is being read, and its bit among all.
@@ -433,41 +407,22 @@ struct OtherLine {
     number: u64,
 }
 
-/// Reads one manifest into the join.
-pub struct ManifestReading<'a> {
-    join: &'a mut ManifestJoin,
+/// One manifest on its way into a join.
+pub(super) struct ManifestReading {
     listing: Listing,
     parser: ManifestParser,
 }
 
-impl ManifestReading<'_> {
-    pub fn push(&mut self, bytes: &[u8], findings: &mut Findings) {
-        let Self {
-            join,
-            listing,
-            parser,
-        } = self;
+impl ManifestReading {
+    pub(super) fn push(&mut self, join: &mut ManifestJoin, bytes: &[u8], findings: &mut Findings) {
+        let Self { listing, parser } = self;
         parser.push(bytes, &mut |entry| join.entry(listing, entry, findings));
     }
 
     /// The end of the manifest.
-    pub fn end(mut self, findings: &mut Findings) {
-        let (join, listing) = (self.join, &mut self.listing);
-        self.parser
-            .end(&mut |entry| join.entry(listing, entry, findings));
+    pub(super) fn end(mut self, join: &mut ManifestJoin, findings: &mut Findings) {
+        let Self { listing, parser } = &mut self;
+        parser.end(&mut |entry| join.entry(listing, entry, findings));
+        join.read |= listing.bit;
     }
-}
-
-/// Whether `text` is `bytes` in hexadecimal, of either case.
-fn is_hex_of(text: &str, bytes: &[u8]) -> bool {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2);
-    text.len() == bytes.len() * 2
-        && pairs.zip(bytes).all(|(pair, byte)| match pair {
-            [high, low] => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => high * 16 + low == u32::from(*byte),
-                _ => false,
-            },
-            _ => false,
-        })
 }

@@ -10,7 +10,7 @@ use crate::manifest::path::canonical;
 
 /// The part of a bag's files that one join looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partition {
+pub(super) struct Partition {
     pub(super) index: u32,
     pub(super) of: u32,
     pub(super) files_expected: usize,
@@ -18,7 +18,7 @@ pub struct Partition {
 
 impl Partition {
     /// Divides a bag of that many files so that each part stays within a budget of memory.
-    pub fn plan(files: u64, budget_bytes: usize) -> impl Iterator<Item = Self> {
+    pub(super) fn plan(files: u64, budget_bytes: usize) -> impl Iterator<Item = Self> {
         let per_partition = (budget_bytes / FILE_BYTES).max(1);
         let needed = files.div_ceil(per_partition as u64).max(1);
         let of = u32::try_from(needed).unwrap_or(u32::MAX);

@@ -223,7 +223,7 @@ impl FileTable {
         &self.entries
     }
 
-    /// The file's path in the bag, or where it stands when the name was not kept.
+    /// The file's path in the bag, or where it is in the tar when the name was not kept.
     pub(super) fn path_of(&self, entry: &FileEntry) -> String {
         let start = entry.path_start as usize;
         match self.paths.get(start..start + entry.path_len as usize) {
@@ -244,7 +244,7 @@ impl FileTable {
     }
 }
 
-/// Hands on what is a hash already.
+/// Takes what is a hash already.
 #[derive(Default)]
 struct AlreadyHashed(u64);
 

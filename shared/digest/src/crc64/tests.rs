@@ -43,16 +43,4 @@ proptest! {
 
         prop_assert_eq!(resumed.value(), checksum(&bytes));
     }
-
-    #[test]
-    fn a_whole_follows_from_its_parts(
-        bytes in prop::collection::vec(any::<u8>(), 0..5_000),
-        cut in any::<prop::sample::Index>(),
-    ) {
-        let (first, second) = bytes.split_at(cut.index(bytes.len() + 1));
-
-        let whole = Crc64::combine(checksum(first), checksum(second), second.len() as u64);
-
-        prop_assert_eq!(whole, checksum(&bytes));
-    }
 }

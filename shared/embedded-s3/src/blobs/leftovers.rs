@@ -1,6 +1,6 @@
 //! Removes files that no row refers to: what a crash, or a removal cut short, left behind.
 //!
-//! Runs once, before the first request, on the only open handle to the folder. Safe to repeat: it
+//! Runs once, before the first request, on the only open handle to the folder. Idempotent: it
 //! compares what is with what should be. Files that are not named like a blob are not ours and stay.
 //!
 //! Cannot do: bring back a file whose row is there and which is not. It says so, loudly.

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{BlobId, Blobs, Pins, path_of};
+use super::{BlobId, Blobs, Pins, blocking, path_of};
 use crate::checksums::{Digests, Hashing};
 
 /// Large enough that the trip to a blocking thread is small beside the copy, small enough for memory.
@@ -49,14 +49,12 @@ impl Cursor {
 
     /// The next frame, or nothing at the end. A file shorter than its row says is an error.
     fn next(&mut self) -> io::Result<Option<Bytes>> {
-        if self.current.is_none() {
-            let Some(segment) = self.segments.next() else {
-                return Ok(None);
-            };
+        let (mut segment, file) = if let Some(current) = self.current.take() {
+            current
+        } else if let Some(segment) = self.segments.next() {
             let file = File::open(path_of(&self.blobs.root, segment.blob))?;
-            self.current = Some((segment, file));
-        }
-        let Some((segment, file)) = &mut self.current else {
+            (segment, file)
+        } else {
             return Ok(None);
         };
         let length = segment.length.min(FRAME_BYTES);
@@ -64,8 +62,8 @@ impl Cursor {
         file.read_exact_at(&mut frame, segment.skip)?;
         segment.skip += length;
         segment.length -= length;
-        if segment.length == 0 {
-            self.current = None;
+        if segment.length > 0 {
+            self.current = Some((segment, file));
         }
         Ok(Some(frame.freeze()))
     }
@@ -102,17 +100,17 @@ pub(crate) async fn hash(
 ) -> io::Result<Digests> {
     let mut cursor = Cursor::new(blobs, segments, pins);
     loop {
-        let step = spawn_blocking(move || {
+        let step = blocking(move || {
             for _ in 0..HASHED_TOGETHER_FRAMES {
                 let Some(frame) = cursor.next()? else {
                     return Ok((cursor, hashing, true));
                 };
                 hashing.update(&frame);
             }
-            Ok::<_, io::Error>((cursor, hashing, false))
+            Ok((cursor, hashing, false))
         });
         let at_end;
-        (cursor, hashing, at_end) = step.await.map_err(io::Error::other)??;
+        (cursor, hashing, at_end) = step.await?;
         if at_end {
             return Ok(hashing.finish());
         }

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::{Algorithm, Checksum, Digests};
 
@@ -33,8 +33,8 @@ pub(crate) enum ClaimFault {
     SeveralChecksums,
     #[error("an algorithm is named, but neither a header nor a trailer carries its value")]
     NoValue,
-    #[error("the algorithm {0:?} is not one we know")]
-    UnknownAlgorithm(Unknown),
+    #[error("the trailer names an algorithm that is not one we know")]
+    UnknownAlgorithm,
     #[error("the trailer {} did not follow the body", .0.header())]
     TrailerMissing(Algorithm),
     #[error("the Content-MD5 does not match the body")]
@@ -43,17 +43,13 @@ pub(crate) enum ClaimFault {
     WrongChecksum(Algorithm),
 }
 
-/// Stands for a name we do not repeat: it came from outside and may hold anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unknown;
-
 impl Claims {
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, ClaimFault> {
-        let md5 = match headers.get("content-md5") {
-            Some(value) => Some(parse_md5(value.as_bytes())?),
-            None => None,
-        };
-        let values = values_in(headers)?;
+        let md5 = headers.get("content-md5").map(parse_md5).transpose()?;
+        let mut values = Vec::new();
+        for algorithm in Algorithm::ALL {
+            values.extend(value_of(headers, algorithm)?);
+        }
         let trailer = trailer_in(headers)?;
         let checksum = match (values.as_slice(), trailer) {
             ([], None) => None,
@@ -92,7 +88,9 @@ impl Claims {
                 .and_then(|trailers| value_of(trailers, *algorithm).transpose())
                 .ok_or(ClaimFault::TrailerMissing(*algorithm))??,
         };
-        if computed(claimed.algorithm, digests).as_ref() == Some(&claimed) {
+        let extra = digests.extra.as_ref();
+        let computed = Checksum::among(claimed.algorithm, digests.crc64nvme, extra);
+        if computed.as_ref() == Some(&claimed) {
             Ok(())
         } else {
             Err(ClaimFault::WrongChecksum(claimed.algorithm))
@@ -100,26 +98,7 @@ impl Claims {
     }
 }
 
-/// The value of `algorithm` among what was computed.
-fn computed(algorithm: Algorithm, digests: &Digests) -> Option<Checksum> {
-    if algorithm == Algorithm::Crc64Nvme {
-        return Some(Checksum::of_crc64nvme(digests.crc64nvme));
-    }
-    digests
-        .extra
-        .clone()
-        .filter(|extra| extra.algorithm == algorithm)
-}
-
-/// Every `x-amz-checksum-*` value in the headers, well-formed.
-pub(crate) fn values_in(headers: &HeaderMap) -> Result<Vec<Checksum>, ClaimFault> {
-    let mut values = Vec::new();
-    for algorithm in Algorithm::ALL {
-        values.extend(value_of(headers, algorithm)?);
-    }
-    Ok(values)
-}
-
+/// The `x-amz-checksum-*` value of that algorithm, if it is there; well-formed.
 fn value_of(headers: &HeaderMap, algorithm: Algorithm) -> Result<Option<Checksum>, ClaimFault> {
     let Some(value) = headers.get(algorithm.header()) else {
         return Ok(None);
@@ -139,20 +118,18 @@ fn trailer_in(headers: &HeaderMap) -> Result<Option<Algorithm>, ClaimFault> {
         return Ok(None);
     };
     let names = String::from_utf8_lossy(names.as_bytes()).to_ascii_lowercase();
-    for name in names.split(',').map(str::trim) {
-        if !name.starts_with("x-amz-checksum-") {
-            continue;
-        }
-        return Algorithm::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.header() == name)
-            .map(Some)
-            .ok_or(ClaimFault::UnknownAlgorithm(Unknown));
-    }
-    Ok(None)
+    let mut names = names.split(',').map(str::trim);
+    let Some(name) = names.find(|name| name.starts_with("x-amz-checksum-")) else {
+        return Ok(None);
+    };
+    Algorithm::ALL
+        .into_iter()
+        .find(|algorithm| algorithm.header() == name)
+        .map(Some)
+        .ok_or(ClaimFault::UnknownAlgorithm)
 }
 
-fn parse_md5(value: &[u8]) -> Result<[u8; 16], ClaimFault> {
+fn parse_md5(value: &HeaderValue) -> Result<[u8; 16], ClaimFault> {
     BASE64
         .decode(value)
         .ok()
@@ -162,8 +139,6 @@ fn parse_md5(value: &[u8]) -> Result<[u8; 16], ClaimFault> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::super::Hashing;
     use super::*;
 
@@ -246,7 +221,7 @@ mod tests {
                 "unknown",
                 &[("x-amz-trailer", "x-amz-checksum-crc7")],
                 &[],
-                Err(ClaimFault::UnknownAlgorithm(Unknown)),
+                Err(ClaimFault::UnknownAlgorithm),
             ),
         ];
 

@@ -19,7 +19,7 @@ fn an_object_has_the_crc64nvme_of_its_bytes_and_the_etag_of_its_parts() {
     whole.update(&second);
     assert_eq!(content.crc64nvme, whole.finish().crc64nvme);
     assert_eq!(content.size_bytes, PART_MIN + 7);
-    let md5s = format!("{}{}", stored[0].etag, stored[1].etag);
+    let md5s = format!("{}{}", stored[0].content.etag, stored[1].content.etag);
     let expected = hex::encode(Md5::digest(hex::decode(md5s).unwrap()));
     assert_eq!(content.etag, format!("{expected}-2"));
 }
@@ -29,7 +29,7 @@ fn wrong_parts_follow_the_table() {
     let stored = [part(1, &[0; 10]), part(2, &[1; 10])];
     let (one, two) = (named(&stored[0]), named(&stored[1]));
     let other_etag = NamedPart {
-        etag: stored[1].etag.clone(),
+        etag: stored[1].content.etag.clone(),
         ..one.clone()
     };
     let other_checksum = NamedPart {
@@ -76,7 +76,7 @@ fn claims_about_the_whole_follow_the_table() {
     let rows = [
         ("right size", size(10), Ok(())),
         ("wrong size", size(11), Err(AssemblyFault::WrongSize)),
-        ("right checksum", crc(stored[0].crc64nvme), Ok(())),
+        ("right checksum", crc(stored[0].content.crc64nvme), Ok(())),
         ("wrong checksum", crc(1), Err(AssemblyFault::WrongChecksum)),
     ];
 
@@ -129,29 +129,21 @@ fn the_etag_of_a_copied_part_is_as_long_as_an_md5() {
 fn part(number: u32, bytes: &[u8]) -> StoredPart {
     let mut hashing = Hashing::for_body(None);
     hashing.update(bytes);
-    let digests = hashing.finish();
-    StoredPart {
-        number,
-        etag: hex::encode(digests.md5.unwrap()),
-        size_bytes: digests.size_bytes,
-        crc64nvme: digests.crc64nvme,
-        checksum: None,
-    }
+    let content = Content::of_body(hashing.finish());
+    StoredPart { number, content }
 }
 
-fn with_checksum(part: StoredPart, algorithm: Algorithm, bytes: &[u8]) -> StoredPart {
+fn with_checksum(mut part: StoredPart, algorithm: Algorithm, bytes: &[u8]) -> StoredPart {
     let mut hashing = Hashing::for_copy(Some(algorithm));
     hashing.update(bytes);
-    StoredPart {
-        checksum: hashing.finish().extra,
-        ..part
-    }
+    part.content.checksum = hashing.finish().extra;
+    part
 }
 
 fn named(part: &StoredPart) -> NamedPart {
     NamedPart {
         number: part.number,
-        etag: part.etag.clone(),
+        etag: part.content.etag.clone(),
         checksums: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use s3s::dto::{
 };
 
 use super::Service;
-use super::faults::Fault;
+use super::errors::RequestError;
 use super::words::timestamp;
 use crate::store::buckets::{CreateBucket, DeleteBucket};
 
@@ -18,7 +18,7 @@ impl Service {
     pub(super) async fn make_bucket(
         &self,
         input: CreateBucketInput,
-    ) -> Result<CreateBucketOutput, Fault> {
+    ) -> Result<CreateBucketOutput, RequestError> {
         let location = Some(format!("/{}", input.bucket));
         let name = input.bucket;
         self.store.submit(CreateBucket { name }).await?;
@@ -28,7 +28,7 @@ impl Service {
     pub(super) async fn remove_bucket(
         &self,
         input: DeleteBucketInput,
-    ) -> Result<DeleteBucketOutput, Fault> {
+    ) -> Result<DeleteBucketOutput, RequestError> {
         let name = input.bucket;
         self.store.submit(DeleteBucket { name }).await?;
         Ok(DeleteBucketOutput::default())
@@ -37,7 +37,7 @@ impl Service {
     pub(super) async fn find_bucket(
         &self,
         input: HeadBucketInput,
-    ) -> Result<HeadBucketOutput, Fault> {
+    ) -> Result<HeadBucketOutput, RequestError> {
         self.store.require_bucket(&input.bucket).await?;
         Ok(HeadBucketOutput {
             bucket_region: Some(REGION.to_owned()),
@@ -45,19 +45,15 @@ impl Service {
         })
     }
 
-    pub(super) async fn all_buckets(&self) -> Result<ListBucketsOutput, Fault> {
-        let buckets = self.store.buckets().await?;
+    pub(super) async fn all_buckets(&self) -> Result<ListBucketsOutput, RequestError> {
+        let buckets = self.store.buckets().await?.into_iter();
+        let listed = buckets.map(|(name, created_micros)| Bucket {
+            bucket_region: Some(REGION.to_owned()),
+            creation_date: Some(timestamp(created_micros)),
+            name: Some(name),
+        });
         Ok(ListBucketsOutput {
-            buckets: Some(
-                buckets
-                    .into_iter()
-                    .map(|(name, created_micros)| Bucket {
-                        bucket_region: Some(REGION.to_owned()),
-                        creation_date: Some(timestamp(created_micros)),
-                        name: Some(name),
-                    })
-                    .collect(),
-            ),
+            buckets: Some(listed.collect()),
             ..ListBucketsOutput::default()
         })
     }
@@ -65,7 +61,7 @@ impl Service {
     pub(super) async fn locate_bucket(
         &self,
         input: GetBucketLocationInput,
-    ) -> Result<GetBucketLocationOutput, Fault> {
+    ) -> Result<GetBucketLocationOutput, RequestError> {
         self.store.require_bucket(&input.bucket).await?;
         // That region is said by saying nothing.
         Ok(GetBucketLocationOutput::default())

@@ -12,22 +12,21 @@ use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource,
     MetadataDirective, UploadPartCopyInput, UploadPartCopyOutput,
 };
-use tokio::task::spawn_blocking;
 
 use super::Service;
-use super::faults::Fault;
+use super::errors::RequestError;
 use super::objects::slice;
 use super::words::{
-    about_of, algorithm, checksum_type, checksums, condition, etag, storage_class, timestamp,
-    whole_seconds, with_checksums,
+    about_of, algorithm, checksum_type, condition, storage_class, timestamp, whole_seconds,
+    with_digests,
 };
-use crate::blobs::reading;
+use crate::blobs::{blocking, reading};
 use crate::checksums::{Algorithm, Checksum, Digests, Hashing};
 use crate::conditions::{ReadConditions, WriteConditions, check_source};
 use crate::intake::NewBytes;
 use crate::limits;
 use crate::multipart::{Content, StoredPart, copied_part_etag};
-use crate::store::StoreFault;
+use crate::store::StoreError;
 use crate::store::objects::{CopyObject, NewObject};
 use crate::store::reads::Source;
 use crate::store::rows::{About, ObjectRow};
@@ -52,7 +51,7 @@ impl Service {
     pub(super) async fn copy(
         &self,
         req: S3Request<CopyObjectInput>,
-    ) -> Result<CopyObjectOutput, Fault> {
+    ) -> Result<CopyObjectOutput, RequestError> {
         let conditions = WriteConditions {
             if_match: condition(&req.headers, "if-match")?,
             if_none_match: condition(&req.headers, "if-none-match")?,
@@ -71,70 +70,65 @@ impl Service {
             };
             let source = source.blob;
             match self.store.submit(CopyObject { object, source }).await {
-                Ok(modified_micros) => return Ok(copied(content, modified_micros)),
-                Err(StoreFault::SourceChanged) if races < RACES_MAX => races += 1,
-                Err(fault) => return Err(fault.into()),
+                Ok(modified_micros) => return Ok(copied(&content, modified_micros)),
+                Err(StoreError::SourceChanged) if races < RACES_MAX => races += 1,
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// The source, and what its copy will be: the same, with another checksum if one is asked for.
-    async fn source_of_copy(&self, input: &CopyObjectInput) -> Result<(ObjectRow, Content), Fault> {
+    async fn source_of_copy(
+        &self,
+        input: &CopyObjectInput,
+    ) -> Result<(ObjectRow, Content), RequestError> {
         let (bucket, key) = names(&input.copy_source)?;
-        let row = self.store.object(bucket, key).await?;
+        let mut row = self.store.object(bucket, key).await?;
         let conditions = source_conditions!(input);
         admit_source(&row, &conditions)?;
         limits::check_copy(row.content.size_bytes)?;
 
         let wanted = algorithm(input.checksum_algorithm.as_ref())?;
-        let has = row
-            .content
-            .checksum
-            .as_ref()
-            .filter(|checksum| !checksum.is_composite())
-            .map(|checksum| checksum.algorithm);
-        if wanted.is_none() || wanted == has {
-            let content = row.content.clone();
-            return Ok((row, content));
+        let mut content = row.content.clone();
+        match wanted {
+            None => {}
+            // Kept for every object, beside the one checksum.
+            Some(Algorithm::Crc64Nvme) => content.checksum = None,
+            Some(_) if whole_checksum(&content, wanted).is_some() => {}
+            Some(_) => {
+                // It is opened anew, and may be another object by now.
+                let (opened, range, source) = self
+                    .open_source(&input.copy_source, None, &conditions)
+                    .await?;
+                content = opened.content.clone();
+                content.checksum = self.hash(&opened, &range, source, wanted).await?.extra;
+                row = opened;
+            }
         }
-        if wanted == Some(Algorithm::Crc64Nvme) {
-            let content = Content {
-                checksum: None,
-                ..row.content.clone()
-            };
-            return Ok((row, content));
-        }
-        self.source_hashed(input, &conditions, wanted).await
+        Ok((row, content))
     }
 
-    /// The source, read through for a checksum it does not have.
-    async fn source_hashed(
+    /// The source with the range that is to be copied, ready to be read.
+    async fn open_source(
         &self,
-        input: &CopyObjectInput,
+        source: &CopySource,
+        range: Option<&str>,
         conditions: &ReadConditions,
-        wanted: Option<Algorithm>,
-    ) -> Result<(ObjectRow, Content), Fault> {
-        let (bucket, key) = names(&input.copy_source)?;
-        let (row, range, source) = self
-            .store
-            .open_object(bucket, key, |row| {
-                admit_source(row, conditions)?;
-                limits::check_copy(row.content.size_bytes)?;
-                Ok::<_, Fault>(0..row.content.size_bytes)
-            })
-            .await?;
-        let digests = self.hash(&row, &range, source, wanted).await?;
-        let content = Content {
-            checksum: digests.extra,
-            ..row.content.clone()
+    ) -> Result<(ObjectRow, Range<u64>, Source), RequestError> {
+        let (bucket, key) = names(source)?;
+        let accept = |row: &ObjectRow| {
+            admit_source(row, conditions)?;
+            let range = copy_range(range, row)?;
+            limits::check_copy(range.end - range.start)?;
+            Ok(range)
         };
-        Ok((row, content))
+        self.store.open_object(bucket, key, accept).await
     }
 
     pub(super) async fn copy_part(
         &self,
         input: UploadPartCopyInput,
-    ) -> Result<UploadPartCopyOutput, Fault> {
+    ) -> Result<UploadPartCopyOutput, RequestError> {
         let number = limits::part_number(input.part_number)?;
         let upload = self
             .store
@@ -143,18 +137,21 @@ impl Service {
         let wanted = upload.promise.algorithm();
         let mut races = 0;
         loop {
-            let (part, bytes) = self.part_of_source(&input, number, wanted).await?;
+            let (content, bytes) = self.part_of_source(&input, wanted).await?;
             let put = PutPart {
                 bucket: input.bucket.clone(),
                 key: input.key.clone(),
                 upload: input.upload_id.clone(),
-                part: part.clone(),
+                part: StoredPart {
+                    number,
+                    content: content.clone(),
+                },
                 bytes,
             };
             match self.store.submit(put).await {
-                Ok(modified_micros) => return Ok(copied_part(part, modified_micros)),
-                Err(StoreFault::SourceChanged) if races < RACES_MAX => races += 1,
-                Err(fault) => return Err(fault.into()),
+                Ok(modified_micros) => return Ok(copied_part(&content, modified_micros)),
+                Err(StoreError::SourceChanged) if races < RACES_MAX => races += 1,
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -162,63 +159,40 @@ impl Service {
     async fn part_of_source(
         &self,
         input: &UploadPartCopyInput,
-        number: u32,
         wanted: Option<Algorithm>,
-    ) -> Result<(StoredPart, PartBytes), Fault> {
-        let (bucket, key) = names(&input.copy_source)?;
+    ) -> Result<(Content, PartBytes), RequestError> {
         let conditions = source_conditions!(input);
+        let range = input.copy_source_range.as_deref();
         let (row, range, source) = self
-            .store
-            .open_object(bucket, key, |row| {
-                admit_source(row, &conditions)?;
-                let range = copy_range(input.copy_source_range.as_deref(), row)?;
-                limits::check_copy(range.end - range.start)?;
-                Ok::<_, Fault>(range)
-            })
+            .open_source(&input.copy_source, range, &conditions)
             .await?;
-        match source {
-            Source::Inline => {
-                self.part_of_row(slice(&row.body, &range), number, wanted)
-                    .await
-            }
-            Source::Files { segments, pins } => {
-                let bytes = PartBytes::Shared {
-                    id: self.store.blobs.new_id(),
-                    segments: segments.clone(),
-                };
-                let known = known_part(&row, &range, number, wanted);
-                if let Some(part) = known {
-                    return Ok((part, bytes));
-                }
-                let files = Source::Files { segments, pins };
-                let digests = self.hash(&row, &range, files, wanted).await?;
-                let etag = copied_part_etag(digests.crc64nvme, digests.size_bytes);
-                Ok((stored_part(number, etag, digests), bytes))
-            }
-        }
+        let segments = match &source {
+            Source::Inline => return self.part_of_row(slice(&row.body, &range), wanted).await,
+            Source::Files { segments, .. } => segments.clone(),
+        };
+        let content = match known_part(&row, &range, wanted) {
+            Some(content) => content,
+            None => Content::of_copied_part(self.hash(&row, &range, source, wanted).await?),
+        };
+        let id = self.store.blobs.new_id();
+        Ok((content, PartBytes::Shared { id, segments }))
     }
 
     /// Bytes that lie in a row are small: they are copied into a file, as every part is one.
     async fn part_of_row(
         &self,
         body: Bytes,
-        number: u32,
         wanted: Option<Algorithm>,
-    ) -> Result<(StoredPart, PartBytes), Fault> {
+    ) -> Result<(Content, PartBytes), RequestError> {
         let blobs = Arc::clone(&self.store.blobs);
-        let written = spawn_blocking(move || {
+        let written = blocking(move || {
             let mut writing = blobs.create(Hashing::for_body(wanted))?;
             writing.append(&[body])?;
             writing.finish()
         });
-        let (file, digests) = written
-            .await
-            .map_err(std::io::Error::other)
-            .flatten()
-            .map_err(Fault::Read)?;
-        let etag = hex::encode(digests.md5.unwrap_or_default());
+        let (file, digests) = written.await.map_err(RequestError::Read)?;
         let bytes = PartBytes::Own(NewBytes::File(file));
-        Ok((stored_part(number, etag, digests), bytes))
+        Ok((Content::of_body(digests), bytes))
     }
 
     async fn hash(
@@ -227,7 +201,7 @@ impl Service {
         range: &Range<u64>,
         source: Source,
         wanted: Option<Algorithm>,
-    ) -> Result<Digests, Fault> {
+    ) -> Result<Digests, RequestError> {
         let mut hashing = Hashing::for_copy(wanted);
         match source {
             Source::Inline => {
@@ -238,33 +212,33 @@ impl Service {
                 let blobs = Arc::clone(&self.store.blobs);
                 reading::hash(blobs, segments, pins, hashing)
                     .await
-                    .map_err(Fault::Read)
+                    .map_err(RequestError::Read)
             }
         }
     }
 }
 
-fn names(source: &CopySource) -> Result<(&str, &str), Fault> {
+fn names(source: &CopySource) -> Result<(&str, &str), RequestError> {
     match source {
         CopySource::Bucket {
             bucket,
             key,
             version_id: None,
         } => Ok((bucket, key)),
-        CopySource::Bucket { .. } => Err(Fault::Unsupported("a version")),
+        CopySource::Bucket { .. } => Err(RequestError::Unsupported("a version")),
         CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
-            Err(Fault::Unsupported("an access point"))
+            Err(RequestError::Unsupported("an access point"))
         }
     }
 }
 
-fn admit_source(row: &ObjectRow, conditions: &ReadConditions) -> Result<(), Fault> {
+fn admit_source(row: &ObjectRow, conditions: &ReadConditions) -> Result<(), RequestError> {
     let modified = whole_seconds(row.modified_micros);
     Ok(check_source(&row.content.etag, &modified, conditions)?)
 }
 
 /// What the copy says about itself: what the source says, or what the request does.
-fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, Fault> {
+fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, RequestError> {
     let replaces = input
         .metadata_directive
         .as_ref()
@@ -274,7 +248,7 @@ fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, Fault> {
     }
     let (bucket, key) = names(&input.copy_source)?;
     if bucket == input.bucket && key == input.key && input.storage_class.is_none() {
-        return Err(Fault::CopyOntoItself);
+        return Err(RequestError::CopyOntoItself);
     }
     Ok(About {
         // The class is never inherited: it is the request's, or the default.
@@ -284,7 +258,7 @@ fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, Fault> {
 }
 
 /// First and last byte, both there: a copy is never shorter than what was asked for.
-fn copy_range(range: Option<&str>, row: &ObjectRow) -> Result<Range<u64>, Fault> {
+fn copy_range(range: Option<&str>, row: &ObjectRow) -> Result<Range<u64>, RequestError> {
     let Some(text) = range else {
         return Ok(0..row.content.size_bytes);
     };
@@ -294,76 +268,56 @@ fn copy_range(range: Option<&str>, row: &ObjectRow) -> Result<Range<u64>, Fault>
             last: Some(last),
         }) if last < row.content.size_bytes => Ok(first..last + 1),
         Ok(s3s::dto::Range::Int { .. } | s3s::dto::Range::Suffix { .. }) | Err(_) => {
-            Err(Fault::CopyRange)
+            Err(RequestError::CopyRange)
         }
     }
 }
 
+/// The checksum beside crc64nvme, if it is the one that is wanted and over the whole.
+fn whole_checksum(content: &Content, wanted: Option<Algorithm>) -> Option<&Checksum> {
+    let checksum = content.checksum.as_ref();
+    checksum.filter(|checksum| Some(checksum.algorithm) == wanted && !checksum.is_composite())
+}
+
 /// The part when nothing needs reading: the whole of an object, with the checksums it has.
-fn known_part(
-    row: &ObjectRow,
-    range: &Range<u64>,
-    number: u32,
-    wanted: Option<Algorithm>,
-) -> Option<StoredPart> {
+fn known_part(row: &ObjectRow, range: &Range<u64>, wanted: Option<Algorithm>) -> Option<Content> {
     let content = &row.content;
-    let checksum = content
-        .checksum
-        .clone()
-        .filter(|checksum| Some(checksum.algorithm) == wanted && !checksum.is_composite());
+    let checksum = whole_checksum(content, wanted).cloned();
     let complete = checksum.is_some() || matches!(wanted, None | Some(Algorithm::Crc64Nvme));
     if *range != (0..content.size_bytes) || !complete {
         return None;
     }
     let is_md5 = !content.etag.contains('-');
-    Some(StoredPart {
-        number,
+    Some(Content {
         etag: if is_md5 {
             content.etag.clone()
         } else {
             copied_part_etag(content.crc64nvme, content.size_bytes)
         },
-        size_bytes: content.size_bytes,
-        crc64nvme: content.crc64nvme,
         checksum,
+        ..*content
     })
 }
 
-fn stored_part(number: u32, etag: String, digests: Digests) -> StoredPart {
-    StoredPart {
-        number,
-        etag,
-        size_bytes: digests.size_bytes,
-        crc64nvme: digests.crc64nvme,
-        checksum: digests.extra,
-    }
-}
-
-fn copied(content: Content, modified_micros: i64) -> CopyObjectOutput {
+fn copied(content: &Content, modified_micros: i64) -> CopyObjectOutput {
     let mut result = CopyObjectResult {
-        checksum_type: Some(checksum_type(&content)),
+        checksum_type: Some(checksum_type(content)),
         last_modified: Some(timestamp(modified_micros)),
         ..CopyObjectResult::default()
     };
-    with_checksums!(
-        result,
-        checksums(content.crc64nvme, content.checksum.as_ref())
-    );
-    result.e_tag = Some(etag(content.etag));
+    with_digests!(result, content);
     CopyObjectOutput {
         copy_object_result: Some(result),
         ..CopyObjectOutput::default()
     }
 }
 
-fn copied_part(part: StoredPart, modified_micros: i64) -> UploadPartCopyOutput {
+fn copied_part(content: &Content, modified_micros: i64) -> UploadPartCopyOutput {
     let mut result = CopyPartResult {
         last_modified: Some(timestamp(modified_micros)),
         ..CopyPartResult::default()
     };
-    let extra: Option<&Checksum> = part.checksum.as_ref();
-    with_checksums!(result, checksums(part.crc64nvme, extra));
-    result.e_tag = Some(etag(part.etag));
+    with_digests!(result, content);
     UploadPartCopyOutput {
         copy_part_result: Some(result),
         ..UploadPartCopyOutput::default()

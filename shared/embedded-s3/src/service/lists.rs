@@ -6,15 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::{
-    ChecksumAlgorithm, CommonPrefix, EncodingType, ListMultipartUploadsInput,
+    ChecksumAlgorithm, CommonPrefix, ETag, EncodingType, ListMultipartUploadsInput,
     ListMultipartUploadsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
     ListObjectsV2Output, ListPartsInput, ListPartsOutput, MultipartUpload, Object, Part,
 };
 
 use super::Service;
-use super::faults::Fault;
-use super::uploads::promise_type;
-use super::words::{checksums, etag, listed_class, timestamp, with_checksums};
+use super::errors::RequestError;
+use super::words::{listed_class, promised, timestamp, with_digests};
 use crate::limits::{PAGE_MAX, page_size};
 use crate::listing::{Entry, Page, Query, successor};
 use crate::store::rows::{ListedRow, PartRow, UploadRow};
@@ -35,26 +34,59 @@ impl Service {
     pub(super) async fn list_v2(
         &self,
         input: ListObjectsV2Input,
-    ) -> Result<ListObjectsV2Output, Fault> {
+    ) -> Result<ListObjectsV2Output, RequestError> {
+        let (output, _last) = self.list_page(input).await?;
+        Ok(output)
+    }
+
+    pub(super) async fn list(
+        &self,
+        input: ListObjectsInput,
+    ) -> Result<ListObjectsOutput, RequestError> {
+        let (output, last) = self.list_page(input.into()).await?;
+        Ok(ListObjectsOutput {
+            name: output.name,
+            prefix: output.prefix,
+            marker: Some(output.start_after.unwrap_or_default()),
+            max_keys: output.max_keys,
+            is_truncated: output.is_truncated,
+            contents: output.contents,
+            common_prefixes: output.common_prefixes,
+            delimiter: output.delimiter,
+            next_marker: last.filter(|_| output.is_truncated == Some(true)),
+            encoding_type: output.encoding_type,
+            ..ListObjectsOutput::default()
+        })
+    }
+
+    /// Either version of the call. Also returns the last name on the page, of either kind.
+    async fn list_page(
+        &self,
+        input: ListObjectsV2Input,
+    ) -> Result<(ListObjectsV2Output, Option<String>), RequestError> {
         let names = Names::of(input.encoding_type.as_ref());
         let entries_max = page_size(input.max_keys)?;
+        let prefix = input.prefix.unwrap_or_default();
         let query = Query {
-            prefix: input.prefix.clone().unwrap_or_default().into_bytes(),
-            delimiter: input.delimiter.clone().map(String::into_bytes),
+            prefix: prefix.as_str().into(),
+            delimiter: input.delimiter.as_deref().map(Into::into),
             entries_max,
         };
         let start = match (&input.continuation_token, &input.start_after) {
-            (Some(token), _) => position_in(token)?,
-            (None, Some(marker)) if !marker.is_empty() => query.position_after(marker.as_bytes()),
-            (None, _) => Vec::new(),
+            (Some(token), _) => URL_SAFE_NO_PAD
+                .decode(token)
+                .map_err(|_malformed| RequestError::Token)?,
+            // No key is empty, so an empty marker leaves out nothing.
+            (None, Some(marker)) => query.position_after(marker.as_bytes()),
+            (None, None) => Vec::new(),
         };
         let page = self.page(&input.bucket, query, start).await?;
-        let next = page.truncated.then(|| token_of(page.position()));
         let truncated = page.truncated;
-        let (contents, prefixes, _last) = names.split(page);
-        Ok(ListObjectsV2Output {
+        let next = truncated.then(|| URL_SAFE_NO_PAD.encode(page.position()));
+        let (contents, prefixes, last) = names.split(page);
+        let output = ListObjectsV2Output {
             name: Some(input.bucket),
-            prefix: Some(names.text(input.prefix.unwrap_or_default())),
+            prefix: Some(names.text(prefix)),
             max_keys: Some(number(entries_max)),
             key_count: Some(number(contents.len() + prefixes.len())),
             continuation_token: input.continuation_token,
@@ -66,39 +98,8 @@ impl Service {
             encoding_type: input.encoding_type,
             start_after: input.start_after.map(|marker| names.text(marker)),
             ..ListObjectsV2Output::default()
-        })
-    }
-
-    pub(super) async fn list(&self, input: ListObjectsInput) -> Result<ListObjectsOutput, Fault> {
-        let names = Names::of(input.encoding_type.as_ref());
-        let entries_max = page_size(input.max_keys)?;
-        let query = Query {
-            prefix: input.prefix.clone().unwrap_or_default().into_bytes(),
-            delimiter: input.delimiter.clone().map(String::into_bytes),
-            entries_max,
         };
-        let marker = input.marker.unwrap_or_default();
-        let start = if marker.is_empty() {
-            Vec::new()
-        } else {
-            query.position_after(marker.as_bytes())
-        };
-        let page = self.page(&input.bucket, query, start).await?;
-        let truncated = page.truncated;
-        let (contents, prefixes, last) = names.split(page);
-        Ok(ListObjectsOutput {
-            name: Some(input.bucket),
-            prefix: Some(names.text(input.prefix.unwrap_or_default())),
-            marker: Some(names.text(marker)),
-            max_keys: Some(number(entries_max)),
-            is_truncated: Some(truncated),
-            contents: Some(contents),
-            common_prefixes: Some(prefixes),
-            delimiter: input.delimiter.map(|delimiter| names.text(delimiter)),
-            next_marker: last.filter(|_| truncated),
-            encoding_type: input.encoding_type,
-            ..ListObjectsOutput::default()
-        })
+        Ok((output, last))
     }
 
     async fn page(
@@ -106,7 +107,7 @@ impl Service {
         bucket: &str,
         query: Query,
         start: Vec<u8>,
-    ) -> Result<Page<ListedRow>, Fault> {
+    ) -> Result<Page<ListedRow>, RequestError> {
         self.store.require_bucket(bucket).await?;
         let batch = match query.delimiter {
             Some(_) => ROLLED_UP_TOGETHER,
@@ -130,7 +131,7 @@ impl Service {
     pub(super) async fn list_upload_parts(
         &self,
         input: ListPartsInput,
-    ) -> Result<ListPartsOutput, Fault> {
+    ) -> Result<ListPartsOutput, RequestError> {
         let upload = self
             .store
             .upload(&input.bucket, &input.key, &input.upload_id)
@@ -145,22 +146,20 @@ impl Service {
             .await?;
         let truncated = parts.len() > parts_max && parts_max > 0;
         parts.truncate(parts_max);
-        let last = parts.last().map(|row| part_number(row.part.number));
+        let last = parts.last().map(|row| row.part.number.cast_signed());
+        let (checksum_algorithm, checksum_type) = promised(upload.promise);
         Ok(ListPartsOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(input.upload_id),
-            checksum_algorithm: upload
-                .promise
-                .algorithm()
-                .map(|algorithm| ChecksumAlgorithm::from_static(algorithm.name())),
-            checksum_type: promise_type(upload.promise),
+            checksum_algorithm,
+            checksum_type,
             storage_class: Some(listed_class(upload.about.storage_class).into()),
             max_parts: Some(number(parts_max)),
             part_number_marker: input.part_number_marker,
             is_truncated: Some(truncated),
             next_part_number_marker: last.filter(|_| truncated),
-            parts: Some(parts.into_iter().map(listed_part).collect()),
+            parts: Some(parts.iter().map(listed_part).collect()),
             ..ListPartsOutput::default()
         })
     }
@@ -168,16 +167,17 @@ impl Service {
     pub(super) async fn list_uploads(
         &self,
         input: ListMultipartUploadsInput,
-    ) -> Result<ListMultipartUploadsOutput, Fault> {
+    ) -> Result<ListMultipartUploadsOutput, RequestError> {
         if input.delimiter.is_some() {
-            return Err(Fault::Unsupported("a delimiter in a list of uploads"));
+            let what = "a delimiter in a list of uploads";
+            return Err(RequestError::Unsupported(what));
         }
         self.store.require_bucket(&input.bucket).await?;
         let names = Names::of(input.encoding_type.as_ref());
         let uploads_max = page_size(input.max_uploads)?;
-        let prefix = input.prefix.clone().unwrap_or_default();
+        let prefix = input.prefix.unwrap_or_default();
         let end = successor(prefix.as_bytes());
-        let after_key = input.key_marker.clone().unwrap_or_default();
+        let after_key = input.key_marker.as_deref().unwrap_or_default();
         // Without an id, everything under the marked key is done with.
         let after_id = match &input.upload_id_marker {
             Some(id) if !id.is_empty() => id.as_str(),
@@ -195,6 +195,7 @@ impl Service {
         let truncated = uploads.len() > uploads_max && uploads_max > 0;
         uploads.truncate(uploads_max);
         let last = uploads.last().filter(|_| truncated).cloned();
+        let listed = uploads.into_iter().map(|row| listed_upload(row, names));
         Ok(ListMultipartUploadsOutput {
             bucket: Some(input.bucket),
             key_marker: input.key_marker.map(|marker| names.text(marker)),
@@ -205,12 +206,7 @@ impl Service {
             max_uploads: Some(number(uploads_max)),
             is_truncated: Some(truncated),
             encoding_type: input.encoding_type,
-            uploads: Some(
-                uploads
-                    .into_iter()
-                    .map(|row| listed_upload(row, names))
-                    .collect(),
-            ),
+            uploads: Some(listed.collect()),
             ..ListMultipartUploadsOutput::default()
         })
     }
@@ -278,7 +274,7 @@ fn listed_object(row: ListedRow, key: String) -> Object {
         checksum_algorithm: row
             .checksum_algorithm
             .map(|name| vec![ChecksumAlgorithm::from(name)]),
-        e_tag: Some(etag(row.etag)),
+        e_tag: Some(ETag::Strong(row.etag)),
         key: Some(key),
         last_modified: Some(timestamp(row.modified_micros)),
         size: Some(row.size_bytes),
@@ -287,28 +283,22 @@ fn listed_object(row: ListedRow, key: String) -> Object {
     }
 }
 
-fn listed_part(row: PartRow) -> Part {
+fn listed_part(row: &PartRow) -> Part {
     let mut part = Part {
         last_modified: Some(timestamp(row.modified_micros)),
-        part_number: Some(part_number(row.part.number)),
-        size: Some(row.part.size_bytes.cast_signed()),
+        part_number: Some(row.part.number.cast_signed()),
+        size: Some(row.part.content.size_bytes.cast_signed()),
         ..Part::default()
     };
-    with_checksums!(
-        part,
-        checksums(row.part.crc64nvme, row.part.checksum.as_ref())
-    );
-    part.e_tag = Some(etag(row.part.etag));
+    with_digests!(part, &row.part.content);
     part
 }
 
 fn listed_upload(row: UploadRow, names: Names) -> MultipartUpload {
+    let (checksum_algorithm, checksum_type) = promised(row.promise);
     MultipartUpload {
-        checksum_algorithm: row
-            .promise
-            .algorithm()
-            .map(|algorithm| ChecksumAlgorithm::from_static(algorithm.name())),
-        checksum_type: promise_type(row.promise),
+        checksum_algorithm,
+        checksum_type,
         initiated: Some(timestamp(row.started_micros)),
         key: Some(names.key(&row.key)),
         storage_class: Some(listed_class(row.about.storage_class).into()),
@@ -320,19 +310,4 @@ fn listed_upload(row: UploadRow, names: Names) -> MultipartUpload {
 /// A page never holds more than [`PAGE_MAX`].
 fn number(count: usize) -> i32 {
     i32::try_from(count.min(PAGE_MAX)).unwrap_or(0)
-}
-
-fn part_number(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// Where the next page begins, opaque to the client.
-fn token_of(position: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(position)
-}
-
-fn position_in(token: &str) -> Result<Vec<u8>, Fault> {
-    URL_SAFE_NO_PAD
-        .decode(token)
-        .map_err(|_malformed| Fault::Token)
 }

@@ -13,17 +13,17 @@ use s3s::dto::{
 use s3s::{S3Request, TrailingHeaders};
 
 use super::Service;
-use super::faults::{Fault, store_code};
+use super::errors::{RequestError, store_code};
 use super::words::{
-    DEFAULT_TYPE, about_of, body_length, checksum_type, checksums, etag, expires_of,
-    signs_whole_body, whole_seconds, with_checksums,
+    DEFAULT_TYPE, about_of, body_length, checksum_type, expires_of, signs_whole_body,
+    whole_seconds, with_digests,
 };
 use crate::blobs::reading;
 use crate::checksums::claims::Claims;
-use crate::checksums::{Algorithm, Digests, Hashing};
+use crate::checksums::{Algorithm, Hashing};
 use crate::conditions::{ReadConditions, WriteConditions, check_read};
-use crate::intake::{self, IntakeFault, NewBytes, Shelf};
-use crate::limits::{self, LimitFault, PAGE_MAX};
+use crate::intake::{self, IntakeError, NewBytes, Shelf};
+use crate::limits;
 use crate::multipart::Content;
 use crate::store::objects::{DeleteObjects, NewObject, PutObject};
 use crate::store::reads::Source;
@@ -36,12 +36,41 @@ pub(super) struct Arrival {
     pub trailers: Option<TrailingHeaders>,
 }
 
+impl Arrival {
+    /// Passes on whether the body is wanted; one that is not is drained.
+    pub(super) async fn admit<T>(
+        &mut self,
+        admitted: Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        if admitted.is_err() {
+            intake::drain(self.body.take()).await;
+        }
+        admitted
+    }
+}
+
+/// What both reads ask of the object, by the same field names.
+macro_rules! read_conditions {
+    ($input:expr) => {
+        ReadConditions {
+            if_match: $input.if_match.clone(),
+            if_none_match: $input.if_none_match.clone(),
+            if_modified_since: $input.if_modified_since.clone(),
+            if_unmodified_since: $input.if_unmodified_since.clone(),
+        }
+    };
+}
+
 /// The head of an object, in the words of both answers that carry it.
 macro_rules! describe {
-    ($output:ident, $row:expr) => {
-        $output {
+    ($output:ident, $input:expr, $row:expr, $range:expr) => {{
+        let mut output = $output {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: $row.about.cache_control.clone(),
+            content_length: Some(($range.end - $range.start).cast_signed()),
+            content_range: $input
+                .range
+                .map(|_| content_range(&$range, $row.content.size_bytes)),
             content_disposition: $row.about.content_disposition.clone(),
             content_encoding: $row.about.content_encoding.clone(),
             content_language: $row.about.content_language.clone(),
@@ -51,45 +80,45 @@ macro_rules! describe {
                     .clone()
                     .unwrap_or_else(|| DEFAULT_TYPE.to_owned()),
             ),
-            e_tag: Some(etag($row.content.etag.clone())),
+            e_tag: Some(dto::ETag::Strong($row.content.etag.clone())),
             expires: expires_of(&$row.about),
             last_modified: Some(whole_seconds($row.modified_micros)),
             metadata: Some($row.about.metadata.clone().into_iter().collect()),
             storage_class: $row.about.storage_class.clone().map(Into::into),
             ..$output::default()
+        };
+        // A checksum of the whole says nothing about a range.
+        if $input.range.is_none() && wants_checksums($input.checksum_mode.as_ref()) {
+            with_digests!(output, &$row.content);
+            output.checksum_type = Some(checksum_type(&$row.content));
         }
-    };
+        output
+    }};
 }
 
 impl Service {
     pub(super) async fn put(
         &self,
         mut req: S3Request<PutObjectInput>,
-    ) -> Result<PutObjectOutput, Fault> {
-        let arrival = Arrival {
+    ) -> Result<PutObjectOutput, RequestError> {
+        let mut arrival = Arrival {
             body: req.input.body.take(),
             headers: req.headers,
             trailers: req.trailing_headers,
         };
         let input = req.input;
-        let about = match self.admit_put(&input, &arrival.headers).await {
-            Ok(about) => about,
-            Err(fault) => {
-                intake::drain(arrival.body).await;
-                return Err(fault);
-            }
+        let admitted = self.admit_put(&input, &arrival.headers).await;
+        let about = arrival.admit(admitted).await?;
+        let (bytes, content) = self.receive(arrival, None, Shelf::Any).await?;
+        let mut output = PutObjectOutput {
+            checksum_type: Some(checksum_type(&content)),
+            ..PutObjectOutput::default()
         };
-        let (bytes, digests) = self.receive(arrival, None, Shelf::Any).await?;
-        let content = Content {
-            etag: hex::encode(digests.md5.unwrap_or_default()),
-            size_bytes: digests.size_bytes,
-            crc64nvme: digests.crc64nvme,
-            checksum: digests.extra,
-        };
+        with_digests!(output, &content);
         let object = NewObject {
             bucket: input.bucket,
             key: input.key,
-            content: content.clone(),
+            content,
             about,
             conditions: WriteConditions {
                 if_match: input.if_match,
@@ -97,21 +126,16 @@ impl Service {
             },
         };
         self.store.submit(PutObject { object, bytes }).await?;
-        let mut output = PutObjectOutput {
-            checksum_type: Some(checksum_type(&content)),
-            ..PutObjectOutput::default()
-        };
-        with_checksums!(
-            output,
-            checksums(content.crc64nvme, content.checksum.as_ref())
-        );
-        output.e_tag = Some(etag(content.etag));
         Ok(output)
     }
 
     /// What can be refused before the body is read. That a small body has no bucket is for the writer
     /// to say: it looks anyway.
-    async fn admit_put(&self, input: &PutObjectInput, headers: &HeaderMap) -> Result<About, Fault> {
+    async fn admit_put(
+        &self,
+        input: &PutObjectInput,
+        headers: &HeaderMap,
+    ) -> Result<About, RequestError> {
         limits::check_key(&input.key)?;
         let unsupported = [
             (input.tagging.is_some(), "a tag"),
@@ -120,7 +144,7 @@ impl Service {
             (input.write_offset_bytes.is_some(), "appending"),
         ];
         if let Some((_, what)) = unsupported.into_iter().find(|(asked, _)| *asked) {
-            return Err(Fault::Unsupported(what));
+            return Err(RequestError::Unsupported(what));
         }
         let about = about_of!(input);
         if body_length(headers)? > intake::INLINE_MAX {
@@ -133,61 +157,40 @@ impl Service {
     /// upload wants computed, if it belongs to one.
     pub(super) async fn receive(
         &self,
-        arrival: Arrival,
+        mut arrival: Arrival,
         promised: Option<Algorithm>,
         room: Shelf,
-    ) -> Result<(NewBytes, Digests), Fault> {
+    ) -> Result<(NewBytes, Content), RequestError> {
+        let plan = plan(&arrival.headers, promised);
+        let (claims, length, hashing) = arrival.admit(plan).await?;
         let Arrival {
             body,
             headers,
             trailers,
         } = arrival;
-        let (claims, length, hashing) = match plan(&headers, promised) {
-            Ok(plan) => plan,
-            Err(fault) => {
-                intake::drain(body).await;
-                return Err(fault);
-            }
-        };
         let (bytes, digests) = intake::receive(&self.store.blobs, body, length, hashing, room)
             .await
-            .map_err(|fault| match fault {
-                IntakeFault::Body(_) if signs_whole_body(&headers) => Fault::SignedHash,
-                IntakeFault::Body(_) | IntakeFault::Length { .. } | IntakeFault::Write(_) => {
-                    fault.into()
+            .map_err(|error| match error {
+                IntakeError::Body(_) if signs_whole_body(&headers) => RequestError::SignedHash,
+                IntakeError::Body(_) | IntakeError::Length { .. } | IntakeError::Write(_) => {
+                    error.into()
                 }
             })?;
         let trailers = trailers.and_then(|trailers| trailers.take());
         claims.check(&digests, trailers.as_ref())?;
-        Ok((bytes, digests))
+        Ok((bytes, Content::of_body(digests)))
     }
 
-    pub(super) async fn get(&self, input: GetObjectInput) -> Result<GetObjectOutput, Fault> {
+    pub(super) async fn get(&self, input: GetObjectInput) -> Result<GetObjectOutput, RequestError> {
         refuse_part_or_version(input.part_number, input.version_id.as_deref())?;
-        let conditions = ReadConditions {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-            if_modified_since: input.if_modified_since,
-            if_unmodified_since: input.if_unmodified_since,
-        };
+        let conditions = read_conditions!(input);
         let (row, range, source) = self
             .store
             .open_object(&input.bucket, &input.key, |row| {
-                let modified = whole_seconds(row.modified_micros);
-                check_read(&row.content.etag, &modified, &conditions)?;
-                chosen(input.range, row.content.size_bytes)
+                chosen(row, &conditions, input.range)
             })
             .await?;
-        let mut output = describe!(GetObjectOutput, row);
-        output.content_length = Some((range.end - range.start).cast_signed());
-        output.content_range = input
-            .range
-            .map(|_| content_range(&range, row.content.size_bytes));
-        // A checksum of the whole says nothing about a range.
-        if input.range.is_none() && wants_checksums(input.checksum_mode.as_ref()) {
-            with_checksums!(output, object_checksums(&row));
-            output.checksum_type = Some(checksum_type(&row.content));
-        }
+        let mut output = describe!(GetObjectOutput, input, row, range);
         output.body = Some(match source {
             Source::Inline => StreamingBlob::from(s3s::Body::from(slice(&row.body, &range))),
             Source::Files { segments, pins } => {
@@ -198,43 +201,27 @@ impl Service {
         Ok(output)
     }
 
-    pub(super) async fn head(&self, input: HeadObjectInput) -> Result<HeadObjectOutput, Fault> {
+    pub(super) async fn head(
+        &self,
+        input: HeadObjectInput,
+    ) -> Result<HeadObjectOutput, RequestError> {
         refuse_part_or_version(input.part_number, input.version_id.as_deref())?;
         let row = self.store.object(&input.bucket, &input.key).await?;
-        let conditions = ReadConditions {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-            if_modified_since: input.if_modified_since,
-            if_unmodified_since: input.if_unmodified_since,
-        };
-        let modified = whole_seconds(row.modified_micros);
-        check_read(&row.content.etag, &modified, &conditions)?;
-        let range = chosen(input.range, row.content.size_bytes)?;
-        let mut output = describe!(HeadObjectOutput, row);
-        output.content_length = Some((range.end - range.start).cast_signed());
-        output.content_range = input
-            .range
-            .map(|_| content_range(&range, row.content.size_bytes));
-        if input.range.is_none() && wants_checksums(input.checksum_mode.as_ref()) {
-            with_checksums!(output, object_checksums(&row));
-            output.checksum_type = Some(checksum_type(&row.content));
-        }
-        Ok(output)
+        let conditions = read_conditions!(input);
+        let range = chosen(&row, &conditions, input.range)?;
+        Ok(describe!(HeadObjectOutput, input, row, range))
     }
 
     pub(super) async fn delete(
         &self,
         input: DeleteObjectInput,
-    ) -> Result<DeleteObjectOutput, Fault> {
+    ) -> Result<DeleteObjectOutput, RequestError> {
         refuse_part_or_version(None, input.version_id.as_deref())?;
-        let verdicts = self
-            .store
-            .submit(DeleteObjects {
-                bucket: input.bucket,
-                keys: vec![(input.key, input.if_match)],
-            })
-            .await?;
-        for verdict in verdicts {
+        let delete = DeleteObjects {
+            bucket: input.bucket,
+            keys: vec![(input.key, input.if_match)],
+        };
+        for verdict in self.store.submit(delete).await? {
             verdict?;
         }
         Ok(DeleteObjectOutput::default())
@@ -243,17 +230,15 @@ impl Service {
     pub(super) async fn delete_many(
         &self,
         input: DeleteObjectsInput,
-    ) -> Result<DeleteObjectsOutput, Fault> {
-        if input.delete.objects.is_empty() || input.delete.objects.len() > PAGE_MAX {
-            return Err(LimitFault::DeleteCount.into());
-        }
-        let keys: Vec<(String, Option<ETagCondition>)> = input
-            .delete
-            .objects
-            .into_iter()
-            .map(|object| (object.key, object.e_tag.map(ETagCondition::ETag)))
-            .collect();
-        let names: Vec<String> = keys.iter().map(|(key, _)| key.clone()).collect();
+    ) -> Result<DeleteObjectsOutput, RequestError> {
+        limits::check_delete_count(input.delete.objects.len())?;
+        let objects = input.delete.objects.into_iter();
+        let (names, keys): (Vec<String>, Vec<_>) = objects
+            .map(|object| {
+                let condition = object.e_tag.map(ETagCondition::ETag);
+                (object.key.clone(), (object.key, condition))
+            })
+            .unzip();
         let bucket = input.bucket;
         let verdicts = self.store.submit(DeleteObjects { bucket, keys }).await?;
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
@@ -263,10 +248,10 @@ impl Service {
                     key: Some(key),
                     ..DeletedObject::default()
                 }),
-                Err(fault) => errors.push(dto::Error {
-                    code: Some(store_code(&fault).as_str().to_owned()),
+                Err(error) => errors.push(dto::Error {
+                    code: Some(store_code(&error).as_str().to_owned()),
                     key: Some(key),
-                    message: Some(fault.to_string()),
+                    message: Some(error.to_string()),
                     version_id: None,
                 }),
             }
@@ -281,7 +266,10 @@ impl Service {
 }
 
 /// What the headers announce: the claims, the length, and what must be computed.
-fn plan(headers: &HeaderMap, promised: Option<Algorithm>) -> Result<(Claims, u64, Hashing), Fault> {
+fn plan(
+    headers: &HeaderMap,
+    promised: Option<Algorithm>,
+) -> Result<(Claims, u64, Hashing), RequestError> {
     let claims = Claims::of(headers)?;
     let length = body_length(headers)?;
     limits::check_body(length)?;
@@ -290,39 +278,43 @@ fn plan(headers: &HeaderMap, promised: Option<Algorithm>) -> Result<(Claims, u64
         (None | Some(Algorithm::Crc64Nvme), promised) => promised,
         (claimed, None | Some(Algorithm::Crc64Nvme)) => claimed,
         (claimed, promised) if claimed == promised => promised,
-        (Some(_), Some(_)) => return Err(Fault::OtherChecksum),
+        (Some(_), Some(_)) => return Err(RequestError::OtherChecksum),
     };
     Ok((claims, length, Hashing::for_body(extra)))
 }
 
-fn refuse_part_or_version(part: Option<i32>, version: Option<&str>) -> Result<(), Fault> {
+fn refuse_part_or_version(part: Option<i32>, version: Option<&str>) -> Result<(), RequestError> {
     if part.is_some() {
-        return Err(Fault::Unsupported("reading by part number"));
+        return Err(RequestError::Unsupported("reading by part number"));
     }
     // "null" names the only version an object without versions has.
     if version.is_some_and(|version| version != "null") {
-        return Err(Fault::Unsupported("a version"));
+        return Err(RequestError::Unsupported("a version"));
     }
     Ok(())
 }
 
-/// The bytes a read is about.
-fn chosen(range: Option<dto::Range>, size_bytes: u64) -> Result<Range<u64>, Fault> {
+/// The bytes a read is about, if the object is as it demands.
+fn chosen(
+    row: &ObjectRow,
+    conditions: &ReadConditions,
+    range: Option<dto::Range>,
+) -> Result<Range<u64>, RequestError> {
+    let modified = whole_seconds(row.modified_micros);
+    check_read(&row.content.etag, &modified, conditions)?;
+    let size_bytes = row.content.size_bytes;
     match range {
         None => Ok(0..size_bytes),
-        Some(_) if size_bytes == 0 => Err(Fault::Range),
+        Some(_) if size_bytes == 0 => Err(RequestError::Range),
         Some(range) => range
             .check(size_bytes)
-            .map_err(|_unsatisfiable| Fault::Range),
+            .map_err(|_unsatisfiable| RequestError::Range),
     }
 }
 
 fn content_range(range: &Range<u64>, size_bytes: u64) -> String {
-    format!(
-        "bytes {}-{}/{size_bytes}",
-        range.start,
-        range.end.saturating_sub(1)
-    )
+    let last = range.end.saturating_sub(1);
+    format!("bytes {}-{last}/{size_bytes}", range.start)
 }
 
 pub(super) fn slice(body: &Bytes, range: &Range<u64>) -> Bytes {
@@ -332,8 +324,4 @@ pub(super) fn slice(body: &Bytes, range: &Range<u64>) -> Bytes {
 
 fn wants_checksums(mode: Option<&ChecksumMode>) -> bool {
     mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
-}
-
-fn object_checksums(row: &ObjectRow) -> dto::Checksum {
-    checksums(row.content.crc64nvme, row.content.checksum.as_ref())
 }

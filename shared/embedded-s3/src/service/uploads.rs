@@ -9,14 +9,12 @@ use s3s::dto::{
 use uuid::Uuid;
 
 use super::Service;
-use super::faults::Fault;
+use super::errors::RequestError;
 use super::objects::Arrival;
-use super::words::{
-    about_of, algorithm, checksum_type, checksums, checksums_named, etag, with_checksums,
-};
+use super::words::{about_of, algorithm, checksum_type, checksums_named, promised, with_digests};
 use crate::checksums::{Algorithm, Checksum};
 use crate::conditions::WriteConditions;
-use crate::intake::{self, Shelf};
+use crate::intake::Shelf;
 use crate::limits;
 use crate::multipart::{NamedPart, Promise, StoredPart, WholeClaims};
 use crate::store::uploads::{AbortUpload, CompleteUpload, CreateUpload, PartBytes, PutPart};
@@ -25,30 +23,28 @@ impl Service {
     pub(super) async fn start_upload(
         &self,
         input: CreateMultipartUploadInput,
-    ) -> Result<CreateMultipartUploadOutput, Fault> {
+    ) -> Result<CreateMultipartUploadOutput, RequestError> {
         limits::check_key(&input.key)?;
         let promise = promise_of(
             input.checksum_algorithm.as_ref(),
             input.checksum_type.as_ref(),
         )?;
         let id = Uuid::new_v4().simple().to_string();
-        self.store
-            .submit(CreateUpload {
-                id: id.clone(),
-                bucket: input.bucket.clone(),
-                key: input.key.clone(),
-                promise,
-                about: about_of!(input),
-            })
-            .await?;
+        let create = CreateUpload {
+            id: id.clone(),
+            bucket: input.bucket.clone(),
+            key: input.key.clone(),
+            promise,
+            about: about_of!(input),
+        };
+        self.store.submit(create).await?;
+        let (checksum_algorithm, checksum_type) = promised(promise);
         Ok(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(id),
-            checksum_algorithm: promise
-                .algorithm()
-                .map(|algorithm| ChecksumAlgorithm::from_static(algorithm.name())),
-            checksum_type: promise_type(promise),
+            checksum_algorithm,
+            checksum_type,
             ..CreateMultipartUploadOutput::default()
         })
     }
@@ -56,44 +52,33 @@ impl Service {
     pub(super) async fn put_part(
         &self,
         mut req: S3Request<UploadPartInput>,
-    ) -> Result<UploadPartOutput, Fault> {
-        let arrival = Arrival {
+    ) -> Result<UploadPartOutput, RequestError> {
+        let mut arrival = Arrival {
             body: req.input.body.take(),
             headers: req.headers,
             trailers: req.trailing_headers,
         };
         let input = req.input;
-        let (number, promised) = match self.admit_part(&input).await {
-            Ok(admitted) => admitted,
-            Err(fault) => {
-                intake::drain(arrival.body).await;
-                return Err(fault);
-            }
-        };
-        let (bytes, digests) = self.receive(arrival, promised, Shelf::FileOnly).await?;
-        let part = StoredPart {
-            number,
-            etag: hex::encode(digests.md5.unwrap_or_default()),
-            size_bytes: digests.size_bytes,
-            crc64nvme: digests.crc64nvme,
-            checksum: digests.extra,
-        };
-        self.store
-            .submit(PutPart {
-                bucket: input.bucket,
-                key: input.key,
-                upload: input.upload_id,
-                part: part.clone(),
-                bytes: PartBytes::Own(bytes),
-            })
-            .await?;
+        let admitted = self.admit_part(&input).await;
+        let (number, promised) = arrival.admit(admitted).await?;
+        let (bytes, content) = self.receive(arrival, promised, Shelf::FileOnly).await?;
         let mut output = UploadPartOutput::default();
-        with_checksums!(output, checksums(part.crc64nvme, part.checksum.as_ref()));
-        output.e_tag = Some(etag(part.etag));
+        with_digests!(output, &content);
+        let put = PutPart {
+            bucket: input.bucket,
+            key: input.key,
+            upload: input.upload_id,
+            part: StoredPart { number, content },
+            bytes: PartBytes::Own(bytes),
+        };
+        self.store.submit(put).await?;
         Ok(output)
     }
 
-    async fn admit_part(&self, input: &UploadPartInput) -> Result<(u32, Option<Algorithm>), Fault> {
+    async fn admit_part(
+        &self,
+        input: &UploadPartInput,
+    ) -> Result<(u32, Option<Algorithm>), RequestError> {
         let number = limits::part_number(input.part_number)?;
         let upload = self
             .store
@@ -105,7 +90,7 @@ impl Service {
     pub(super) async fn complete_upload(
         &self,
         input: CompleteMultipartUploadInput,
-    ) -> Result<CompleteMultipartUploadOutput, Fault> {
+    ) -> Result<CompleteMultipartUploadOutput, RequestError> {
         let parts = input
             .multipart_upload
             .as_ref()
@@ -113,28 +98,26 @@ impl Service {
             .unwrap_or_default()
             .iter()
             .map(named_part)
-            .collect::<Result<Vec<NamedPart>, Fault>>()?;
+            .collect::<Result<Vec<NamedPart>, RequestError>>()?;
         let whole = WholeClaims {
             checksums: checksums_named!(input),
             size_bytes: input
                 .mpu_object_size
                 .and_then(|size_bytes| u64::try_from(size_bytes).ok()),
         };
-        let content = self
-            .store
-            .submit(CompleteUpload {
-                bucket: input.bucket.clone(),
-                key: input.key.clone(),
-                upload: input.upload_id,
-                joined: self.store.blobs.new_id(),
-                parts,
-                whole,
-                conditions: WriteConditions {
-                    if_match: input.if_match,
-                    if_none_match: input.if_none_match,
-                },
-            })
-            .await?;
+        let complete = CompleteUpload {
+            bucket: input.bucket.clone(),
+            key: input.key.clone(),
+            upload: input.upload_id,
+            joined: self.store.blobs.new_id(),
+            parts,
+            whole,
+            conditions: WriteConditions {
+                if_match: input.if_match,
+                if_none_match: input.if_none_match,
+            },
+        };
+        let content = self.store.submit(complete).await?;
         let mut output = CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
             bucket: Some(input.bucket),
@@ -142,37 +125,32 @@ impl Service {
             checksum_type: Some(checksum_type(&content)),
             ..CompleteMultipartUploadOutput::default()
         };
-        with_checksums!(
-            output,
-            checksums(content.crc64nvme, content.checksum.as_ref())
-        );
-        output.e_tag = Some(etag(content.etag));
+        with_digests!(output, &content);
         Ok(output)
     }
 
     pub(super) async fn abort_upload(
         &self,
         input: AbortMultipartUploadInput,
-    ) -> Result<AbortMultipartUploadOutput, Fault> {
-        self.store
-            .submit(AbortUpload {
-                bucket: input.bucket,
-                key: input.key,
-                upload: input.upload_id,
-            })
-            .await?;
+    ) -> Result<AbortMultipartUploadOutput, RequestError> {
+        let abort = AbortUpload {
+            bucket: input.bucket,
+            key: input.key,
+            upload: input.upload_id,
+        };
+        self.store.submit(abort).await?;
         Ok(AbortMultipartUploadOutput::default())
     }
 }
 
-fn named_part(part: &CompletedPart) -> Result<NamedPart, Fault> {
+fn named_part(part: &CompletedPart) -> Result<NamedPart, RequestError> {
     let number = part
         .part_number
-        .ok_or(Fault::Missing("the number of a part"))?;
+        .ok_or(RequestError::Missing("the number of a part"))?;
     let tag = part
         .e_tag
         .as_ref()
-        .ok_or(Fault::Missing("the ETag of a part"))?;
+        .ok_or(RequestError::Missing("the ETag of a part"))?;
     Ok(NamedPart {
         number: limits::part_number(number)?,
         etag: tag.value().to_owned(),
@@ -184,12 +162,12 @@ fn named_part(part: &CompletedPart) -> Result<NamedPart, Fault> {
 fn promise_of(
     named: Option<&ChecksumAlgorithm>,
     kind: Option<&ChecksumType>,
-) -> Result<Promise, Fault> {
+) -> Result<Promise, RequestError> {
     let kind = kind.map(ChecksumType::as_str);
     let Some(algorithm) = algorithm(named)? else {
         return match kind {
             None | Some(ChecksumType::FULL_OBJECT) => Ok(Promise::Nothing),
-            Some(_) => Err(Fault::Checksum),
+            Some(_) => Err(RequestError::Checksum),
         };
     };
     let composes = algorithm != Algorithm::Crc64Nvme;
@@ -197,14 +175,6 @@ fn promise_of(
         None | Some(ChecksumType::COMPOSITE) if composes => Ok(Promise::Composite(algorithm)),
         None => Ok(Promise::Whole(algorithm)),
         Some(ChecksumType::FULL_OBJECT) if algorithm.is_crc() => Ok(Promise::Whole(algorithm)),
-        Some(_) => Err(Fault::Checksum),
-    }
-}
-
-pub(super) fn promise_type(promise: Promise) -> Option<ChecksumType> {
-    match promise {
-        Promise::Nothing => None,
-        Promise::Whole(_) => Some(ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
-        Promise::Composite(_) => Some(ChecksumType::from_static(ChecksumType::COMPOSITE)),
+        Some(_) => Err(RequestError::Checksum),
     }
 }

@@ -3,11 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
-use s3s::dto::{self, ETag, ETagCondition, Timestamp, TimestampFormat};
+use s3s::dto::{self, ETagCondition, Timestamp, TimestampFormat};
 
-use super::faults::Fault;
+use super::errors::RequestError;
 use crate::checksums::{Algorithm, Checksum};
-use crate::multipart::Content;
+use crate::multipart::{Content, Promise};
 use crate::store::rows::About;
 
 /// What an object without a type is.
@@ -35,16 +35,12 @@ pub(super) fn whole_seconds(micros: i64) -> Timestamp {
     timestamp(micros - micros.rem_euclid(1_000_000))
 }
 
-pub(super) fn etag(value: String) -> ETag {
-    ETag::Strong(value)
-}
-
 /// How long the body is once its transfer framing is taken off.
-pub(super) fn body_length(headers: &HeaderMap) -> Result<u64, Fault> {
+pub(super) fn body_length(headers: &HeaderMap) -> Result<u64, RequestError> {
     let number = |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.parse().ok() };
     number("x-amz-decoded-content-length")
         .or_else(|| number("content-length"))
-        .ok_or(Fault::NoLength)
+        .ok_or(RequestError::NoLength)
 }
 
 /// Whether the signature covers a sha256 of the whole body, which `s3s` then compares.
@@ -55,20 +51,25 @@ pub(super) fn signs_whole_body(headers: &HeaderMap) -> bool {
 }
 
 /// A condition on the target of a copy, which `s3s` does not parse.
-pub(super) fn condition(headers: &HeaderMap, name: &str) -> Result<Option<ETagCondition>, Fault> {
+pub(super) fn condition(
+    headers: &HeaderMap,
+    name: &str,
+) -> Result<Option<ETagCondition>, RequestError> {
     headers
         .get(name)
         .map(|value| ETagCondition::parse_http_header(value.as_bytes()))
         .transpose()
-        .map_err(|_malformed| Fault::Unsupported("a condition that is not an entity tag"))
+        .map_err(|_malformed| RequestError::Unsupported("a condition that is not an entity tag"))
 }
 
-pub(super) fn storage_class(class: Option<&dto::StorageClass>) -> Result<Option<String>, Fault> {
+pub(super) fn storage_class(
+    class: Option<&dto::StorageClass>,
+) -> Result<Option<String>, RequestError> {
     let Some(class) = class.map(dto::StorageClass::as_str) else {
         return Ok(None);
     };
     if !CLASSES.contains(&class) {
-        return Err(Fault::StorageClass);
+        return Err(RequestError::StorageClass);
     }
     Ok((class != DEFAULT_CLASS).then(|| class.to_owned()))
 }
@@ -80,9 +81,9 @@ pub(super) fn listed_class(class: Option<String>) -> String {
 
 pub(super) fn algorithm(
     algorithm: Option<&dto::ChecksumAlgorithm>,
-) -> Result<Option<Algorithm>, Fault> {
+) -> Result<Option<Algorithm>, RequestError> {
     algorithm
-        .map(|algorithm| Algorithm::named(algorithm.as_str()).ok_or(Fault::Checksum))
+        .map(|algorithm| Algorithm::named(algorithm.as_str()).ok_or(RequestError::Checksum))
         .transpose()
 }
 
@@ -132,18 +133,21 @@ macro_rules! about_of {
 }
 pub(super) use about_of;
 
-/// Puts checksums into an answer; all answers have the same five fields.
-macro_rules! with_checksums {
-    ($output:expr, $checksums:expr) => {{
-        let checksums: s3s::dto::Checksum = $checksums;
-        $output.checksum_crc32 = checksums.checksum_crc32;
-        $output.checksum_crc32c = checksums.checksum_crc32c;
-        $output.checksum_crc64nvme = checksums.checksum_crc64nvme;
-        $output.checksum_sha1 = checksums.checksum_sha1;
-        $output.checksum_sha256 = checksums.checksum_sha256;
+/// Puts the `ETag` and the checksums of a content into an answer; all answers have the same fields.
+macro_rules! with_digests {
+    ($output:expr, $content:expr) => {{
+        use $crate::checksums::Algorithm;
+        let content: &$crate::multipart::Content = $content;
+        let value = |algorithm| Some(content.checksum_by(algorithm)?.value);
+        $output.e_tag = Some(s3s::dto::ETag::Strong(content.etag.clone()));
+        $output.checksum_crc32 = value(Algorithm::Crc32);
+        $output.checksum_crc32c = value(Algorithm::Crc32c);
+        $output.checksum_crc64nvme = value(Algorithm::Crc64Nvme);
+        $output.checksum_sha1 = value(Algorithm::Sha1);
+        $output.checksum_sha256 = value(Algorithm::Sha256);
     }};
 }
-pub(super) use with_checksums;
+pub(super) use with_digests;
 
 /// The checksums named in a request, from its five fields.
 macro_rules! checksums_named {
@@ -165,36 +169,23 @@ macro_rules! checksums_named {
 }
 pub(super) use checksums_named;
 
-/// The crc64nvme that everything here has, and the one that was asked for.
-pub(super) fn checksums(crc64nvme: u64, extra: Option<&Checksum>) -> dto::Checksum {
-    let mut checksums = dto::Checksum {
-        checksum_crc64nvme: Some(Checksum::of_crc64nvme(crc64nvme).value),
-        ..dto::Checksum::default()
-    };
-    let Some(Checksum { algorithm, value }) = extra.cloned() else {
-        return checksums;
-    };
-    match algorithm {
-        Algorithm::Crc32 => checksums.checksum_crc32 = Some(value),
-        Algorithm::Crc32c => checksums.checksum_crc32c = Some(value),
-        Algorithm::Crc64Nvme => checksums.checksum_crc64nvme = Some(value),
-        Algorithm::Sha1 => checksums.checksum_sha1 = Some(value),
-        Algorithm::Sha256 => checksums.checksum_sha256 = Some(value),
-    }
-    checksums
+/// What an upload promised, as answers say it.
+pub(super) fn promised(
+    promise: Promise,
+) -> (Option<dto::ChecksumAlgorithm>, Option<dto::ChecksumType>) {
+    let algorithm = promise.algorithm().map(Algorithm::name);
+    (
+        algorithm.map(dto::ChecksumAlgorithm::from_static),
+        promise.checksum_type().map(dto::ChecksumType::from_static),
+    )
 }
 
 /// Composite when the checksum that was asked for is; the crc64nvme is of the full object always.
 pub(super) fn checksum_type(content: &Content) -> dto::ChecksumType {
-    dto::ChecksumType::from_static(
-        if content
-            .checksum
-            .as_ref()
-            .is_some_and(Checksum::is_composite)
-        {
-            dto::ChecksumType::COMPOSITE
-        } else {
-            dto::ChecksumType::FULL_OBJECT
-        },
-    )
+    let checksum = content.checksum.as_ref();
+    dto::ChecksumType::from_static(if checksum.is_some_and(Checksum::is_composite) {
+        dto::ChecksumType::COMPOSITE
+    } else {
+        dto::ChecksumType::FULL_OBJECT
+    })
 }

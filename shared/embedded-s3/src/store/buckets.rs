@@ -1,8 +1,9 @@
 //! Making and removing buckets.
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteExecutor;
 
-use super::StoreFault;
+use super::StoreError;
 use super::writer::{Batch, Change};
 
 pub(crate) struct CreateBucket {
@@ -13,7 +14,7 @@ pub(crate) struct CreateBucket {
 impl Change for CreateBucket {
     type Answer = ();
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreFault> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         let made = sqlx::query(
             "INSERT INTO buckets (name, created_micros) VALUES (?, ?) ON CONFLICT DO NOTHING",
         )
@@ -22,7 +23,7 @@ impl Change for CreateBucket {
         .execute(&mut *batch.connection)
         .await?;
         if made.rows_affected() == 0 {
-            return Err(StoreFault::BucketExists);
+            return Err(StoreError::BucketExists);
         }
         Ok(())
     }
@@ -37,25 +38,37 @@ pub(crate) struct DeleteBucket {
 impl Change for DeleteBucket {
     type Answer = ();
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreFault> {
-        let (exists, used): (bool, bool) = sqlx::query_as(
-            "SELECT EXISTS (SELECT 1 FROM buckets WHERE name = ?1),
-                    EXISTS (SELECT 1 FROM objects WHERE bucket = ?1)
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
+        require_bucket(&mut *batch.connection, &self.name).await?;
+        let used: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = ?1)
                  OR EXISTS (SELECT 1 FROM uploads WHERE bucket = ?1)",
         )
         .bind(&self.name)
         .fetch_one(&mut *batch.connection)
         .await?;
-        if !exists {
-            return Err(StoreFault::NoSuchBucket);
-        }
         if used {
-            return Err(StoreFault::BucketNotEmpty);
+            return Err(StoreError::BucketNotEmpty);
         }
         sqlx::query("DELETE FROM buckets WHERE name = ?")
             .bind(&self.name)
             .execute(&mut *batch.connection)
             .await?;
         Ok(())
+    }
+}
+
+pub(crate) async fn require_bucket(
+    executor: impl SqliteExecutor<'_>,
+    bucket: &str,
+) -> Result<(), StoreError> {
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM buckets WHERE name = ?)")
+        .bind(bucket)
+        .fetch_one(executor)
+        .await?;
+    if exists {
+        Ok(())
+    } else {
+        Err(StoreError::NoSuchBucket)
     }
 }

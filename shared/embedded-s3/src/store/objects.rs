@@ -7,7 +7,8 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::StoreFault;
+use super::StoreError;
+use super::buckets::require_bucket;
 use super::rows::{About, Place, checksum_words, column};
 use super::writer::{Batch, Change};
 use crate::blobs::BlobId;
@@ -26,7 +27,7 @@ macro_rules! insert_blob {
     };
 }
 
-/// Binds: see [`bind_object`].
+/// Binds: see [`Batch::execute_placing`].
 macro_rules! insert_object {
     () => {
         "INSERT OR REPLACE INTO objects
@@ -64,7 +65,7 @@ impl Change for PutObject {
     /// When the object was written, in microseconds.
     type Answer = i64;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreFault> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreError> {
         let current = batch.admit(&self.object).await?;
         batch.place_new(&self.object, &self.bytes, current).await
     }
@@ -84,14 +85,14 @@ pub(crate) struct CopyObject {
 impl Change for CopyObject {
     type Answer = i64;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreFault> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreError> {
         let current = batch.admit(&self.object).await?;
         let shared = sqlx::query("UPDATE blobs SET refs = refs + 1 WHERE id = ?")
-            .bind(self.source.0)
+            .bind(self.source)
             .execute(&mut *batch.connection)
             .await?;
         if shared.rows_affected() == 0 {
-            return Err(StoreFault::SourceChanged);
+            return Err(StoreError::SourceChanged);
         }
         batch.place(&self.object, self.source, current).await
     }
@@ -106,22 +107,15 @@ pub(crate) struct DeleteObjects {
 #[async_trait]
 impl Change for DeleteObjects {
     /// One verdict per key, in their order.
-    type Answer = Vec<Result<(), StoreFault>>;
+    type Answer = Vec<Result<(), StoreError>>;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreFault> {
-        let exists: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM buckets WHERE name = ?)")
-                .bind(&self.bucket)
-                .fetch_one(&mut *batch.connection)
-                .await?;
-        if !exists {
-            return Err(StoreFault::NoSuchBucket);
-        }
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreError> {
+        require_bucket(&mut *batch.connection, &self.bucket).await?;
         let mut verdicts = Vec::with_capacity(self.keys.len());
         for (key, condition) in &self.keys {
             let verdict = batch.delete(&self.bucket, key, condition.clone()).await;
-            if let Err(StoreFault::Database(error)) = verdict {
-                return Err(StoreFault::Database(error));
+            if let Err(StoreError::Database(error)) = verdict {
+                return Err(StoreError::Database(error));
             }
             verdicts.push(verdict);
         }
@@ -134,15 +128,15 @@ impl Batch<'_> {
     pub(crate) async fn admit(
         &mut self,
         object: &NewObject,
-    ) -> Result<Option<Current>, StoreFault> {
+    ) -> Result<Option<Current>, StoreError> {
         let current = self.current(&object.bucket, &object.key).await?;
         let etag = current.as_ref().map(|current| current.etag.as_str());
         check_write(etag, &object.conditions)?;
         Ok(current)
     }
 
-    async fn current(&mut self, bucket: &str, key: &str) -> Result<Option<Current>, StoreFault> {
-        let row: Option<(Option<String>, Option<i64>, Option<i64>)> = sqlx::query_as(
+    async fn current(&mut self, bucket: &str, key: &str) -> Result<Option<Current>, StoreError> {
+        let row: Option<(Option<String>, Option<i64>, Option<BlobId>)> = sqlx::query_as(
             "SELECT o.etag, o.modified_micros, o.blob
              FROM buckets b LEFT JOIN objects o ON o.bucket = b.name AND o.key = ?2
              WHERE b.name = ?1",
@@ -151,7 +145,7 @@ impl Batch<'_> {
         .bind(key.as_bytes())
         .fetch_optional(&mut *self.connection)
         .await?;
-        let (etag, modified_micros, blob) = row.ok_or(StoreFault::NoSuchBucket)?;
+        let (etag, modified_micros, blob) = row.ok_or(StoreError::NoSuchBucket)?;
         // The three columns are there together or, where nothing was joined, not at all.
         let (Some(etag), Some(modified_micros), Some(blob)) = (etag, modified_micros, blob) else {
             return Ok(None);
@@ -159,7 +153,7 @@ impl Batch<'_> {
         Ok(Some(Current {
             etag,
             modified_micros,
-            blob: BlobId(blob),
+            blob,
         }))
     }
 
@@ -168,7 +162,7 @@ impl Batch<'_> {
         &mut self,
         bytes: &NewBytes,
         size_bytes: u64,
-    ) -> Result<(), StoreFault> {
+    ) -> Result<(), StoreError> {
         bind_blob(sqlx::query(insert_blob!()), bytes, size_bytes)
             .execute(&mut *self.connection)
             .await?;
@@ -182,15 +176,11 @@ impl Batch<'_> {
         object: &NewObject,
         bytes: &NewBytes,
         replaced: Option<Current>,
-    ) -> Result<i64, StoreFault> {
-        let modified_micros = self.time_after(replaced.as_ref());
+    ) -> Result<i64, StoreError> {
         let both = sqlx::query(concat!(insert_blob!(), "; ", insert_object!()));
         let both = bind_blob(both, bytes, object.content.size_bytes);
-        bind_object(both, object, bytes.id(), modified_micros)?
-            .execute(&mut *self.connection)
-            .await?;
-        self.released.extend(replaced.map(|before| before.blob));
-        Ok(modified_micros)
+        self.execute_placing(both, object, bytes.id(), replaced)
+            .await
     }
 
     /// Puts `blob`, which already counts this reference, under the key. Returns when.
@@ -199,19 +189,42 @@ impl Batch<'_> {
         object: &NewObject,
         blob: BlobId,
         replaced: Option<Current>,
-    ) -> Result<i64, StoreFault> {
-        let modified_micros = self.time_after(replaced.as_ref());
-        bind_object(sqlx::query(insert_object!()), object, blob, modified_micros)?
+    ) -> Result<i64, StoreError> {
+        self.execute_placing(sqlx::query(insert_object!()), object, blob, replaced)
+            .await
+    }
+
+    /// Runs a statement that ends in `insert_object!`, and gives up what the key had before.
+    async fn execute_placing<'q>(
+        &mut self,
+        statement: Statement<'q>,
+        object: &'q NewObject,
+        blob: BlobId,
+        replaced: Option<Current>,
+    ) -> Result<i64, StoreError> {
+        let modified_micros = replaced.as_ref().map_or(self.now_micros, |before| {
+            self.now_micros.max(before.modified_micros + YOUNGER_MICROS)
+        });
+        let (algorithm, value) = checksum_words(object.content.checksum.as_ref());
+        // An error is one of the database, so that what the change wrote before is rolled back.
+        let about = serde_json::to_string(&object.about)
+            .map_err(|error| sqlx::Error::Encode(error.into()))?;
+        statement
+            .bind(&object.bucket)
+            .bind(object.key.as_bytes())
+            .bind(&object.content.etag)
+            .bind(column(object.content.size_bytes))
+            .bind(modified_micros)
+            .bind(&object.about.storage_class)
+            .bind(blob)
+            .bind(object.content.crc64nvme.cast_signed())
+            .bind(algorithm)
+            .bind(value)
+            .bind(about)
             .execute(&mut *self.connection)
             .await?;
         self.released.extend(replaced.map(|before| before.blob));
         Ok(modified_micros)
-    }
-
-    fn time_after(&self, replaced: Option<&Current>) -> i64 {
-        replaced.map_or(self.now_micros, |before| {
-            self.now_micros.max(before.modified_micros + YOUNGER_MICROS)
-        })
     }
 
     async fn delete(
@@ -219,7 +232,7 @@ impl Batch<'_> {
         bucket: &str,
         key: &str,
         condition: Option<ETagCondition>,
-    ) -> Result<(), StoreFault> {
+    ) -> Result<(), StoreError> {
         if condition.is_some() {
             let current = self.current(bucket, key).await?;
             let conditions = WriteConditions {
@@ -228,13 +241,13 @@ impl Batch<'_> {
             };
             check_write(current.as_ref().map(|now| now.etag.as_str()), &conditions)?;
         }
-        let released: Option<i64> =
+        let released: Option<BlobId> =
             sqlx::query_scalar("DELETE FROM objects WHERE bucket = ? AND key = ? RETURNING blob")
                 .bind(bucket)
                 .bind(key.as_bytes())
                 .fetch_optional(&mut *self.connection)
                 .await?;
-        self.released.extend(released.map(BlobId));
+        self.released.extend(released);
         Ok(())
     }
 }
@@ -245,32 +258,8 @@ fn bind_blob<'q>(statement: Statement<'q>, bytes: &'q NewBytes, size_bytes: u64)
         NewBytes::File(_) => (Place::File, None),
     };
     statement
-        .bind(bytes.id().0)
-        .bind(place.number())
+        .bind(bytes.id())
+        .bind(place)
         .bind(column(size_bytes))
         .bind(body.map(AsRef::<[u8]>::as_ref))
-}
-
-/// An error is one of the database, so that what the change wrote before is rolled back.
-fn bind_object<'q>(
-    statement: Statement<'q>,
-    object: &'q NewObject,
-    blob: BlobId,
-    modified_micros: i64,
-) -> Result<Statement<'q>, sqlx::Error> {
-    let (algorithm, value) = checksum_words(object.content.checksum.as_ref());
-    let about =
-        serde_json::to_string(&object.about).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    Ok(statement
-        .bind(&object.bucket)
-        .bind(object.key.as_bytes())
-        .bind(&object.content.etag)
-        .bind(column(object.content.size_bytes))
-        .bind(modified_micros)
-        .bind(&object.about.storage_class)
-        .bind(blob.0)
-        .bind(object.content.crc64nvme.cast_signed())
-        .bind(algorithm)
-        .bind(value)
-        .bind(about))
 }

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use sqlx::sqlite::SqliteRow;
-
+use super::buckets::require_bucket;
 use super::rows::{ListedRow, ObjectRow, PartRow, Place, UploadRow, column, size};
-use super::{Store, StoreFault};
+use super::{Store, StoreError};
 use crate::blobs::reading::Segment;
 use crate::blobs::{BlobId, Pins};
 
@@ -22,16 +21,11 @@ pub(crate) enum Source {
 }
 
 impl Store {
-    pub(crate) async fn require_bucket(&self, bucket: &str) -> Result<(), StoreFault> {
-        sqlx::query("SELECT 1 FROM buckets WHERE name = ?")
-            .bind(bucket)
-            .fetch_optional(&self.readers)
-            .await?
-            .map(|_row: SqliteRow| ())
-            .ok_or(StoreFault::NoSuchBucket)
+    pub(crate) async fn require_bucket(&self, bucket: &str) -> Result<(), StoreError> {
+        require_bucket(&self.readers, bucket).await
     }
 
-    pub(crate) async fn buckets(&self) -> Result<Vec<(String, i64)>, StoreFault> {
+    pub(crate) async fn buckets(&self) -> Result<Vec<(String, i64)>, StoreError> {
         Ok(
             sqlx::query_as("SELECT name, created_micros FROM buckets ORDER BY name")
                 .fetch_all(&self.readers)
@@ -40,41 +34,28 @@ impl Store {
     }
 
     /// The object without its bytes.
-    pub(crate) async fn object(&self, bucket: &str, key: &str) -> Result<ObjectRow, StoreFault> {
-        let row = sqlx::query(
-            "SELECT o.*, b.place, NULL AS body
-             FROM objects o JOIN blobs b ON b.id = o.blob WHERE o.bucket = ? AND o.key = ?",
-        )
-        .bind(bucket)
-        .bind(key.as_bytes())
-        .fetch_optional(&self.readers)
-        .await?;
-        self.found(bucket, row).await
+    pub(crate) async fn object(&self, bucket: &str, key: &str) -> Result<ObjectRow, StoreError> {
+        let without = "SELECT o.*, b.place, NULL AS body
+             FROM objects o JOIN blobs b ON b.id = o.blob WHERE o.bucket = ? AND o.key = ?";
+        self.object_row(without, bucket, key).await
     }
 
-    /// The object with its bytes, when they are in its row.
-    pub(crate) async fn object_with_body(
+    async fn object_row(
         &self,
+        sql: &'static str,
         bucket: &str,
         key: &str,
-    ) -> Result<ObjectRow, StoreFault> {
-        let row = sqlx::query(
-            "SELECT o.*, b.place, b.body
-             FROM objects o JOIN blobs b ON b.id = o.blob WHERE o.bucket = ? AND o.key = ?",
-        )
-        .bind(bucket)
-        .bind(key.as_bytes())
-        .fetch_optional(&self.readers)
-        .await?;
-        self.found(bucket, row).await
-    }
-
-    async fn found(&self, bucket: &str, row: Option<SqliteRow>) -> Result<ObjectRow, StoreFault> {
+    ) -> Result<ObjectRow, StoreError> {
+        let row = sqlx::query(sql)
+            .bind(bucket)
+            .bind(key.as_bytes())
+            .fetch_optional(&self.readers)
+            .await?;
         if let Some(row) = row {
             return ObjectRow::read(&row);
         }
         self.require_bucket(bucket).await?;
-        Err(StoreFault::NoSuchKey)
+        Err(StoreError::NoSuchKey)
     }
 
     /// The object, after `accept` agreed to it, with the range `accept` chose ready to be read.
@@ -85,10 +66,12 @@ impl Store {
         mut accept: impl FnMut(&ObjectRow) -> Result<Range<u64>, F>,
     ) -> Result<(ObjectRow, Range<u64>, Source), F>
     where
-        F: From<StoreFault>,
+        F: From<StoreError>,
     {
+        let with_body = "SELECT o.*, b.place, b.body
+             FROM objects o JOIN blobs b ON b.id = o.blob WHERE o.bucket = ? AND o.key = ?";
         for _ in 0..RACES_MAX {
-            let row = self.object_with_body(bucket, key).await?;
+            let row = self.object_row(with_body, bucket, key).await?;
             let range = accept(&row)?;
             if row.place == Place::Inline {
                 return Ok((row, range, Source::Inline));
@@ -99,13 +82,13 @@ impl Store {
                 return Ok((row, range, Source::Files { segments, pins }));
             }
         }
-        Err(StoreFault::SourceChanged.into())
+        Err(StoreError::SourceChanged.into())
     }
 
-    async fn is_referred_to(&self, blob: BlobId) -> Result<bool, StoreFault> {
+    async fn is_referred_to(&self, blob: BlobId) -> Result<bool, StoreError> {
         Ok(
             sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)")
-                .bind(blob.0)
+                .bind(blob)
                 .fetch_one(&self.readers)
                 .await?,
         )
@@ -116,10 +99,11 @@ impl Store {
         &self,
         row: &ObjectRow,
         range: &Range<u64>,
-    ) -> Result<Vec<Segment>, StoreFault> {
-        let whole = vec![(0, column(row.content.size_bytes), row.blob.0, 0)];
-        let extents: Vec<(i64, i64, i64, i64)> = match row.place {
-            Place::Inline | Place::File => whole,
+    ) -> Result<Vec<Segment>, StoreError> {
+        let extents: Vec<(i64, i64, BlobId, i64)> = match row.place {
+            Place::Inline | Place::File => {
+                vec![(0, column(row.content.size_bytes), row.blob, 0)]
+            }
             Place::Joined => {
                 sqlx::query_as(
                     "SELECT start, length, blob, skip FROM extents
@@ -128,7 +112,7 @@ impl Store {
                                      WHERE list = ?1 AND start <= ?2)
                      ORDER BY start",
                 )
-                .bind(row.blob.0)
+                .bind(row.blob)
                 .bind(column(range.start))
                 .bind(column(range.end))
                 .fetch_all(&self.readers)
@@ -138,11 +122,11 @@ impl Store {
         Ok(extents
             .into_iter()
             .filter_map(|(start, length, blob, skip)| {
-                let (start, length) = (size(start), size(length));
+                let start = size(start);
                 let first = range.start.max(start);
-                let end = range.end.min(start + length);
+                let end = range.end.min(start + size(length));
                 (first < end).then(|| Segment {
-                    blob: BlobId(blob),
+                    blob,
                     skip: size(skip) + (first - start),
                     length: end - first,
                 })
@@ -157,8 +141,8 @@ impl Store {
         from: &[u8],
         below: &[u8],
         count: usize,
-    ) -> Result<Vec<ListedRow>, StoreFault> {
-        let rows = sqlx::query(
+    ) -> Result<Vec<ListedRow>, StoreError> {
+        Ok(sqlx::query_as(
             "SELECT key, etag, size, modified_micros, storage_class, checksum_algorithm
              FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
         )
@@ -167,8 +151,7 @@ impl Store {
         .bind(below)
         .bind(column(count as u64))
         .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(ListedRow::read).collect()
+        .await?)
     }
 
     pub(crate) async fn upload(
@@ -176,18 +159,12 @@ impl Store {
         bucket: &str,
         key: &str,
         id: &str,
-    ) -> Result<UploadRow, StoreFault> {
-        let row = sqlx::query("SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?")
-            .bind(id)
-            .bind(bucket)
-            .bind(key.as_bytes())
-            .fetch_optional(&self.readers)
-            .await?;
-        let Some(row) = row else {
-            self.require_bucket(bucket).await?;
-            return Err(StoreFault::NoSuchUpload);
-        };
-        UploadRow::read(&row)
+    ) -> Result<UploadRow, StoreError> {
+        if let Some(upload) = UploadRow::find(&self.readers, bucket, key, id).await? {
+            return Ok(upload);
+        }
+        self.require_bucket(bucket).await?;
+        Err(StoreError::NoSuchUpload)
     }
 
     /// Uploads with `prefix <= key < below` after the position (key, id), in order.
@@ -197,7 +174,7 @@ impl Store {
         keys: Range<&[u8]>,
         after: (&[u8], &str),
         count: usize,
-    ) -> Result<Vec<UploadRow>, StoreFault> {
+    ) -> Result<Vec<UploadRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM uploads
              WHERE bucket = ? AND key >= ? AND key < ? AND (key, id) > (?, ?)
@@ -220,15 +197,14 @@ impl Store {
         upload: &str,
         after: u32,
         count: usize,
-    ) -> Result<Vec<PartRow>, StoreFault> {
-        let rows = sqlx::query(
+    ) -> Result<Vec<PartRow>, StoreError> {
+        Ok(sqlx::query_as(
             "SELECT * FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?",
         )
         .bind(upload)
         .bind(after)
         .bind(column(count as u64))
         .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(PartRow::read).collect()
+        .await?)
     }
 }

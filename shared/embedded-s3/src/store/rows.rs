@@ -3,38 +3,23 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use s3s::dto::ChecksumType;
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteExecutor, SqliteRow};
+use sqlx::{FromRow, Row as _};
 
-use super::StoreFault;
+use super::StoreError;
 use crate::blobs::BlobId;
 use crate::checksums::{Algorithm, Checksum};
 use crate::multipart::{Content, Promise, StoredPart};
 
 /// Where the bytes of a blob are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[repr(i64)]
 pub(crate) enum Place {
-    Inline,
-    File,
-    Joined,
-}
-
-impl Place {
-    pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Inline => 0,
-            Self::File => 1,
-            Self::Joined => 2,
-        }
-    }
-
-    fn of(number: i64) -> Result<Self, sqlx::Error> {
-        [Self::Inline, Self::File, Self::Joined]
-            .into_iter()
-            .find(|place| place.number() == number)
-            .ok_or_else(|| unreadable("place", &number.to_string()))
-    }
+    Inline = 0,
+    File = 1,
+    Joined = 2,
 }
 
 /// What a client says about its object and gets back with it.
@@ -73,10 +58,11 @@ pub(crate) struct ObjectRow {
 }
 
 /// An object as a listing shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct ListedRow {
     pub key: Vec<u8>,
     pub etag: String,
+    #[sqlx(rename = "size")]
     pub size_bytes: i64,
     pub modified_micros: i64,
     pub storage_class: Option<String>,
@@ -103,43 +89,40 @@ pub(crate) struct PartRow {
 impl ObjectRow {
     /// Needs `blob, place, body, modified_micros, etag, size, crc64nvme, checksum_algorithm,
     /// checksum_value, about, storage_class`.
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreFault> {
+    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let body: Option<Vec<u8>> = row.try_get("body")?;
         Ok(Self {
-            blob: BlobId(row.try_get("blob")?),
-            place: Place::of(row.try_get("place")?)?,
+            blob: row.try_get("blob")?,
+            place: row.try_get("place")?,
             body: body.map(Bytes::from).unwrap_or_default(),
             modified_micros: row.try_get("modified_micros")?,
-            content: Content {
-                etag: row.try_get("etag")?,
-                size_bytes: size(row.try_get("size")?),
-                crc64nvme: row.try_get::<i64, _>("crc64nvme")?.cast_unsigned(),
-                checksum: checksum(row)?,
-            },
+            content: content(row)?,
             about: about(row)?,
         })
     }
 }
 
-impl ListedRow {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreFault> {
-        Ok(Self {
-            key: row.try_get("key")?,
-            etag: row.try_get("etag")?,
-            size_bytes: row.try_get("size")?,
-            modified_micros: row.try_get("modified_micros")?,
-            storage_class: row.try_get("storage_class")?,
-            checksum_algorithm: row.try_get("checksum_algorithm")?,
-        })
-    }
-}
-
 impl UploadRow {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreFault> {
+    pub(crate) async fn find(
+        executor: impl SqliteExecutor<'_>,
+        bucket: &str,
+        key: &str,
+        id: &str,
+    ) -> Result<Option<Self>, StoreError> {
+        let row = sqlx::query("SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?")
+            .bind(id)
+            .bind(bucket)
+            .bind(key.as_bytes())
+            .fetch_optional(executor)
+            .await?;
+        row.as_ref().map(Self::read).transpose()
+    }
+
+    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let kind: Option<String> = row.try_get("checksum_type")?;
         let promise = match (algorithm(row)?, kind.as_deref()) {
             (None, _) => Promise::Nothing,
-            (Some(algorithm), Some("COMPOSITE")) => Promise::Composite(algorithm),
+            (Some(algorithm), Some(ChecksumType::COMPOSITE)) => Promise::Composite(algorithm),
             (Some(algorithm), _) => Promise::Whole(algorithm),
         };
         Ok(Self {
@@ -152,36 +135,22 @@ impl UploadRow {
     }
 }
 
-impl PartRow {
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreFault> {
+impl FromRow<'_, SqliteRow> for PartRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             part: StoredPart {
                 number: row.try_get("number")?,
-                etag: row.try_get("etag")?,
-                size_bytes: size(row.try_get("size")?),
-                crc64nvme: row.try_get::<i64, _>("crc64nvme")?.cast_unsigned(),
-                checksum: checksum(row)?,
+                content: content(row)?,
             },
             modified_micros: row.try_get("modified_micros")?,
         })
     }
 }
 
-/// How a promise is written in `uploads`.
-pub(crate) fn promise_words(promise: Promise) -> (Option<&'static str>, Option<&'static str>) {
-    let kind = match promise {
-        Promise::Nothing => None,
-        Promise::Whole(_) => Some("FULL_OBJECT"),
-        Promise::Composite(_) => Some("COMPOSITE"),
-    };
-    (promise.algorithm().map(Algorithm::name), kind)
-}
-
 pub(crate) fn checksum_words(checksum: Option<&Checksum>) -> (Option<&str>, Option<&str>) {
-    (
-        checksum.map(|checksum| checksum.algorithm.name()),
-        checksum.map(|checksum| checksum.value.as_str()),
-    )
+    checksum
+        .map(|checksum| (checksum.algorithm.name(), checksum.value.as_str()))
+        .unzip()
 }
 
 /// Sizes are far below the 8 EiB where the column ends.
@@ -193,7 +162,7 @@ pub(crate) fn size(column: i64) -> u64 {
     u64::try_from(column).unwrap_or(0)
 }
 
-fn about(row: &SqliteRow) -> Result<About, StoreFault> {
+fn about(row: &SqliteRow) -> Result<About, StoreError> {
     let text: String = row.try_get("about")?;
     Ok(About {
         storage_class: row.try_get("storage_class")?,
@@ -203,20 +172,23 @@ fn about(row: &SqliteRow) -> Result<About, StoreFault> {
 
 fn algorithm(row: &SqliteRow) -> Result<Option<Algorithm>, sqlx::Error> {
     let name: Option<String> = row.try_get("checksum_algorithm")?;
-    name.map(|name| Algorithm::named(&name).ok_or_else(|| unreadable("checksum_algorithm", &name)))
-        .transpose()
+    name.map(|name| {
+        Algorithm::named(&name).ok_or_else(|| sqlx::Error::ColumnDecode {
+            index: "checksum_algorithm".to_owned(),
+            source: format!("{name} is not a value of it").into(),
+        })
+    })
+    .transpose()
 }
 
-fn checksum(row: &SqliteRow) -> Result<Option<Checksum>, sqlx::Error> {
+fn content(row: &SqliteRow) -> Result<Content, sqlx::Error> {
     let value: Option<String> = row.try_get("checksum_value")?;
-    Ok(algorithm(row)?
-        .zip(value)
-        .map(|(algorithm, value)| Checksum { algorithm, value }))
-}
-
-fn unreadable(column: &str, value: &str) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: format!("{value} is not a value of it").into(),
-    }
+    Ok(Content {
+        etag: row.try_get("etag")?,
+        size_bytes: size(row.try_get("size")?),
+        crc64nvme: row.try_get::<i64, _>("crc64nvme")?.cast_unsigned(),
+        checksum: algorithm(row)?
+            .zip(value)
+            .map(|(algorithm, value)| Checksum { algorithm, value }),
+    })
 }

@@ -4,13 +4,16 @@
 //! range of another object is a joined blob too, whose extents point into that object's files.
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 
-use super::StoreFault;
+use super::StoreError;
 use super::objects::NewObject;
-use super::rows::{About, PartRow, Place, UploadRow, checksum_words, column, promise_words};
+use super::rows::{About, PartRow, Place, UploadRow, checksum_words, column};
 use super::writer::{Batch, Change};
 use crate::blobs::BlobId;
 use crate::blobs::reading::Segment;
+use crate::checksums::Algorithm;
+use crate::conditions::WriteConditions;
 use crate::intake::NewBytes;
 use crate::multipart::{self, Content, NamedPart, Promise, StoredPart, WholeClaims};
 
@@ -26,8 +29,7 @@ pub(crate) struct CreateUpload {
 impl Change for CreateUpload {
     type Answer = ();
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreFault> {
-        let (algorithm, kind) = promise_words(self.promise);
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         let about = serde_json::to_string(&self.about)?;
         let made = sqlx::query(
             "INSERT INTO uploads (id, bucket, key, started_micros, storage_class,
@@ -39,13 +41,13 @@ impl Change for CreateUpload {
         .bind(self.key.as_bytes())
         .bind(batch.now_micros)
         .bind(&self.about.storage_class)
-        .bind(algorithm)
-        .bind(kind)
+        .bind(self.promise.algorithm().map(Algorithm::name))
+        .bind(self.promise.checksum_type())
         .bind(about)
         .execute(&mut *batch.connection)
         .await?;
         if made.rows_affected() == 0 {
-            return Err(StoreFault::NoSuchBucket);
+            return Err(StoreError::NoSuchBucket);
         }
         Ok(())
     }
@@ -83,21 +85,22 @@ pub(crate) struct PutPart {
 impl Change for PutPart {
     type Answer = i64;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreFault> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreError> {
         batch.upload(&self.bucket, &self.key, &self.upload).await?;
+        let content = &self.part.content;
         match &self.bytes {
-            PartBytes::Own(bytes) => batch.insert_blob(bytes, self.part.size_bytes).await?,
+            PartBytes::Own(bytes) => batch.insert_blob(bytes, content.size_bytes).await?,
             PartBytes::Shared { id, segments } => {
-                batch.share(*id, segments, self.part.size_bytes).await?;
+                batch.share(*id, segments, content.size_bytes).await?;
             }
         }
-        let replaced: Option<i64> =
+        let replaced: Option<BlobId> =
             sqlx::query_scalar("SELECT blob FROM parts WHERE upload = ? AND number = ?")
                 .bind(&self.upload)
                 .bind(self.part.number)
                 .fetch_optional(&mut *batch.connection)
                 .await?;
-        let (algorithm, value) = checksum_words(self.part.checksum.as_ref());
+        let (algorithm, value) = checksum_words(content.checksum.as_ref());
         sqlx::query(
             "INSERT OR REPLACE INTO parts (upload, number, etag, size, modified_micros, blob,
                                            crc64nvme, checksum_algorithm, checksum_value)
@@ -105,23 +108,22 @@ impl Change for PutPart {
         )
         .bind(&self.upload)
         .bind(self.part.number)
-        .bind(&self.part.etag)
-        .bind(column(self.part.size_bytes))
+        .bind(&content.etag)
+        .bind(column(content.size_bytes))
         .bind(batch.now_micros)
-        .bind(self.bytes.id().0)
-        .bind(self.part.crc64nvme.cast_signed())
+        .bind(self.bytes.id())
+        .bind(content.crc64nvme.cast_signed())
         .bind(algorithm)
         .bind(value)
         .execute(&mut *batch.connection)
         .await?;
-        batch.released.extend(replaced.map(BlobId));
+        batch.released.extend(replaced);
         Ok(batch.now_micros)
     }
 
     fn committed(&mut self) {
-        match &mut self.bytes {
-            PartBytes::Own(bytes) => bytes.keep(),
-            PartBytes::Shared { .. } => {}
+        if let PartBytes::Own(bytes) = &mut self.bytes {
+            bytes.keep();
         }
     }
 }
@@ -136,7 +138,7 @@ pub(crate) struct AbortUpload {
 impl Change for AbortUpload {
     type Answer = ();
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreFault> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         batch.upload(&self.bucket, &self.key, &self.upload).await?;
         batch.drop_upload(&self.upload).await
     }
@@ -149,14 +151,14 @@ pub(crate) struct CompleteUpload {
     pub joined: BlobId,
     pub parts: Vec<NamedPart>,
     pub whole: WholeClaims,
-    pub conditions: crate::conditions::WriteConditions,
+    pub conditions: WriteConditions,
 }
 
 #[async_trait]
 impl Change for CompleteUpload {
     type Answer = Content;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Content, StoreFault> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Content, StoreError> {
         let upload = batch.upload(&self.bucket, &self.key, &self.upload).await?;
         let stored = batch.parts(&self.upload).await?;
         let content = multipart::assemble(&self.parts, &stored, upload.promise, &self.whole)?;
@@ -178,34 +180,26 @@ impl Change for CompleteUpload {
 }
 
 impl Batch<'_> {
-    async fn upload(&mut self, bucket: &str, key: &str, id: &str) -> Result<UploadRow, StoreFault> {
-        let row = sqlx::query("SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?")
-            .bind(id)
-            .bind(bucket)
-            .bind(key.as_bytes())
-            .fetch_optional(&mut *self.connection)
+    async fn upload(&mut self, bucket: &str, key: &str, id: &str) -> Result<UploadRow, StoreError> {
+        UploadRow::find(&mut *self.connection, bucket, key, id)
             .await?
-            .ok_or(StoreFault::NoSuchUpload)?;
-        UploadRow::read(&row)
+            .ok_or(StoreError::NoSuchUpload)
     }
 
-    async fn parts(&mut self, upload: &str) -> Result<Vec<StoredPart>, StoreFault> {
-        let rows = sqlx::query("SELECT * FROM parts WHERE upload = ? ORDER BY number")
-            .bind(upload)
-            .fetch_all(&mut *self.connection)
-            .await?;
-        rows.iter()
-            .map(|row| Ok(PartRow::read(row)?.part))
-            .collect()
+    async fn parts(&mut self, upload: &str) -> Result<Vec<StoredPart>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM parts WHERE upload = ? ORDER BY number")
+                .bind(upload)
+                .fetch(&mut *self.connection)
+                .map_ok(|row: PartRow| row.part)
+                .try_collect()
+                .await?,
+        )
     }
 
     /// The extents of the completed object: a part in a file is one, a shared part brings its own.
-    async fn join(&mut self, complete: &CompleteUpload) -> Result<(), StoreFault> {
-        let numbers: Vec<String> = complete
-            .parts
-            .iter()
-            .map(|part| part.number.to_string())
-            .collect();
+    async fn join(&mut self, complete: &CompleteUpload) -> Result<(), StoreError> {
+        let numbers: Vec<u32> = complete.parts.iter().map(|part| part.number).collect();
         sqlx::query(
             "INSERT INTO extents (list, start, length, blob, skip)
              SELECT ?1, p.start + COALESCE(e.start, 0), COALESCE(e.length, p.size),
@@ -216,9 +210,9 @@ impl Batch<'_> {
              LEFT JOIN extents e ON e.list = p.blob
              WHERE p.size > 0",
         )
-        .bind(complete.joined.0)
+        .bind(complete.joined)
         .bind(&complete.upload)
-        .bind(format!("[{}]", numbers.join(",")))
+        .bind(serde_json::to_string(&numbers)?)
         .execute(&mut *self.connection)
         .await?;
         Ok(())
@@ -230,17 +224,13 @@ impl Batch<'_> {
         list: BlobId,
         segments: &[Segment],
         size_bytes: u64,
-    ) -> Result<(), StoreFault> {
+    ) -> Result<(), StoreError> {
         let mut start = 0;
         let mut extents = Vec::with_capacity(segments.len());
         for segment in segments.iter().filter(|segment| segment.length > 0) {
-            extents.push([
-                start,
-                column(segment.length),
-                segment.blob.0,
-                column(segment.skip),
-            ]);
-            start += column(segment.length);
+            let (length, skip) = (column(segment.length), column(segment.skip));
+            extents.push([start, length, segment.blob.0, skip]);
+            start += length;
         }
         let extents = serde_json::to_string(&extents)?;
         let gone: bool = sqlx::query_scalar(
@@ -251,13 +241,13 @@ impl Batch<'_> {
         .fetch_one(&mut *self.connection)
         .await?;
         if gone {
-            return Err(StoreFault::SourceChanged);
+            return Err(StoreError::SourceChanged);
         }
         sqlx::query(
             "INSERT INTO extents (list, start, length, blob, skip)
              SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)",
         )
-        .bind(list.0)
+        .bind(list)
         .bind(&extents)
         .execute(&mut *self.connection)
         .await?;
@@ -265,10 +255,10 @@ impl Batch<'_> {
     }
 
     /// Writes the row of a joined blob, with one reference, and counts those its extents hold.
-    async fn count_extents(&mut self, list: BlobId, size_bytes: u64) -> Result<(), StoreFault> {
+    async fn count_extents(&mut self, list: BlobId, size_bytes: u64) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO blobs (id, refs, place, size) VALUES (?, 1, ?, ?)")
-            .bind(list.0)
-            .bind(Place::Joined.number())
+            .bind(list)
+            .bind(Place::Joined)
             .bind(column(size_bytes))
             .execute(&mut *self.connection)
             .await?;
@@ -278,20 +268,20 @@ impl Batch<'_> {
                   AS held
              WHERE blobs.id = held.id",
         )
-        .bind(list.0)
+        .bind(list)
         .execute(&mut *self.connection)
         .await?;
         Ok(())
     }
 
     /// Forgets the upload; what its parts referred to is released.
-    async fn drop_upload(&mut self, upload: &str) -> Result<(), StoreFault> {
-        let released: Vec<i64> =
+    async fn drop_upload(&mut self, upload: &str) -> Result<(), StoreError> {
+        let released: Vec<BlobId> =
             sqlx::query_scalar("DELETE FROM parts WHERE upload = ? RETURNING blob")
                 .bind(upload)
                 .fetch_all(&mut *self.connection)
                 .await?;
-        self.released.extend(released.into_iter().map(BlobId));
+        self.released.extend(released);
         sqlx::query("DELETE FROM uploads WHERE id = ?")
             .bind(upload)
             .execute(&mut *self.connection)

@@ -1,4 +1,4 @@
-//! The one writer: many requests' changes, one transaction, one sync.
+//! The one that writes: many requests' changes, one transaction, one sync.
 //!
 //! While one batch is being synced the next one queues up, so the more requests there are, the more
 //! share a sync. A request is answered after the commit that holds its change.
@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use muniment_sqlite::Writer;
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreFault;
+use super::StoreError;
+use super::rows::Place;
 use crate::blobs::{BlobId, Blobs};
 
 /// Changes in one transaction. Bounds what one answer waits for.
@@ -26,7 +28,7 @@ pub(crate) trait Change: Send + Sync + 'static {
     type Answer: Send + Sync + 'static;
 
     /// Writes it. Must refuse before its first write: there is no savepoint around a single change.
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreFault>;
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreError>;
 
     /// Called once it is durable.
     fn committed(&mut self) {}
@@ -35,40 +37,30 @@ pub(crate) trait Change: Send + Sync + 'static {
 /// The transaction that changes are applied in.
 pub(crate) struct Batch<'c> {
     pub connection: &'c mut SqliteConnection,
-    /// Blobs that lost a reference; settled together at the end.
+    /// Blobs that lost a reference; counted together at the end.
     pub released: Vec<BlobId>,
     pub now_micros: i64,
 }
 
 /// A change with the request that waits for it.
 pub(crate) struct Waiting<C: Change> {
-    change: C,
-    outcome: Option<Result<C::Answer, StoreFault>>,
-    reply: oneshot::Sender<Result<C::Answer, StoreFault>>,
-}
-
-impl<C: Change> Waiting<C> {
-    pub(crate) fn new(change: C, reply: oneshot::Sender<Result<C::Answer, StoreFault>>) -> Self {
-        Self {
-            change,
-            outcome: None,
-            reply,
-        }
-    }
+    pub change: C,
+    pub outcome: Option<Result<C::Answer, StoreError>>,
+    pub reply: oneshot::Sender<Result<C::Answer, StoreError>>,
 }
 
 /// [`Waiting`], whatever its change.
 #[async_trait]
 pub(crate) trait Queued: Send + Sync {
     async fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), sqlx::Error>;
-    fn settle(self: Box<Self>, committed: Result<(), sqlx::Error>);
+    fn answer(self: Box<Self>, committed: Result<(), sqlx::Error>);
 }
 
 #[async_trait]
 impl<C: Change> Queued for Waiting<C> {
     async fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), sqlx::Error> {
         match self.change.apply(batch).await {
-            Err(StoreFault::Database(error)) => Err(error),
+            Err(StoreError::Database(error)) => Err(error),
             outcome => {
                 self.outcome = Some(outcome);
                 Ok(())
@@ -76,11 +68,11 @@ impl<C: Change> Queued for Waiting<C> {
         }
     }
 
-    fn settle(mut self: Box<Self>, committed: Result<(), sqlx::Error>) {
+    fn answer(mut self: Box<Self>, committed: Result<(), sqlx::Error>) {
         let outcome = match (committed, self.outcome.take()) {
-            (Err(error), _) => Err(StoreFault::Database(error)),
+            (Err(error), _) => Err(StoreError::Database(error)),
             (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(StoreFault::Stopping),
+            (Ok(()), None) => Err(StoreError::Stopping),
         };
         if outcome.is_ok() {
             self.change.committed();
@@ -93,31 +85,33 @@ impl<C: Change> Queued for Waiting<C> {
 
 /// Applies changes until the store is gone.
 pub(crate) async fn run(
-    mut connection: SqliteConnection,
+    writer: Writer,
     mut changes: mpsc::Receiver<Box<dyn Queued>>,
     blobs: Arc<Blobs>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while changes.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        match commit(&mut connection, &mut batch).await {
+        match commit(&writer, &mut batch).await {
             Ok(unreferenced) => finish(&blobs, batch.drain(..), unreferenced),
-            Err(error) if batch.len() == 1 => refuse(batch.drain(..), error),
             Err(error) => {
                 tracing::debug!(%error, changes = batch.len(), "trying the changes one by one");
                 for change in batch.drain(..) {
-                    commit_alone(&mut connection, change, &blobs).await;
+                    commit_alone(&writer, change, &blobs).await;
                 }
             }
         }
     }
 }
 
-async fn commit_alone(connection: &mut SqliteConnection, change: Box<dyn Queued>, blobs: &Blobs) {
+async fn commit_alone(writer: &Writer, change: Box<dyn Queued>, blobs: &Blobs) {
     let mut alone = [change];
-    let result = commit(connection, &mut alone).await;
-    match result {
+    match commit(writer, &mut alone).await {
         Ok(unreferenced) => finish(blobs, alone, unreferenced),
-        Err(error) => refuse(alone, error),
+        Err(error) => {
+            tracing::error!(%error, "could not write to the database");
+            let [alone] = alone;
+            alone.answer(Err(error));
+        }
     }
 }
 
@@ -127,38 +121,29 @@ fn finish(
     unreferenced: Vec<BlobId>,
 ) {
     for change in batch {
-        change.settle(Ok(()));
+        change.answer(Ok(()));
     }
     for id in unreferenced {
         blobs.condemn(id);
     }
 }
 
-fn refuse(batch: impl IntoIterator<Item = Box<dyn Queued>>, error: sqlx::Error) {
-    tracing::error!(%error, "could not write to the database");
-    let mut error = Some(error);
-    for change in batch {
-        change.settle(Err(error.take().unwrap_or(sqlx::Error::WorkerCrashed)));
-    }
-}
-
 /// One transaction. Returns the files nobody refers to any more.
 async fn commit(
-    connection: &mut SqliteConnection,
+    writer: &Writer,
     changes: &mut [Box<dyn Queued>],
 ) -> Result<Vec<BlobId>, sqlx::Error> {
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut *connection)
-        .await?;
-    let result = apply_all(connection, changes).await;
-    if result.is_err() {
-        let rolled_back = sqlx::query("ROLLBACK").execute(connection).await;
-        // Fails when the database has already rolled back by itself.
-        if let Err(error) = rolled_back {
-            tracing::debug!(%error, "nothing to roll back");
+    let mut transaction = writer.begin().await?;
+    match apply_all(&mut transaction, changes).await {
+        Ok(unreferenced) => {
+            transaction.commit().await?;
+            Ok(unreferenced)
+        }
+        Err(error) => {
+            transaction.rollback().await;
+            Err(error)
         }
     }
-    result
 }
 
 async fn apply_all(
@@ -173,23 +158,23 @@ async fn apply_all(
     for change in changes {
         change.apply(&mut batch).await?;
     }
-    let unreferenced = batch.settle_references().await?;
-    sqlx::query("COMMIT").execute(batch.connection).await?;
-    Ok(unreferenced)
+    batch.count_released().await
 }
 
 impl Batch<'_> {
     /// Takes off the references given up in this batch and deletes the blobs left with none.
-    async fn settle_references(&mut self) -> Result<Vec<BlobId>, sqlx::Error> {
+    async fn count_released(&mut self) -> Result<Vec<BlobId>, sqlx::Error> {
         if self.released.is_empty() {
             return Ok(Vec::new());
         }
+        let released = serde_json::to_string(&self.released)
+            .map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(
             "UPDATE blobs SET refs = refs - gone.n
              FROM (SELECT value AS id, COUNT(*) AS n FROM json_each(?) GROUP BY value) AS gone
              WHERE blobs.id = gone.id",
         )
-        .bind(json_of(&self.released))
+        .bind(released)
         .execute(&mut *self.connection)
         .await?;
         let joined_gone: bool =
@@ -199,14 +184,14 @@ impl Batch<'_> {
         if joined_gone {
             self.dissolve_joined().await?;
         }
-        let unreferenced: Vec<(i64, i64)> =
+        let unreferenced: Vec<(BlobId, Place)> =
             sqlx::query_as("DELETE FROM blobs WHERE refs = 0 RETURNING id, place")
                 .fetch_all(&mut *self.connection)
                 .await?;
         Ok(unreferenced
             .into_iter()
-            .filter(|(_, place)| *place == 1)
-            .map(|(id, _)| BlobId(id))
+            .filter(|(_, place)| *place == Place::File)
+            .map(|(id, _)| id)
             .collect())
     }
 
@@ -230,11 +215,6 @@ impl Batch<'_> {
         .await?;
         Ok(())
     }
-}
-
-fn json_of(ids: &[BlobId]) -> String {
-    let numbers: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
-    format!("[{}]", numbers.join(","))
 }
 
 fn now_micros() -> i64 {

@@ -4,6 +4,8 @@ use std::io::Write as _;
 
 use aws_sdk_s3::primitives::ByteStream;
 use muniment_embedded_s3::{EmbeddedS3, EmbeddedS3Error};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -151,6 +153,25 @@ async fn a_stop_lets_a_running_request_finish() {
     endpoint.stop().await;
     let refused = TcpStream::connect(url.strip_prefix("http://").unwrap()).await;
     assert!(refused.is_err());
+}
+
+/// The first releases noted their migrations as `sqlx` does.
+#[tokio::test]
+async fn a_folder_of_the_first_releases_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteConnectOptions::new()
+        .filename(folder.path().join("index.sqlite"))
+        .create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::migrate!().run(&mut connection).await.unwrap();
+    let bucket = "INSERT INTO buckets VALUES ('old', 1)";
+    sqlx::query(bucket).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let endpoint = start_in(folder).await;
+
+    let old = endpoint.client.head_bucket().bucket("old").send().await;
+    old.unwrap();
 }
 
 #[tokio::test]

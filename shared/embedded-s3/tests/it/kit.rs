@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as Keys, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use muniment_embedded_s3::{Credentials, EmbeddedS3, EmbeddedS3Error};
+use muniment_embedded_s3::{Credentials, EmbeddedS3};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ pub(crate) struct Endpoint {
     pub client: Client,
     pub url: String,
     pub stop: CancellationToken,
-    pub serving: JoinSet<Result<(), EmbeddedS3Error>>,
+    pub serving: JoinSet<()>,
     pub folder: TempDir,
 }
 
@@ -121,11 +121,11 @@ impl Endpoint {
             .unwrap()
     }
 
-    /// Stops as SIGTERM would and gives the folder back.
+    /// Stops as SIGTERM would and returns the folder.
     pub(crate) async fn stop(mut self) -> TempDir {
         self.stop.cancel();
         while let Some(ended) = self.serving.join_next().await {
-            ended.unwrap().unwrap();
+            ended.unwrap();
         }
         self.folder
     }
@@ -200,6 +200,6 @@ pub(crate) async fn until_files(folder: &Path, count: usize) {
             polls.tick().await;
         }
     });
-    let settled = waited.await.is_ok();
-    assert!(settled, "{} files, not {count}", files(folder).len());
+    let reached = waited.await.is_ok();
+    assert!(reached, "{} files, not {count}", files(folder).len());
 }

@@ -181,7 +181,7 @@ async fn any_key_is_a_key() {
         .collect();
     let mut expected: Vec<String> = keys.iter().map(ToString::to_string).collect();
     expected.sort();
-    // XML turns a line feed in text into itself only when it is escaped; compare the rest.
+    // XML keeps a line feed in text only when it is escaped; compare the rest.
     listed.retain(|key| !key.contains("newline"));
     expected.retain(|key| !key.contains("newline"));
     assert_eq!(listed, expected);

@@ -64,14 +64,15 @@ fn every_media_type_is_a_type_and_a_subtype() {
     }
 }
 
-/// A misspelt form would never be confirmed by any content.
+/// A misspelt form, in either table, would never be confirmed by any content.
 #[test]
 fn every_form_in_the_table_has_a_signature() {
-    let known: BTreeSet<&str> = signatures::forms().map(signatures::Form::name).collect();
+    let mut known: BTreeSet<&str> = signatures::forms().collect();
+    assert!(known.remove("own"));
 
-    for (extension, row) in rows(TABLE) {
-        for form in row.forms.split_whitespace() {
-            assert!(known.contains(form) && form != "own", "{extension}: {form}");
-        }
-    }
+    let used: BTreeSet<&str> = rows(TABLE)
+        .flat_map(|(_, row)| row.forms.split_whitespace())
+        .collect();
+
+    assert_eq!(used, known);
 }

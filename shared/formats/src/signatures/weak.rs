@@ -6,13 +6,13 @@ use crate::Window;
 /// 1,024 (PDF Reference 1.7, implementation notes 13 and 18).
 const PDF_MARK_WITHIN: usize = 1024;
 
-/// How far markup may stand behind white space and comments before it no longer counts as the start.
+/// How far into a file markup may begin after white space and comments before it no longer counts as the start.
 const MARKUP_WITHIN: usize = 4096;
 
 /// Every packet of an MPEG transport stream has this length and begins with [`TS_SYNC`].
 const TS_PACKET_BYTES: usize = 188;
 const TS_SYNC: u8 = 0x47;
-/// One byte proves nothing; five in step are one chance in 10^12.
+/// One byte says nothing; five in step are one chance in 10^12.
 const TS_PACKETS: usize = 5;
 
 /// Lengths of the header that follows a bitmap's file header, by version.
@@ -37,7 +37,7 @@ pub(super) fn pdf(window: &Window) -> bool {
                 .is_some_and(|last| last.windows(END.len()).any(|bytes| bytes == END)))
 }
 
-/// `BM` begins many a text, so the rest of the header has to make sense too.
+/// `BM` begins many a text, so the rest of the header has to be valid too.
 pub(super) fn bitmap(window: &Window) -> bool {
     let head = window.head();
     let header_bytes = head

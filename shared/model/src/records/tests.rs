@@ -25,39 +25,8 @@ fn object() -> ObjectRecord {
         storing_since: None,
         recorded_id: None,
         saved: None,
-        doubt: None,
-        readings_doubted: 0,
+        unstable_reads: UnstableReads::default(),
     }
-}
-
-#[test]
-fn a_reading_is_believed_when_a_second_one_says_the_same() {
-    let mut object = object();
-
-    assert_eq!(
-        object.doubt_reading("cut at 512".to_owned()),
-        Doubt::ReadAgain
-    );
-    assert_eq!(
-        object.doubt_reading("cut at 512".to_owned()),
-        Doubt::Believed
-    );
-}
-
-#[test]
-fn readings_that_all_differ_blame_nobody_and_end() {
-    let mut object = object();
-
-    for n in 1..READINGS_DOUBTED_MAX {
-        assert_eq!(
-            object.doubt_reading(format!("cut at {n}")),
-            Doubt::ReadAgain
-        );
-    }
-    assert_eq!(
-        object.doubt_reading("cut at 99".to_owned()),
-        Doubt::Unstable
-    );
 }
 
 #[test]

@@ -1,12 +1,12 @@
-use muniment_model::{Class, Classify};
+use muniment_model::{Class, Classify, ObjectKey};
 
 use super::*;
 
-fn object() -> Place {
-    Place::Object(
-        "bucket".parse().expect("name"),
-        ObjectKey::new("key").expect("key"),
-    )
+fn object() -> Resource {
+    Resource::Object(ObjectAddress {
+        bucket: "bucket".parse().expect("name"),
+        key: ObjectKey::new("key").expect("key"),
+    })
 }
 
 fn answer(status: u16, code: &str) -> Answer {
@@ -21,7 +21,7 @@ fn answer(status: u16, code: &str) -> Answer {
 /// The variant's name, which is what the table below compares.
 fn name_of(error: &StorageError) -> String {
     let text = format!("{error:?}");
-    text.split(' ').next().unwrap_or_default().to_owned()
+    text.split([' ', '(']).next().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn every_answer_has_one_meaning() {
 
 #[test]
 fn a_missing_bucket_is_never_a_missing_object() {
-    let bucket = Place::Bucket("bucket".parse().expect("name"));
+    let bucket = Resource::Bucket("bucket".parse().expect("name"));
 
     let error = answer(404, "").into_error(&bucket, Condition::None);
 

@@ -3,21 +3,19 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use muniment_model::{KeyPrefix, ObjectKey, Proof, StorageTarget, WorkItemId};
+use muniment_fault_proxy::{Fault, Method, Requests, Times};
+use muniment_model::{KeyPrefix, ObjectKey, StorageTarget, VerificationMethod, WorkItemId};
 use muniment_objects::{CopyOrder, StorageError};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::Fault;
-use crate::support::{Bench, MIB, crc, noise, object_key, read_all};
+use crate::support::{Bench, MIB, crc, delete_all, noise, object_key, read_all};
 
 const BESIDE: StorageTarget = StorageTarget::StandardVa;
 const ELSEWHERE: StorageTarget = StorageTarget::WasabiOr;
 
-#[tokio::test]
-async fn a_member_is_staged_out_of_the_tar_without_reading_it() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_member_is_staged_out_of_the_tar_without_reading_it(bench: &Bench) {
     let bytes = noise(20 * MIB, 40);
     let tar = bench.deposit("bäg &+.tar", &bytes).await;
     let key = object_key("12/member");
@@ -30,16 +28,14 @@ async fn a_member_is_staged_out_of_the_tar_without_reading_it() {
         .await
         .expect("copies");
 
-    assert_eq!(bench.proxy.seen("GET").len(), 0);
+    assert_eq!(bench.proxy.count(&Method::GET), 0);
     let head = staging.head(&key).await.expect("head");
     assert_eq!(head.crc64nvme, Some(crc(&member)));
     let read = read_all(staging.read(&key, member.len() as u64)).await;
     assert!(read.expect("reads") == member);
 }
 
-#[tokio::test]
-async fn a_range_that_is_not_what_pass_one_read_leaves_nothing_behind() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_range_that_is_not_what_pass_one_read_leaves_nothing_behind(bench: &Bench) {
     let tar = bench.deposit("bag.tar", &noise(2 * MIB, 41)).await;
     let key = object_key("12/member");
     let staging = &bench.buckets.staging;
@@ -55,12 +51,10 @@ async fn a_range_that_is_not_what_pass_one_read_leaves_nothing_behind() {
     );
     let prefix = KeyPrefix::of(WorkItemId(12));
     assert_eq!(staging.abort_uploads(&prefix).await.expect("aborts"), 0);
-    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 0);
+    assert_eq!(delete_all(staging, &prefix).await, 0);
 }
 
-#[tokio::test]
-async fn a_tar_replaced_before_the_copy_is_superseded() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_tar_replaced_before_the_copy_is_superseded(bench: &Bench) {
     let tar = bench.deposit("bag.tar", &noise(MIB, 42)).await;
     bench.deposit("bag.tar", &noise(MIB, 43)).await;
 
@@ -73,33 +67,46 @@ async fn a_tar_replaced_before_the_copy_is_superseded() {
 
     assert_eq!(
         error.to_string(),
-        "aptrust.receiving.test.edu/bag.tar was replaced by another upload"
+        format!("{}/bag.tar was replaced by another upload", tar.bucket)
     );
 }
 
-#[tokio::test]
-async fn a_copy_carries_what_the_record_says_and_may_be_ordered_twice() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_copy_carries_what_the_record_says_and_may_be_ordered_twice(bench: &Bench) {
     let large = noise(17 * MIB, 44);
     let small = noise(1_000, 45);
     let empty = Bytes::new();
     let rows = [
-        ("beside, small", BESIDE, &small, Proof::Carried),
-        ("beside, large", BESIDE, &large, Proof::Carried),
-        ("beside, empty", BESIDE, &empty, Proof::Carried),
-        ("elsewhere, small", ELSEWHERE, &small, Proof::Stored),
-        ("elsewhere, large", ELSEWHERE, &large, Proof::Stored),
-        ("elsewhere, empty", ELSEWHERE, &empty, Proof::Stored),
+        ("beside, small", BESIDE, &small, VerificationMethod::Carried),
+        ("beside, large", BESIDE, &large, VerificationMethod::Carried),
+        ("beside, empty", BESIDE, &empty, VerificationMethod::Carried),
+        (
+            "elsewhere, small",
+            ELSEWHERE,
+            &small,
+            VerificationMethod::Stored,
+        ),
+        (
+            "elsewhere, large",
+            ELSEWHERE,
+            &large,
+            VerificationMethod::Stored,
+        ),
+        (
+            "elsewhere, empty",
+            ELSEWHERE,
+            &empty,
+            VerificationMethod::Stored,
+        ),
     ];
 
-    for (name, target, bytes, proof) in rows {
-        let order = order(&bench, name, bytes).await;
+    for (name, target, bytes, method) in rows {
+        let order = order(bench, name, bytes).await;
         let preservation = &bench.buckets.preservation;
         let staging = &bench.buckets.staging;
 
         for attempt in ["first", "second"] {
             let stored = preservation.store(target, staging, &order).await;
-            assert_eq!(stored.expect("stores"), proof, "{name}, {attempt}");
+            assert_eq!(stored.expect("stores"), method, "{name}, {attempt}");
         }
 
         let head = preservation.head(target, &order.to).await.expect("head");
@@ -112,12 +119,10 @@ async fn a_copy_carries_what_the_record_says_and_may_be_ordered_twice() {
     }
 }
 
-#[tokio::test]
-async fn a_key_that_something_else_has_is_never_replaced() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_key_that_something_else_has_is_never_replaced(bench: &Bench) {
     for (name, target) in [("beside", BESIDE), ("elsewhere", ELSEWHERE)] {
-        let first = order(&bench, name, &noise(1_000, 46)).await;
-        let mut second = order(&bench, "other", &noise(1_000, 47)).await;
+        let first = order(bench, name, &noise(1_000, 46)).await;
+        let mut second = order(bench, "other", &noise(1_000, 47)).await;
         second.to = first.to.clone();
         let preservation = &bench.buckets.preservation;
         let staging = &bench.buckets.staging;
@@ -136,11 +141,13 @@ async fn a_key_that_something_else_has_is_never_replaced() {
     }
 }
 
-#[tokio::test]
-async fn a_copy_whose_answer_is_lost_counts_once() {
-    let bench = Bench::new().await;
-    let order = order(&bench, "a", &noise(1_000, 48)).await;
-    bench.proxy.plan(("PUT", "copies-va"), Fault::LoseAnswer, 1);
+pub(crate) async fn a_copy_whose_answer_is_lost_counts_once(bench: &Bench) {
+    let order = order(bench, "a", &noise(1_000, 48)).await;
+    bench.proxy.plan(
+        Requests::of(Method::PUT).containing("copies-va"),
+        Times::Next(1),
+        Fault::DropAnswer,
+    );
 
     let stored = bench
         .buckets
@@ -148,27 +155,73 @@ async fn a_copy_whose_answer_is_lost_counts_once() {
         .store(BESIDE, &bench.buckets.staging, &order)
         .await;
 
-    assert_eq!(stored.expect("stores"), Proof::Carried);
-    assert_eq!(bench.proxy.seen("PUT /copies-va").len(), 2);
+    assert_eq!(stored.expect("stores"), VerificationMethod::Carried);
+    assert_eq!(
+        bench
+            .proxy
+            .seen(&Requests::of(Method::PUT).containing("/copies-va"))
+            .len(),
+        2
+    );
 }
 
-#[tokio::test]
-async fn a_store_without_checksums_is_read_back() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_copy_that_is_ordered_twice_on_the_way_counts_once(bench: &Bench) {
+    let order = order(bench, "a", &noise(1_000, 55)).await;
+    let puts = Requests::of(Method::PUT).containing("copies-va");
+    bench.proxy.plan(puts, Times::Next(1), Fault::Double);
+    let preservation = &bench.buckets.preservation;
+
+    let stored = preservation
+        .store(BESIDE, &bench.buckets.staging, &order)
+        .await;
+
+    assert_eq!(stored.expect("stores"), VerificationMethod::Carried);
+    let head = preservation.head(BESIDE, &order.to).await.expect("head");
+    assert_eq!(head.crc64nvme, Some(order.crc64nvme));
+}
+
+pub(crate) async fn a_bit_that_flips_on_the_way_back_is_not_what_was_stored(bench: &Bench) {
+    let order = order(bench, "a", &noise(1_000, 56)).await;
+    let preservation = &bench.buckets.preservation;
+    let stored = preservation
+        .store(BESIDE, &bench.buckets.staging, &order)
+        .await;
+    stored.expect("stores");
+    let gets = Requests::of(Method::GET).containing("copies-va");
+    bench.proxy.plan(gets, Times::Next(1), Fault::FlipBit(999));
+
+    let read = preservation.read_back(BESIDE, &order.to, order.size).await;
+
+    assert_ne!(read.expect("reads"), order.crc64nvme);
+}
+
+pub(crate) async fn a_store_without_checksums_is_read_back(bench: &Bench) {
     let bytes = noise(1_000, 51);
-    let good = order(&bench, "good", &bytes).await;
-    let faults = Fault::NoChecksums;
-    bench.far_proxy.plan(("PUT", "copies-wasabi"), faults, 10);
-    bench.far_proxy.plan(("HEAD", "copies-wasabi"), faults, 10);
+    let good = order(bench, "good", &bytes).await;
+    let faults = Fault::WithoutHeaders("x-amz-checksum-");
+    bench.far_proxy.plan(
+        Requests::of(Method::PUT).containing("copies-wasabi"),
+        Times::Next(10),
+        faults.clone(),
+    );
+    bench.far_proxy.plan(
+        Requests::of(Method::HEAD).containing("copies-wasabi"),
+        Times::Next(10),
+        faults,
+    );
     let preservation = &bench.buckets.preservation;
     let staging = &bench.buckets.staging;
 
     for attempt in ["first", "second"] {
         let stored = preservation.store(ELSEWHERE, staging, &good).await;
-        assert_eq!(stored.expect("stores"), Proof::ReadBack, "{attempt}");
+        assert_eq!(
+            stored.expect("stores"),
+            VerificationMethod::ReadBack,
+            "{attempt}"
+        );
     }
 
-    let mut other = order(&bench, "other", &noise(1_000, 52)).await;
+    let mut other = order(bench, "other", &noise(1_000, 52)).await;
     other.to = good.to.clone();
     let error = preservation.store(ELSEWHERE, staging, &other).await;
     let error = error.expect_err("taken");
@@ -179,10 +232,8 @@ async fn a_store_without_checksums_is_read_back() {
 }
 
 /// Workers run many of these at once, on tasks of their own.
-#[tokio::test]
-async fn operations_can_run_on_tasks() {
-    let bench = Bench::new().await;
-    let order = order(&bench, "a", &noise(1_000, 53)).await;
+pub(crate) async fn operations_can_run_on_tasks(bench: &Bench) {
+    let order = order(bench, "a", &noise(1_000, 53)).await;
     let tar = bench.deposit("bag.tar", &noise(1_000, 54)).await;
     let (preservation, staging) = (
         bench.buckets.preservation.clone(),
@@ -201,16 +252,16 @@ async fn operations_can_run_on_tasks() {
         }
         writer.finish(tar.crc64nvme).await.expect("finishes");
         let prefix = KeyPrefix::of(WorkItemId(12));
-        staging.delete_all(&prefix).await.expect("deletes")
+        delete_all(&staging, &prefix).await
     });
 
     let deleted = tasks.join_next().await.expect("a task").expect("ends");
     assert_eq!(deleted, 2);
 }
 
-#[tokio::test]
-async fn staged_bytes_that_differ_from_the_record_are_never_called_a_copy() {
-    let bench = Bench::new().await;
+pub(crate) async fn staged_bytes_that_differ_from_the_record_are_never_called_a_copy(
+    bench: &Bench,
+) {
     let rows = [
         ("beside, small", BESIDE, 1_000),
         ("elsewhere, small", ELSEWHERE, 1_000),
@@ -218,7 +269,7 @@ async fn staged_bytes_that_differ_from_the_record_are_never_called_a_copy() {
     ];
 
     for (name, target, length) in rows {
-        let mut order = order(&bench, name, &noise(length, 49)).await;
+        let mut order = order(bench, name, &noise(length, 49)).await;
         order.crc64nvme = crc(b"what pass one read");
 
         let stored = bench
@@ -235,11 +286,9 @@ async fn staged_bytes_that_differ_from_the_record_are_never_called_a_copy() {
     }
 }
 
-#[tokio::test]
-async fn a_staged_file_that_is_lost_is_named_as_such() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_staged_file_that_is_lost_is_named_as_such(bench: &Bench) {
     for (name, target) in [("beside", BESIDE), ("elsewhere", ELSEWHERE)] {
-        let mut order = order(&bench, name, &noise(10, 50)).await;
+        let mut order = order(bench, name, &noise(10, 50)).await;
         order.from = object_key("12/lost");
 
         let stored = bench
@@ -249,13 +298,12 @@ async fn a_staged_file_that_is_lost_is_named_as_such() {
             .await;
 
         let error = stored.expect_err("lost");
-        assert_eq!(error.to_string(), "staging has no object 12/lost", "{name}");
+        let expected = format!("{} has no object 12/lost", bench.names.staging);
+        assert_eq!(error.to_string(), expected, "{name}");
     }
 }
 
-#[tokio::test]
-async fn a_target_without_a_bucket_is_an_error_and_no_panic() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_target_without_a_bucket_is_an_error_and_no_panic(bench: &Bench) {
     let target = StorageTarget::GlacierDeepOh;
     let key = object_key("k");
 
@@ -264,7 +312,10 @@ async fn a_target_without_a_bucket_is_an_error_and_no_panic() {
     assert!(preservation.head(target, &key).await.is_err());
     assert_eq!(
         preservation.url(ELSEWHERE, &key).expect("configured"),
-        "https://s3.us-west-1.wasabisys.com/copies-wasabi/k"
+        format!(
+            "https://s3.us-west-1.wasabisys.com/{}/k",
+            bench.names.wasabi
+        )
     );
 }
 

@@ -1,20 +1,27 @@
 //! What a store that is away, busy or unwilling looks like to the run loop.
 
-use muniment_model::{BucketName, Class, Classify};
+use muniment_fault_proxy::{Fault, Method, Requests, StatusCode, Times};
+use muniment_model::{Class, Classify};
 use muniment_objects::{Connections, StorageError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::Fault;
-use crate::support::{Bench, buckets, buckets_as, crc, noise, object_key};
+use crate::backend::Signer;
+use crate::support::{Bench, Buckets, bucket_name, crc, noise, object_key};
 
-#[tokio::test]
-async fn a_storm_of_503_is_waited_out() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_storm_of_503_is_waited_out(bench: &Bench) {
     let bytes = noise(1_000, 60);
     let key = object_key("12/a");
-    bench.proxy.plan(("PUT", "12/a"), Fault::Status(503), 2);
-    bench.proxy.plan(("GET", "12/a"), Fault::Status(503), 2);
+    bench.proxy.plan(
+        Requests::of(Method::PUT).containing("12/a"),
+        Times::Next(2),
+        Fault::unavailable(None),
+    );
+    bench.proxy.plan(
+        Requests::of(Method::GET).containing("12/a"),
+        Times::Next(2),
+        Fault::unavailable(None),
+    );
 
     let staging = &bench.buckets.staging;
     staging
@@ -24,15 +31,13 @@ async fn a_storm_of_503_is_waited_out() {
     let read = staging.get(&key, 1_000).await.expect("reads");
 
     assert_eq!(read, bytes);
-    assert_eq!(bench.proxy.seen("PUT").len(), 3);
-    assert_eq!(bench.proxy.seen("GET").len(), 3);
+    assert_eq!(bench.proxy.count(&Method::PUT), 3);
+    assert_eq!(bench.proxy.count(&Method::GET), 3);
 }
 
-#[tokio::test]
-async fn a_storm_that_does_not_end_is_an_outage() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_storm_that_does_not_end_is_an_outage(bench: &Bench) {
     // Told to stop, a request is made but not repeated, so that the test need not wait.
-    let stopped = stopped_buckets(&bench);
+    let stopped = stopped_buckets(bench);
     let rows = [
         (503, "Throttled"),
         (500, "OutOfOrder"),
@@ -41,7 +46,11 @@ async fn a_storm_that_does_not_end_is_an_outage() {
     ];
 
     for (status, expected) in rows {
-        bench.proxy.plan(("GET", "12/a"), Fault::Status(status), 1);
+        bench.proxy.plan(
+            Requests::of(Method::GET).containing("12/a"),
+            Times::Next(1),
+            Fault::status(StatusCode::from_u16(status).expect("status")),
+        );
 
         let error = stopped.staging.get(&object_key("12/a"), 10).await;
 
@@ -51,14 +60,11 @@ async fn a_storm_that_does_not_end_is_an_outage() {
     }
 }
 
-#[tokio::test]
-async fn nobody_listening_is_an_outage() {
-    let bench = Bench::new().await;
+pub(crate) async fn nobody_listening_is_an_outage(bench: &Bench) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = listener.local_addr().expect("address");
     drop(listener);
-    let url = format!("http://{address}").parse().expect("url");
-    let away = buckets(&url, &url, &stopping());
+    let away = bench.buckets_at(&format!("http://{address}"), &stopping());
 
     let error = away.staging.head(&object_key("12/a")).await;
 
@@ -68,14 +74,15 @@ async fn nobody_listening_is_an_outage() {
         "{error:?}"
     );
     assert_eq!(error.class(), Class::Outage);
-    drop(bench);
 }
 
-#[tokio::test]
-async fn a_connection_that_breaks_is_transient() {
-    let bench = Bench::new().await;
-    let stopped = stopped_buckets(&bench);
-    bench.proxy.plan(("HEAD", "12/a"), Fault::LoseAnswer, 1);
+pub(crate) async fn a_connection_that_breaks_is_transient(bench: &Bench) {
+    let stopped = stopped_buckets(bench);
+    bench.proxy.plan(
+        Requests::of(Method::HEAD).containing("12/a"),
+        Times::Next(1),
+        Fault::DropAnswer,
+    );
 
     let error = stopped.staging.head(&object_key("12/a")).await;
 
@@ -87,11 +94,12 @@ async fn a_connection_that_breaks_is_transient() {
     assert_eq!(error.class(), Class::Transient { after: None });
 }
 
-#[tokio::test]
-async fn refused_credentials_are_an_outage_and_not_asked_again() {
-    let bench = Bench::new().await;
-    let url = &bench.proxy.url;
-    let stranger = buckets_as(url, url, &Connections::default(), "wrong");
+pub(crate) async fn refused_credentials_are_an_outage_and_not_asked_again(bench: &Bench) {
+    let wrong = Signer {
+        secret_key: "wrong".to_owned(),
+        ..bench.backend.signer.clone()
+    };
+    let stranger = bench.buckets_as(&wrong, &bench.proxy.url(), &Connections::default());
     let bytes = noise(10, 61);
 
     let error = stranger
@@ -102,13 +110,11 @@ async fn refused_credentials_are_an_outage_and_not_asked_again() {
 
     assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
     assert_eq!(error.class(), Class::Outage);
-    assert_eq!(bench.proxy.seen("PUT").len(), 1);
+    assert_eq!(bench.proxy.count(&Method::PUT), 1);
 }
 
-#[tokio::test]
-async fn a_missing_bucket_is_not_mistaken_for_a_missing_tar() {
-    let bench = Bench::new().await;
-    let name = BucketName::new("aptrust.receiving.nobody.edu").expect("name");
+pub(crate) async fn a_missing_bucket_is_not_mistaken_for_a_missing_tar(bench: &Bench) {
+    let name = bucket_name(&format!("{}nobody.edu", bench.names.prefix));
     let nowhere = bench.buckets.all_receiving.bucket(name);
 
     let error = nowhere.head(&object_key("bag.tar")).await;
@@ -129,6 +135,6 @@ fn stopping() -> Connections {
     Connections::new(stop)
 }
 
-fn stopped_buckets(bench: &Bench) -> crate::support::Buckets {
-    buckets(&bench.proxy.url, &bench.proxy.url, &stopping())
+fn stopped_buckets(bench: &Bench) -> Buckets {
+    bench.buckets_at(&bench.proxy.url(), &stopping())
 }

@@ -1,12 +1,14 @@
-//! Our S3 layer against the embedded endpoint, with a proxy between them that breaks connections.
+//! Our S3 layer against every S3 back end there is: one suite, whose list of cases is in `conformance`.
 
 // `cfg(test)` is what allows `expect` in their helpers.
+#[cfg(test)]
+mod backend;
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod failures;
-#[cfg(test)]
-mod proxy;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]

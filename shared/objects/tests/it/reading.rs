@@ -1,14 +1,12 @@
 //! Tars and staged objects as streams, on a good day and on bad ones.
 
+use muniment_fault_proxy::{Fault, Method, Requests, StatusCode, Times};
 use muniment_objects::{RANGE_BYTES, StorageError};
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::Fault;
 use crate::support::{Bench, MIB, noise, object_key, read_all};
 
-#[tokio::test]
-async fn a_tar_is_read_in_order_from_any_offset_to_its_end() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_tar_is_read_in_order_from_any_offset_to_its_end(bench: &Bench) {
     let bytes = noise(20 * MIB + 3, 1);
     let tar = bench.deposit("bag.tar", &bytes).await;
     let range = usize::try_from(RANGE_BYTES).expect("fits");
@@ -24,9 +22,7 @@ async fn a_tar_is_read_in_order_from_any_offset_to_its_end() {
     }
 }
 
-#[tokio::test]
-async fn an_object_of_a_whole_number_of_ranges_ends_with_the_last() {
-    let bench = Bench::new().await;
+pub(crate) async fn an_object_of_a_whole_number_of_ranges_ends_with_the_last(bench: &Bench) {
     let bytes = noise(16 * MIB, 2);
     let tar = bench.deposit("bag.tar", &bytes).await;
 
@@ -36,12 +32,10 @@ async fn an_object_of_a_whole_number_of_ranges_ends_with_the_last() {
         .read(&tar, 0, &CancellationToken::new());
 
     assert!(read_all(stream).await.expect("reads") == bytes);
-    assert_eq!(bench.proxy.seen("GET").len(), 2);
+    assert_eq!(bench.proxy.count(&Method::GET), 2);
 }
 
-#[tokio::test]
-async fn a_range_of_an_object_ends_where_it_ends() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_range_of_an_object_ends_where_it_ends(bench: &Bench) {
     let bytes = noise(18 * MIB, 13);
     let tar = bench.deposit("bag.tar", &bytes).await;
     let key = bench.stage("12/a", &bytes).await;
@@ -68,30 +62,30 @@ async fn a_range_of_an_object_ends_where_it_ends() {
     }
 }
 
-#[tokio::test]
-async fn an_empty_object_is_read_without_a_request() {
-    let bench = Bench::new().await;
-
+pub(crate) async fn an_empty_object_is_read_without_a_request(bench: &Bench) {
     let stream = bench.buckets.staging.read(&object_key("12/empty"), 0);
 
     assert!(read_all(stream).await.expect("reads").is_empty());
-    assert_eq!(bench.proxy.seen("GET").len(), 0);
+    assert_eq!(bench.proxy.count(&Method::GET), 0);
 }
 
-#[tokio::test]
-async fn a_body_that_breaks_off_is_resumed_at_that_byte() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_body_that_breaks_off_is_resumed_at_that_byte(bench: &Bench) {
     let bytes = noise(3 * MIB + 5, 3);
     let tar = bench.deposit("bag.tar", &bytes).await;
     let rows = [
-        ("reset", Fault::CutBody(1_000_000)),
-        ("shorter length", Fault::ShortBody(1_000_000)),
-        ("reset at a tar block", Fault::CutBody(512)),
-        ("cut before the first byte", Fault::CutBody(0)),
+        ("cut off", Fault::TruncateAfter(1_000_000)),
+        ("shorter length", Fault::Shorten(1_000_000)),
+        ("cut off at a tar block", Fault::TruncateAfter(512)),
+        ("cut off before the first byte", Fault::TruncateAfter(0)),
+        ("reset", Fault::ResetAfter(1_000_000)),
     ];
 
     for (name, fault) in rows {
-        bench.proxy.plan(("GET", "bag.tar"), fault, 2);
+        bench.proxy.plan(
+            Requests::of(Method::GET).containing("bag.tar"),
+            Times::Next(2),
+            fault,
+        );
         let stream = bench
             .buckets
             .receiving
@@ -101,7 +95,7 @@ async fn a_body_that_breaks_off_is_resumed_at_that_byte() {
 
         assert!(read == bytes, "{name}");
     }
-    let seen = bench.proxy.seen("GET");
+    let seen = bench.proxy.seen(&Requests::of(Method::GET));
     let resumed = |start: &str| {
         seen.iter().any(|request| {
             let range = request.header("range").unwrap_or_default();
@@ -112,9 +106,7 @@ async fn a_body_that_breaks_off_is_resumed_at_that_byte() {
     assert!(seen.iter().all(|get| get.header("if-match").is_some()));
 }
 
-#[tokio::test]
-async fn a_replaced_tar_is_superseded_and_never_mixed() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_replaced_tar_is_superseded_and_never_mixed(bench: &Bench) {
     let tar = bench.deposit("bag.tar", &noise(MIB, 4)).await;
     bench.deposit("bag.tar", &noise(MIB, 5)).await;
 
@@ -127,9 +119,7 @@ async fn a_replaced_tar_is_superseded_and_never_mixed() {
     assert!(matches!(error, StorageError::Superseded { .. }), "{error}");
 }
 
-#[tokio::test]
-async fn a_staged_object_replaced_between_two_ranges_is_superseded() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_staged_object_replaced_between_two_ranges_is_superseded(bench: &Bench) {
     let old = noise(9 * MIB, 6);
     let key = bench.stage("12/a", &old).await;
     let mut stream = bench.buckets.staging.read(&key, old.len() as u64);
@@ -143,9 +133,7 @@ async fn a_staged_object_replaced_between_two_ranges_is_superseded() {
     }
 }
 
-#[tokio::test]
-async fn a_tar_that_is_gone_is_not_found() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_tar_that_is_gone_is_not_found(bench: &Bench) {
     let tar = bench.deposit("bag.tar", &noise(10, 8)).await;
     let deleted = bench.direct.receiving.delete(&tar.key, &tar.etag).await;
     deleted.expect("deletes");
@@ -159,9 +147,7 @@ async fn a_tar_that_is_gone_is_not_found() {
     assert!(matches!(error, StorageError::NotFound { .. }), "{error}");
 }
 
-#[tokio::test]
-async fn a_staged_object_of_another_size_is_refused() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_staged_object_of_another_size_is_refused(bench: &Bench) {
     let key = bench.stage("12/a", &noise(1_000, 9)).await;
 
     for size in [999, 1_001] {
@@ -176,9 +162,7 @@ async fn a_staged_object_of_another_size_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_stop_ends_the_stream_and_leaves_its_position() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_stop_ends_the_stream_and_leaves_its_position(bench: &Bench) {
     let bytes = noise(10 * MIB, 10);
     let tar = bench.deposit("bag.tar", &bytes).await;
     let stop = CancellationToken::new();
@@ -191,12 +175,14 @@ async fn a_stop_ends_the_stream_and_leaves_its_position() {
     assert_eq!(stream.position(), 7);
 }
 
-#[tokio::test]
-async fn after_an_error_a_stream_goes_on_where_its_reader_stands() {
-    let bench = Bench::new().await;
+pub(crate) async fn after_an_error_a_stream_goes_on_where_its_reader_was(bench: &Bench) {
     let bytes = noise(9 * MIB, 11);
     let tar = bench.deposit("bag.tar", &bytes).await;
-    bench.proxy.plan(("GET", "bag.tar"), Fault::Status(403), 2);
+    bench.proxy.plan(
+        Requests::of(Method::GET).containing("bag.tar"),
+        Times::Next(2),
+        Fault::status(StatusCode::FORBIDDEN),
+    );
     let mut stream = bench
         .buckets
         .receiving
@@ -213,12 +199,14 @@ async fn after_an_error_a_stream_goes_on_where_its_reader_stands() {
     }
 }
 
-#[tokio::test]
-async fn a_small_object_is_got_whole_or_not_at_all() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_small_object_is_got_whole_or_not_at_all(bench: &Bench) {
     let bytes = noise(1_000, 12);
     let key = bench.stage("12/index/0", &bytes).await;
-    bench.proxy.plan(("GET", "index"), Fault::CutBody(500), 1);
+    bench.proxy.plan(
+        Requests::of(Method::GET).containing("index"),
+        Times::Next(1),
+        Fault::TruncateAfter(500),
+    );
 
     let read = bench.buckets.staging.get(&key, 1_000).await.expect("reads");
     let error = bench.buckets.staging.get(&key, 999).await;
@@ -226,4 +214,16 @@ async fn a_small_object_is_got_whole_or_not_at_all() {
     assert_eq!(read, bytes);
     let error = error.expect_err("too large");
     assert!(matches!(error, StorageError::TooLarge { .. }), "{error}");
+}
+
+pub(crate) async fn a_bit_that_flips_on_the_way_is_noticed_and_read_again(bench: &Bench) {
+    let bytes = noise(1_000, 14);
+    let key = bench.stage("12/index/0", &bytes).await;
+    let gets = Requests::of(Method::GET).containing("index");
+    bench.proxy.plan(gets, Times::Next(1), Fault::FlipBit(17));
+
+    let read = bench.buckets.staging.get(&key, 1_000).await;
+
+    assert_eq!(read.expect("reads"), bytes);
+    assert_eq!(bench.proxy.count(&Method::GET), 2);
 }

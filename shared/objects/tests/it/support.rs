@@ -1,11 +1,11 @@
-//! A store in a folder of its own, a proxy before it, and our buckets behind that.
+//! What a case works with: buckets of its own on a back end, and two fault proxies before it.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, checksum};
-use muniment_embedded_s3::{Credentials, EmbeddedS3};
-use muniment_model::{Crc64Nvme, ObjectKey, Tar};
+use muniment_fault_proxy::FaultProxy;
+use muniment_model::{BucketName, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
 use muniment_objects::settings::{
     PreservationSettings, ReceivingSettings, RecordsSettings, StagingSettings,
 };
@@ -14,31 +14,34 @@ use muniment_objects::{
     ReceivingBuckets, RecordsBucket, StagingBucket, StorageError,
 };
 use secrecy::SecretString;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::proxy::Proxy;
+use crate::backend::{Backend, Signer};
 
-pub(crate) const RECEIVING: &str = "aptrust.receiving.test.edu";
+/// Deletes everything under the prefix, page by page; answers how many objects that were.
+pub(crate) async fn delete_all(staging: &StagingBucket, prefix: &KeyPrefix) -> usize {
+    let mut listing = staging.list(prefix);
+    let mut count = 0;
+    while let Some(page) = listing.next_page().await.expect("lists") {
+        staging.delete(&page).await.expect("deletes");
+        count += page.len();
+    }
+    count
+}
+
 pub(crate) const MIB: usize = 1024 * 1024;
 
-const ACCESS_KEY: &str = "depositor-and-worker";
-const SECRET_KEY: &str = "only-for-tests";
-
-/// Everything a test may touch. The store ends with it.
+/// Everything a case may touch.
 pub(crate) struct Bench {
-    pub(crate) proxy: Proxy,
-    /// Before the second store.
-    pub(crate) far_proxy: Proxy,
-    /// The same buckets, not through the proxy.
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) names: Names,
+    pub(crate) proxy: FaultProxy,
+    /// Before the same back end under another address, which makes it another store to our code: for
+    /// copies that cannot be made within one.
+    pub(crate) far_proxy: FaultProxy,
+    /// The same buckets, not through the proxies.
     pub(crate) direct: Buckets,
     pub(crate) buckets: Buckets,
-    _store: Store,
-    /// A second store, for copies that cannot be made within one.
-    _elsewhere: Store,
 }
 
 pub(crate) struct Buckets {
@@ -50,67 +53,85 @@ pub(crate) struct Buckets {
     pub(crate) records: RecordsBucket,
 }
 
-struct Store {
-    address: SocketAddr,
-    _folder: TempDir,
-    _tasks: JoinSet<()>,
+/// Bucket names that no other case has, in this run or another.
+pub(crate) struct Names {
+    pub(crate) prefix: String,
+    /// In the order in which they are listed.
+    pub(crate) receiving: [String; 2],
+    pub(crate) staging: String,
+    pub(crate) records: String,
+    pub(crate) virginia: String,
+    pub(crate) oregon: String,
+    pub(crate) wasabi: String,
 }
 
-impl Store {
-    async fn with_buckets(names: &[&str]) -> Self {
-        let folder = TempDir::new().expect("folder");
-        let credentials = Credentials {
-            access_key: ACCESS_KEY.to_owned(),
-            secret_key: SECRET_KEY.to_owned(),
-        };
-        let store = EmbeddedS3::open(folder.path(), credentials)
-            .await
-            .expect("opens");
-        for name in names {
-            store.create_bucket(name).await.expect("creates");
-        }
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let address = listener.local_addr().expect("address");
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            store
-                .serve(listener, CancellationToken::new())
-                .await
-                .expect("serves");
-        });
+impl Names {
+    fn fresh() -> Self {
+        let case = format!("{:016x}", rand::random::<u64>());
+        let prefix = format!("receiving-{case}.");
         Self {
-            address,
-            _folder: folder,
-            _tasks: tasks,
+            receiving: ["example.edu", "test.edu"].map(|name| format!("{prefix}{name}")),
+            prefix,
+            staging: format!("staging-{case}"),
+            records: format!("records-{case}"),
+            virginia: format!("copies-va-{case}"),
+            oregon: format!("copies-or-{case}"),
+            wasabi: format!("copies-wasabi-{case}"),
         }
     }
 
-    fn url(&self) -> Url {
-        format!("http://{}", self.address).parse().expect("url")
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let others = [
+            &self.staging,
+            &self.records,
+            &self.virginia,
+            &self.oregon,
+            &self.wasabi,
+        ];
+        self.receiving.iter().chain(others).map(String::as_str)
     }
 }
 
 impl Bench {
-    pub(crate) async fn new() -> Self {
-        let store = Store::with_buckets(&[
-            RECEIVING,
-            "aptrust.receiving.example.edu",
-            "staging",
-            "copies-va",
-            "copies-or",
-            "records",
-        ])
-        .await;
-        let elsewhere = Store::with_buckets(&["copies-wasabi"]).await;
-        let proxy = Proxy::before(store.address).await;
-        let far_proxy = Proxy::before(elsewhere.address).await;
+    pub(crate) async fn on(backend: Arc<Backend>) -> Self {
+        let names = Names::fresh();
+        for name in names.all() {
+            backend.create_bucket(name).await;
+        }
+        let proxy = FaultProxy::before(&backend.url).await.expect("starts");
+        let far_proxy = FaultProxy::before(&backend.url).await.expect("starts");
+        let connect = |near: &str, far: &str| {
+            let urls = [near, far].map(|url| url.parse().expect("url"));
+            connect(&names, &backend.signer, &urls, &Connections::default())
+        };
         Self {
-            buckets: buckets(&proxy.url, &far_proxy.url, &Connections::default()),
-            direct: buckets(&store.url(), &elsewhere.url(), &Connections::default()),
+            buckets: connect(&proxy.url(), &far_proxy.url()),
+            direct: connect(&backend.url, &backend.url),
+            backend,
+            names,
             proxy,
             far_proxy,
-            _store: store,
-            _elsewhere: elsewhere,
+        }
+    }
+
+    /// Its buckets, all at `url`.
+    pub(crate) fn buckets_at(&self, url: &str, connections: &Connections) -> Buckets {
+        self.buckets_as(&self.backend.signer, url, connections)
+    }
+
+    pub(crate) fn buckets_as(
+        &self,
+        signer: &Signer,
+        url: &str,
+        connections: &Connections,
+    ) -> Buckets {
+        let url: Url = url.parse().expect("url");
+        connect(&self.names, signer, &[url.clone(), url], connections)
+    }
+
+    pub(crate) async fn remove(self) {
+        for name in self.names.all() {
+            self.backend.remove_bucket(name).await;
         }
     }
 
@@ -140,66 +161,65 @@ impl Bench {
     }
 }
 
-pub(crate) fn buckets(url: &Url, elsewhere: &Url, connections: &Connections) -> Buckets {
-    buckets_as(url, elsewhere, connections, SECRET_KEY)
-}
-
-pub(crate) fn buckets_as(
-    url: &Url,
-    elsewhere: &Url,
+fn connect(
+    names: &Names,
+    signer: &Signer,
+    [near, far]: &[Url; 2],
     connections: &Connections,
-    secret: &str,
 ) -> Buckets {
-    let access = || SecretString::from(ACCESS_KEY);
-    let secret = || SecretString::from(secret);
-    let region = || "us-east-1".to_owned();
+    let access_key = || SecretString::from(signer.access_key.as_str());
+    let secret_key = || SecretString::from(signer.secret_key.as_str());
     let receiving = ReceivingSettings {
-        receiving_endpoint: Some(url.clone()),
-        receiving_region: region(),
-        receiving_access_key: access(),
-        receiving_secret_key: secret(),
-        receiving_prefix: "aptrust.receiving.".to_owned(),
+        receiving_endpoint: Some(near.clone()),
+        receiving_region: signer.region.clone(),
+        receiving_access_key: access_key(),
+        receiving_secret_key: secret_key(),
+        receiving_prefix: names.prefix.clone(),
     };
     let staging = StagingSettings {
-        staging_endpoint: Some(url.clone()),
-        staging_region: region(),
-        staging_access_key: access(),
-        staging_secret_key: secret(),
-        staging_bucket: "staging".parse().expect("name"),
+        staging_endpoint: Some(near.clone()),
+        staging_region: signer.region.clone(),
+        staging_access_key: access_key(),
+        staging_secret_key: secret_key(),
+        staging_bucket: bucket_name(&names.staging),
     };
     let records = RecordsSettings {
-        records_endpoint: Some(url.clone()),
-        records_region: region(),
-        records_access_key: access(),
-        records_secret_key: secret(),
-        records_bucket: "records".parse().expect("name"),
+        records_endpoint: Some(near.clone()),
+        records_region: signer.region.clone(),
+        records_access_key: access_key(),
+        records_secret_key: secret_key(),
+        records_bucket: bucket_name(&names.records),
     };
     let targets = [
-        "standard-va=copies-va",
-        "standard-or=copies-or",
-        "wasabi-or=copies-wasabi",
+        format!("standard-va={}", names.virginia),
+        format!("standard-or={}", names.oregon),
+        format!("wasabi-or={}", names.wasabi),
     ];
     let preservation = PreservationSettings {
-        aws_endpoint: Some(url.clone()),
-        aws_access_key: access(),
-        aws_secret_key: secret(),
+        aws_endpoint: Some(near.clone()),
+        aws_access_key: access_key(),
+        aws_secret_key: secret_key(),
         aws_host: "muniment.example".to_owned(),
-        wasabi_endpoint: Some(elsewhere.clone()),
-        wasabi_access_key: Some(access()),
-        wasabi_secret_key: Some(secret()),
+        wasabi_endpoint: Some(far.clone()),
+        wasabi_access_key: Some(access_key()),
+        wasabi_secret_key: Some(secret_key()),
         wasabi_host: "wasabisys.com".to_owned(),
         preservation_buckets: targets.map(|target| target.parse().expect("target")).into(),
     };
-    let name = RECEIVING.parse().expect("name");
+    let [_, name] = names.receiving.each_ref().map(|name| bucket_name(name));
     let all_receiving = receiving.connect(connections);
     Buckets {
-        receiving: all_receiving.bucket(name),
-        deposits: receiving.connect_depositor(connections, RECEIVING.parse().expect("name")),
+        receiving: all_receiving.bucket(name.clone()),
+        deposits: receiving.connect_depositor(connections, name),
         all_receiving,
         staging: staging.connect(connections),
         preservation: preservation.connect(connections).expect("connects"),
         records: records.connect(connections),
     }
+}
+
+pub(crate) fn bucket_name(name: &str) -> BucketName {
+    BucketName::new(name).expect("name")
 }
 
 pub(crate) fn object_key(key: &str) -> ObjectKey {

@@ -1,15 +1,13 @@
 //! Staging, deposit records and deletes.
 
 use bytes::Bytes;
+use muniment_fault_proxy::{Fault, Method, Requests, Times};
 use muniment_model::{KeyPrefix, WorkItemId};
 use muniment_objects::{Deletion, StorageError};
 
-use crate::proxy::Fault;
-use crate::support::{Bench, MIB, crc, noise, object_key, read_all};
+use crate::support::{Bench, MIB, crc, delete_all, noise, object_key, read_all};
 
-#[tokio::test]
-async fn a_put_sends_the_recorded_checksum_and_no_other() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_put_sends_the_recorded_checksum_and_no_other(bench: &Bench) {
     let bytes = noise(5_000, 20);
     let key = object_key("12/a");
 
@@ -22,7 +20,7 @@ async fn a_put_sends_the_recorded_checksum_and_no_other() {
     let head = staging.head(&key).await.expect("head");
     assert_eq!(head.size, 5_000);
     assert_eq!(head.crc64nvme, Some(crc(&bytes)));
-    let put = &bench.proxy.seen("PUT")[0];
+    let put = &bench.proxy.seen(&Requests::of(Method::PUT))[0];
     let recorded = crc(&bytes).to_base64();
     assert_eq!(
         put.header("x-amz-checksum-crc64nvme"),
@@ -32,9 +30,7 @@ async fn a_put_sends_the_recorded_checksum_and_no_other() {
     assert_eq!(put.header("x-amz-trailer"), None);
 }
 
-#[tokio::test]
-async fn bytes_that_differ_from_the_record_are_refused() {
-    let bench = Bench::new().await;
+pub(crate) async fn bytes_that_differ_from_the_record_are_refused(bench: &Bench) {
     let key = object_key("12/a");
     let recorded = crc(b"what pass one read");
 
@@ -52,12 +48,14 @@ async fn bytes_that_differ_from_the_record_are_refused() {
     assert!(matches!(head, StorageError::NotFound { .. }), "{head}");
 }
 
-#[tokio::test]
-async fn a_put_whose_answer_is_lost_is_made_again() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_put_whose_answer_is_lost_is_made_again(bench: &Bench) {
     let bytes = noise(5_000, 21);
     let key = object_key("12/a");
-    bench.proxy.plan(("PUT", "12/a"), Fault::LoseAnswer, 2);
+    bench.proxy.plan(
+        Requests::of(Method::PUT).containing("12/a"),
+        Times::Next(2),
+        Fault::DropAnswer,
+    );
 
     let staging = &bench.buckets.staging;
     staging
@@ -66,12 +64,10 @@ async fn a_put_whose_answer_is_lost_is_made_again() {
         .expect("puts");
 
     assert_eq!(staging.get(&key, 5_000).await.expect("reads"), bytes);
-    assert_eq!(bench.proxy.seen("PUT").len(), 3);
+    assert_eq!(bench.proxy.count(&Method::PUT), 3);
 }
 
-#[tokio::test]
-async fn an_object_is_written_whatever_its_length() {
-    let bench = Bench::new().await;
+pub(crate) async fn an_object_is_written_whatever_its_length(bench: &Bench) {
     let part = 16 * MIB;
     let rows = [
         ("empty", 0),
@@ -102,9 +98,7 @@ async fn an_object_is_written_whatever_its_length() {
     }
 }
 
-#[tokio::test]
-async fn a_write_that_differs_from_the_record_leaves_nothing_behind() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_write_that_differs_from_the_record_leaves_nothing_behind(bench: &Bench) {
     let key = object_key("12/large");
     let mut writer = bench.buckets.staging.writer(&key);
     writer.write(noise(17 * MIB, 23)).await.expect("writes");
@@ -119,15 +113,17 @@ async fn a_write_that_differs_from_the_record_leaves_nothing_behind() {
     let prefix = KeyPrefix::of(WorkItemId(12));
     let staging = &bench.buckets.staging;
     assert_eq!(staging.abort_uploads(&prefix).await.expect("aborts"), 0);
-    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 0);
+    assert_eq!(delete_all(staging, &prefix).await, 0);
 }
 
-#[tokio::test]
-async fn a_completion_whose_answer_is_lost_is_recognised() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_completion_whose_answer_is_lost_is_recognised(bench: &Bench) {
     let bytes = noise(17 * MIB, 24);
     let key = object_key("12/large");
-    bench.proxy.plan(("POST", "uploadId"), Fault::LoseAnswer, 1);
+    bench.proxy.plan(
+        Requests::of(Method::POST).containing("uploadId"),
+        Times::Next(1),
+        Fault::DropAnswer,
+    );
     let mut writer = bench.buckets.staging.writer(&key);
     writer.write(bytes.clone()).await.expect("writes");
 
@@ -137,9 +133,7 @@ async fn a_completion_whose_answer_is_lost_is_recognised() {
     assert_eq!(head.crc64nvme, Some(crc(&bytes)));
 }
 
-#[tokio::test]
-async fn uploads_that_a_killed_worker_left_open_are_found_and_aborted() {
-    let bench = Bench::new().await;
+pub(crate) async fn uploads_that_a_killed_worker_left_open_are_found_and_aborted(bench: &Bench) {
     for key in ["12/large", "120/large"] {
         let mut writer = bench.buckets.staging.writer(&object_key(key));
         writer.write(noise(17 * MIB, 25)).await.expect("writes");
@@ -154,9 +148,7 @@ async fn uploads_that_a_killed_worker_left_open_are_found_and_aborted() {
     assert_eq!(staging.abort_uploads(&other).await.expect("aborts"), 1);
 }
 
-#[tokio::test]
-async fn a_prefix_is_emptied_over_several_pages_and_no_other_is_touched() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_prefix_is_emptied_over_several_pages_and_no_other_is_touched(bench: &Bench) {
     let bytes = Bytes::from_static(b"x");
     let staging = &bench.direct.staging;
     for n in 0..1_001 {
@@ -170,16 +162,14 @@ async fn a_prefix_is_emptied_over_several_pages_and_no_other_is_touched() {
     bench.stage("1/a", &bytes).await;
 
     let prefix = KeyPrefix::of(WorkItemId(12));
-    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 1_001);
-    assert_eq!(staging.delete_all(&prefix).await.expect("deletes"), 0);
+    assert_eq!(delete_all(staging, &prefix).await, 1_001);
+    assert_eq!(delete_all(staging, &prefix).await, 0);
     for key in ["120/a", "1/a"] {
         staging.head(&object_key(key)).await.expect("still there");
     }
 }
 
-#[tokio::test]
-async fn only_the_upload_that_was_ingested_is_deleted() {
-    let bench = Bench::new().await;
+pub(crate) async fn only_the_upload_that_was_ingested_is_deleted(bench: &Bench) {
     let old = bench.deposit("bag.tar", &noise(100, 26)).await;
     let new = bench.deposit("bag.tar", &noise(100, 27)).await;
     let receiving = &bench.buckets.receiving;
@@ -193,9 +183,7 @@ async fn only_the_upload_that_was_ingested_is_deleted() {
     assert_eq!(again.expect("is gone"), Deletion::Gone);
 }
 
-#[tokio::test]
-async fn depositors_keys_are_listed_as_they_are() {
-    let bench = Bench::new().await;
+pub(crate) async fn depositors_keys_are_listed_as_they_are(bench: &Bench) {
     let mut keys = ["plain.tar", "a b+c%20d.tar", "ü&<>.tar", "folder/x.txt"];
     for key in keys {
         bench.deposit(key, &noise(10, 28)).await;
@@ -228,25 +216,14 @@ async fn depositors_keys_are_listed_as_they_are() {
     );
 }
 
-#[tokio::test]
-async fn receiving_buckets_are_found_by_their_prefix() {
-    let bench = Bench::new().await;
-
+pub(crate) async fn receiving_buckets_are_found_by_their_prefix(bench: &Bench) {
     let names = bench.buckets.all_receiving.names().await.expect("lists");
 
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        names,
-        [
-            "aptrust.receiving.example.edu",
-            "aptrust.receiving.test.edu"
-        ]
-    );
+    assert_eq!(names, bench.names.receiving);
 }
 
-#[tokio::test]
-async fn a_deposit_record_needs_no_checksum_from_elsewhere() {
-    let bench = Bench::new().await;
+pub(crate) async fn a_deposit_record_needs_no_checksum_from_elsewhere(bench: &Bench) {
     let key = object_key("test.edu/bag/12.jsonl.zst");
     let mut writer = bench.buckets.records.writer(&key);
     writer
@@ -261,4 +238,24 @@ async fn a_deposit_record_needs_no_checksum_from_elsewhere() {
     assert_eq!(read, "a record");
     let head = bench.buckets.records.head(&key).await.expect("head");
     assert_eq!(head.crc64nvme, Some(written.crc64nvme));
+}
+
+pub(crate) async fn a_request_that_arrives_twice_does_what_it_does_once(bench: &Bench) {
+    let bytes = noise(1_000, 29);
+    let key = object_key("12/a");
+    let tar = bench.deposit("bag.tar", &bytes).await;
+    bench
+        .proxy
+        .plan(Requests::any(), Times::Always, Fault::Double);
+
+    let staging = &bench.buckets.staging;
+    let put = staging.put(&key, bytes.clone(), crc(&bytes)).await;
+    put.expect("puts");
+    let deleted = bench.buckets.receiving.delete(&tar.key, &tar.etag).await;
+
+    deleted.expect("deletes, or finds it gone");
+    assert_eq!(staging.get(&key, 1_000).await.expect("reads"), bytes);
+    let head = bench.direct.receiving.head(&tar.key).await;
+    let head = head.expect_err("gone");
+    assert!(matches!(head, StorageError::NotFound { .. }), "{head}");
 }

@@ -1,13 +1,26 @@
 use muniment_model::{FindingCode, Findings};
 
 use super::*;
-use crate::job::Completed;
+use crate::job::{Final, StepDone};
 
-const SPEC: JobSpec = JobSpec {
-    queue: Queue::IngestValidator,
-    next: Some(Stage::ReingestCheck),
-    attempts_max: 3,
-    retry_delay: Duration::from_mins(1),
+const QUEUE: QueueName = QueueName::IngestValidator;
+
+const FIRST: Facts = Facts {
+    attempt: 1,
+    batch: None,
+    stopping: false,
+};
+const LAST: Facts = Facts {
+    attempt: 3,
+    ..FIRST
+};
+const OF_BATCH: Facts = Facts {
+    batch: Some(BatchNumber(4)),
+    ..FIRST
+};
+const STOPPING: Facts = Facts {
+    stopping: true,
+    ..LAST
 };
 
 fn retry(after: Option<Duration>) -> JobError {
@@ -17,99 +30,436 @@ fn retry(after: Option<Duration>) -> JobError {
     }
 }
 
-#[test]
-fn a_completed_stage_advances_to_its_successor_or_where_it_says() {
-    let ordinary = ending_of(Ok(Step::Completed(Completed::with_note("done"))), 1, &SPEC);
-    let back = ending_of(
-        Ok(Step::Completed(Completed {
-            note: "again".to_owned(),
-            to: Some(Stage::Receive),
-            intended: None,
-        })),
-        1,
-        &SPEC,
-    );
-
-    assert!(
-        matches!(ordinary, Ending::Advance { to: Stage::ReingestCheck, note, intended: None } if note == "done")
-    );
-    assert!(matches!(
-        back,
-        Ending::Advance {
-            to: Stage::Receive,
-            ..
-        }
-    ));
+fn outage() -> JobError {
+    JobError::Outage {
+        cause: "no answer".into(),
+    }
 }
 
-#[test]
-fn a_retry_is_counted_and_ends_at_an_operator() {
-    let first = ending_of(Err(retry(None)), 1, &SPEC);
-    let asked = ending_of(Err(retry(Some(Duration::from_secs(7)))), 2, &SPEC);
-    let last = ending_of(Err(retry(None)), 3, &SPEC);
-
-    assert!(matches!(first, Ending::RetryAfter { delay, .. } if delay == SPEC.retry_delay));
-    assert!(matches!(asked, Ending::RetryAfter { delay, .. } if delay == Duration::from_secs(7)));
-    assert!(matches!(last, Ending::NeedsOperator { note } if note.contains("failed 3 times")));
-}
-
-#[test]
-fn an_outage_never_counts_however_often() {
-    let ending = ending_of(
-        Err(JobError::Outage {
-            cause: "no answer".into(),
-        }),
-        1_000,
-        &SPEC,
-    );
-
-    assert!(matches!(ending, Ending::Outage { .. }));
-}
-
-#[test]
-fn the_depositor_sees_the_findings() {
+fn findings() -> Findings {
     let mut findings = Findings::default();
     findings.error(FindingCode::FileMissing, "data/a", "File data/a is missing");
-
-    let ending = ending_of(Err(JobError::Reject(findings)), 1, &SPEC);
-
-    assert!(matches!(ending, Ending::NeedsDepositor { note } if note == "File data/a is missing"));
+    findings
 }
 
-#[test]
-fn a_lost_lease_writes_nothing_and_a_stop_hands_back() {
-    assert!(matches!(
-        ending_of(Err(JobError::LeaseLost), 3, &SPEC),
-        Ending::Leave
-    ));
-    assert!(matches!(
-        ending_of(Err(JobError::Stopped), 3, &SPEC),
-        Ending::HandBack
-    ));
+fn moved(to: Stage, note: &str, intended: Option<Status>) -> ItemWrite {
+    ItemWrite::Moved {
+        to,
+        note: note.to_owned(),
+        intended,
+    }
 }
 
-#[test]
-fn lost_records_are_made_again_from_the_index_or_else_from_the_tar() {
-    let at_store = JobSpec {
-        queue: Queue::IngestPreservationUploader,
-        ..SPEC
+fn waiting(note: &str) -> ItemWrite {
+    ItemWrite::Waiting {
+        note: note.to_owned(),
+        attempt: None,
+    }
+}
+
+fn trying(note: &str, number: u32, next_in: Duration) -> ItemWrite {
+    ItemWrite::Waiting {
+        note: note.to_owned(),
+        attempt: Some(Attempt {
+            number,
+            max: 3,
+            next_in,
+        }),
+    }
+}
+
+/// One line of the policy, but for the notes of a halt, which have tests of their own.
+type Row = (
+    &'static str,
+    Result<Completed, JobError>,
+    Facts,
+    (Ending, Option<ItemWrite>, Publish, ClaimEnd),
+);
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn completed_rows() -> Vec<Row> {
+    let decided = StepDone {
+        intended: Some(Status::Success),
     };
+    let next = Publish::Planner(QueueName::ReingestManager);
+    let valid = |intended| Some(moved(Stage::ReingestCheck, "Bag is valid", intended));
+    let done = || BatchDone {
+        batch: BatchNumber(4),
+        records: None,
+        batches: 9,
+    };
+    let end = Final {
+        status: Status::Success,
+        outcome: "Ingest complete".to_owned(),
+        note: None,
+        object_id: 7,
+    };
+    vec![
+        (
+            "a step goes on to the next",
+            Ok(Completed::step()),
+            FIRST,
+            (
+                Ending::Completed,
+                valid(None),
+                next.clone(),
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
+            "a step may decide the ending",
+            Ok(Completed::Step(decided)),
+            FIRST,
+            (
+                Ending::Completed,
+                valid(Some(Status::Success)),
+                next,
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
+            "a step may send the item back",
+            Ok(Completed::GoTo {
+                stage: Stage::Receive,
+                note: "once more".to_owned(),
+            }),
+            FIRST,
+            (
+                Ending::Completed,
+                Some(moved(Stage::Receive, "once more", None)),
+                Publish::Planner(QueueName::IngestPreFetch),
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
+            "a plan publishes batches",
+            Ok(Completed::Planned(vec![BatchNumber(1), BatchNumber(2)])),
+            FIRST,
+            (
+                Ending::Completed,
+                None,
+                Publish::Batches(vec![BatchNumber(1), BatchNumber(2)]),
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
+            "a batch is finished in one step",
+            Ok(Completed::Batch(done())),
+            OF_BATCH,
+            (
+                Ending::Completed,
+                None,
+                Publish::Nothing,
+                ClaimEnd::FinishBatch(done()),
+            ),
+        ),
+        (
+            "an end drops the records",
+            Ok(Completed::Subject(end.clone())),
+            FIRST,
+            (
+                Ending::Completed,
+                Some(ItemWrite::Ended(end)),
+                Publish::Nothing,
+                ClaimEnd::DropSubject,
+            ),
+        ),
+    ]
+}
 
-    let later = ending_of(Err(JobError::RecordsLost), 1, &at_store);
-    let validator = ending_of(Err(JobError::RecordsLost), 1, &SPEC);
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn failed_rows() -> Vec<Row> {
+    let minute = Duration::from_mins(1);
+    let seven = Duration::from_secs(7);
+    let rejected = |status, reason: &str| {
+        (
+            Ending::Reject,
+            Some(ItemWrite::Intended {
+                at: Stage::Cleanup,
+                status,
+                reason: reason.to_owned(),
+            }),
+            Publish::Planner(QueueName::IngestCleanup),
+            ClaimEnd::Acknowledge,
+        )
+    };
+    let later = |delay| ClaimEnd::Release(Release::Later(delay));
+    let again = |delay| ClaimEnd::Release(Release::Retry(delay));
+    let lost = "The work records were lost; they are made again";
+    vec![
+        (
+            "a retry comes after the step's delay",
+            Err(retry(None)),
+            FIRST,
+            (
+                Ending::Retry,
+                Some(trying("connection reset", 1, minute)),
+                Publish::Nothing,
+                again(minute),
+            ),
+        ),
+        (
+            "a retry comes when the service says",
+            Err(retry(Some(seven))),
+            FIRST,
+            (
+                Ending::Retry,
+                Some(trying("connection reset", 1, seven)),
+                Publish::Nothing,
+                again(seven),
+            ),
+        ),
+        (
+            "a batch that is tried again writes no item",
+            Err(retry(None)),
+            OF_BATCH,
+            (Ending::Retry, None, Publish::Nothing, again(minute)),
+        ),
+        (
+            "lost records are made again where the step says",
+            Err(JobError::RecordsLost),
+            FIRST,
+            (
+                Ending::Retry,
+                Some(moved(Stage::Receive, lost, None)),
+                Publish::Planner(QueueName::IngestPreFetch),
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
+            "the depositor sees the findings",
+            Err(JobError::Reject(findings())),
+            FIRST,
+            rejected(Status::Failed, "File data/a is missing"),
+        ),
+        (
+            "a withdrawn upload is cancelled",
+            Err(JobError::Cancel {
+                note: "replaced".to_owned(),
+            }),
+            LAST,
+            rejected(Status::Cancelled, "replaced"),
+        ),
+        (
+            "an operator is asked",
+            Err(JobError::halt("look")),
+            FIRST,
+            (
+                Ending::Halt,
+                Some(ItemWrite::Suspended {
+                    note: "look".to_owned(),
+                }),
+                Publish::Nothing,
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
+            "a stop releases at once",
+            Err(JobError::Stopped),
+            LAST,
+            (
+                Ending::Stopped,
+                Some(ItemWrite::Freed),
+                Publish::Nothing,
+                ClaimEnd::Release(Release::Now),
+            ),
+        ),
+        (
+            "an item that waits for another says so",
+            Err(JobError::Wait {
+                note: "item 7 first".to_owned(),
+                after: seven,
+            }),
+            LAST,
+            (
+                Ending::Stopped,
+                Some(waiting("item 7 first")),
+                Publish::Nothing,
+                later(seven),
+            ),
+        ),
+        (
+            "an outage counts nothing, however often",
+            Err(outage()),
+            Facts {
+                attempt: 1_000,
+                ..FIRST
+            },
+            (
+                Ending::Stopped,
+                Some(waiting("Waiting for a service that is away: no answer")),
+                Publish::Nothing,
+                later(OUTAGE_DELAY),
+            ),
+        ),
+        (
+            "a batch that meets an outage writes no item",
+            Err(outage()),
+            OF_BATCH,
+            (Ending::Stopped, None, Publish::Nothing, later(OUTAGE_DELAY)),
+        ),
+        (
+            "a lost lease writes nothing",
+            Err(JobError::LeaseLost),
+            LAST,
+            (Ending::Stopped, None, Publish::Nothing, ClaimEnd::Abandon),
+        ),
+    ]
+}
 
-    assert!(matches!(
-        later,
-        Ending::Advance {
-            to: Stage::Validate,
-            ..
-        }
-    ));
-    assert!(matches!(
-        validator,
-        Ending::Advance {
-            to: Stage::Receive,
-            ..
-        }
-    ));
+#[test]
+fn every_row_of_the_policy_is_as_written() {
+    for (name, result, facts, expected) in completed_rows().into_iter().chain(failed_rows()) {
+        let plan = ending_of(result, facts, QUEUE);
+
+        assert_eq!(
+            (plan.ending, plan.item, plan.publish, plan.claim),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+/// Connections break while a process is being stopped; that is not the job's fault.
+#[test]
+fn what_fails_while_stopping_is_a_stop() {
+    for error in [
+        retry(None),
+        outage(),
+        JobError::RecordsLost,
+        JobError::Stopped,
+    ] {
+        let name = format!("{error:?}");
+
+        let plan = ending_of(Err(error), STOPPING, QUEUE);
+
+        assert_eq!(plan.ending, Ending::Stopped, "{name}");
+        assert_eq!(plan.claim, ClaimEnd::Release(Release::Now), "{name}");
+    }
+}
+
+/// What the depositor or an operator has to know is not forgotten because of a stop.
+#[test]
+fn what_was_decided_before_a_stop_counts() {
+    let rows = [
+        (Ok(Completed::step()), Ending::Completed),
+        (Err(JobError::Reject(findings())), Ending::Reject),
+        (Err(JobError::halt("look")), Ending::Halt),
+    ];
+
+    for (result, expected) in rows {
+        assert_eq!(ending_of(result, STOPPING, QUEUE).ending, expected);
+    }
+}
+
+#[test]
+fn only_an_outage_pauses_claims() {
+    for (name, result, facts, _) in completed_rows().into_iter().chain(failed_rows()) {
+        let away = matches!(result, Err(JobError::Outage { .. }));
+
+        let plan = ending_of(result, facts, QUEUE);
+
+        assert_eq!(plan.pause.is_some(), away, "{name}");
+    }
+}
+
+#[test]
+fn attempts_that_are_used_up_go_to_an_operator_with_the_cause() {
+    for error in [retry(None), JobError::RecordsLost] {
+        let plan = ending_of(Err(error), LAST, QUEUE);
+
+        assert_eq!(plan.ending, Ending::Halt);
+        let Some(ItemWrite::Suspended { note }) = plan.item else {
+            panic!("{:?}", plan.item);
+        };
+        assert!(note.contains("3 times"), "{note}");
+        assert!(note.contains("requeue the item"), "{note}");
+    }
+}
+
+#[test]
+fn the_validators_own_step_is_tried_again_after_a_rest_when_it_rebuilds_itself() {
+    let plan = ending_of(Err(JobError::RecordsLost), FIRST, QueueName::IngestPreFetch);
+
+    assert_eq!(plan.claim, ClaimEnd::Release(Release::Retry(REBUILD_DELAY)));
+}
+
+#[test]
+fn a_step_without_a_next_one_or_records_is_a_fault_of_ours() {
+    let rows = [
+        (Ok(Completed::step()), QueueName::IngestCleanup),
+        (Err(JobError::RecordsLost), QueueName::BagRestorer),
+        (
+            Ok(Completed::GoTo {
+                stage: Stage::Fetch,
+                note: String::new(),
+            }),
+            QUEUE,
+        ),
+    ];
+
+    for (result, queue) in rows {
+        assert_eq!(
+            ending_of(result, FIRST, queue).ending,
+            Ending::Halt,
+            "{queue}"
+        );
+    }
+}
+
+/// Nothing of a restoration is to be cleaned, so it ends at once.
+#[test]
+fn a_reject_of_another_pipeline_ends_by_that_pipelines_table() {
+    let plan = ending_of(
+        Err(JobError::Reject(findings())),
+        FIRST,
+        QueueName::FileRestorer,
+    );
+
+    let end = Final {
+        status: Status::Failed,
+        outcome: "File restoration failed due to fatal error.".to_owned(),
+        note: Some("File data/a is missing".to_owned()),
+        object_id: 0,
+    };
+    assert_eq!(plan.item, Some(ItemWrite::Ended(end)));
+    assert_eq!(plan.claim, ClaimEnd::DropSubject);
+}
+
+#[test]
+fn only_work_that_ends_its_process_while_it_runs_alone_goes_to_an_operator() {
+    let rows = [(100, 4, false), (5, 5, true), (0, 0, false)];
+
+    for (vanished, vanished_alone, halts) in rows {
+        let claim = Claim {
+            vanished,
+            vanished_alone,
+            ..claim()
+        };
+
+        let halted = ends_its_process(&claim);
+
+        assert_eq!(halted.is_some(), halts, "{vanished} {vanished_alone}");
+    }
+}
+
+fn claim() -> Claim {
+    let message = muniment_work::Message {
+        subject: muniment_work::Subject::Item(muniment_model::WorkItemId(12)),
+        queue: QUEUE,
+        batch: None,
+        institution: muniment_model::InstitutionId(1),
+        size_bytes: 1,
+    };
+    Claim {
+        lease: muniment_work::Lease {
+            identity: message.identity(),
+            token: muniment_work::Token(1),
+        },
+        message,
+        attempt: 1,
+        vanished: 0,
+        vanished_alone: 0,
+        deadline: chrono::DateTime::UNIX_EPOCH,
+    }
 }

@@ -1,4 +1,4 @@
-use muniment_model::{Action, InstitutionId, Stage, WorkItemId};
+use muniment_model::{Action, Stage};
 
 use super::*;
 
@@ -6,13 +6,13 @@ fn item(stage: Stage, status: Status) -> WorkItem {
     WorkItem {
         stage,
         status,
-        ..crate::item_writes::tests::item()
+        ..crate::item_write::tests::item()
     }
 }
 
 #[test]
 fn a_message_is_only_a_hint_about_its_item() {
-    let queue = Queue::IngestPreservationUploader;
+    let queue = QueueName::IngestPreservationUploader;
     let third = Some(BatchNumber(3));
     let rows = [
         (
@@ -31,7 +31,7 @@ fn a_message_is_only_a_hint_about_its_item() {
             "the item went on",
             item(Stage::Record, Status::Pending),
             None,
-            Gate::Publish(Queue::IngestRecorder),
+            Gate::Publish(QueueName::IngestRecorder),
         ),
         (
             "a late batch",
@@ -43,7 +43,7 @@ fn a_message_is_only_a_hint_about_its_item() {
             "ahead of its item",
             item(Stage::Validate, Status::Started),
             None,
-            Gate::Later(AHEAD_DELAY),
+            Gate::Publish(QueueName::IngestValidator),
         ),
         (
             "ended",
@@ -66,10 +66,27 @@ fn a_message_is_only_a_hint_about_its_item() {
         decide(None, queue, None),
         Gate::Drop("the registry has no such work item")
     );
-    assert_eq!(item(Stage::Store, Status::Pending).action, Action::Ingest);
-    assert_eq!(item(Stage::Store, Status::Pending).id, WorkItemId(12));
+}
+
+#[test]
+fn a_queue_of_another_pipeline_is_not_taken_for_one_of_the_item() {
+    let restoration = WorkItem {
+        action: Action::RestoreFile,
+        ..item(Stage::Requested, Status::Pending)
+    };
+
+    let here = decide(Some(&restoration), QueueName::FileRestorer, None);
+    let elsewhere = decide(Some(&restoration), QueueName::BagRestorer, None);
+    let nowhere = decide(
+        Some(&item(Stage::Unpack, Status::Pending)),
+        QueueName::IngestValidator,
+        None,
+    );
+
+    assert_eq!(here, Gate::Take);
+    assert_eq!(elsewhere, Gate::Publish(QueueName::FileRestorer));
     assert_eq!(
-        item(Stage::Store, Status::Pending).institution_id,
-        InstitutionId(1)
+        nowhere,
+        Gate::Drop("no worker performs the stage of the work item")
     );
 }

@@ -2,13 +2,13 @@
 //! random commands.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muniment_model::{BatchNumber, InstitutionId, Queue, WorkItemId};
+use muniment_model::{BatchNumber, InstitutionId, QueueName, WorkItemId};
 use proptest::prelude::*;
 
 use super::{Change, Command, Leased, PROMOTE_MAX, Phase, Reply, State, decide, next_ready};
-use crate::{BATCH_BYTES_MAX, Claim, Lease, Message, Settlement, Token};
+use crate::{BATCH_BYTES_MAX, Claim, Lease, Message, Release, Subject, Token};
 
-pub(crate) const QUEUE: Queue = Queue::IngestValidator;
+pub(crate) const QUEUE: QueueName = QueueName::IngestValidator;
 
 pub(crate) fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 0).expect("a time")
@@ -17,7 +17,7 @@ pub(crate) fn start() -> DateTime<Utc> {
 /// Items of one institution share their last digit.
 pub(crate) fn message(item: i64, batch: Option<u32>) -> Message {
     Message {
-        item: WorkItemId(item),
+        subject: Subject::Item(WorkItemId(item)),
         queue: QUEUE,
         batch: batch.map(BatchNumber),
         institution: InstitutionId(item % 10),
@@ -59,8 +59,8 @@ impl State {
             Change::Remove(identity) => {
                 self.entries.remove(identity);
             }
-            Change::Turn(institution, turn) => {
-                self.turns.insert(*institution, *turn);
+            Change::ServedNext(institution, at) => {
+                self.served_next.insert(*institution, *at);
             }
             Change::Head(head) => self.head = *head,
         }
@@ -70,10 +70,12 @@ impl State {
     pub(crate) fn seen_by(&self, command: &Command, now: DateTime<Utc>) -> Self {
         let keep: Vec<_> = match command {
             Command::Publish(message) => vec![message.identity()],
-            Command::Renew(lease) | Command::Settle(lease, _) | Command::Progress(lease) => {
-                vec![lease.identity()]
-            }
-            Command::Void => self.identities(|phase| matches!(phase, Phase::Leased { .. })),
+            Command::Renew(lease)
+            | Command::RunAlone(lease)
+            | Command::Progress(lease)
+            | Command::Acknowledge(lease)
+            | Command::Release(lease, _) => vec![lease.identity],
+            Command::Revoke => self.identities(|phase| matches!(phase, Phase::Leased { .. })),
             Command::Claim(_) => {
                 let due =
                     self.first_overdue(|phase| matches!(phase, Phase::Due { at } if *at <= now));
@@ -159,12 +161,16 @@ impl Model {
         self.tokens += 1;
         match self.run(&Command::Claim(Token(self.tokens))) {
             Reply::Claimed(claim) => Some(claim),
-            Reply::Done | Reply::NothingReady | Reply::LeaseLost | Reply::Voided(_) => None,
+            Reply::Done | Reply::NothingReady | Reply::LeaseLost | Reply::Revoked(_) => None,
         }
     }
 
-    pub(crate) fn settle(&mut self, lease: Lease, settlement: Settlement) -> Reply {
-        self.run(&Command::Settle(lease, settlement))
+    pub(crate) fn acknowledge(&mut self, lease: Lease) -> Reply {
+        self.run(&Command::Acknowledge(lease))
+    }
+
+    pub(crate) fn release(&mut self, lease: Lease, release: Release) -> Reply {
+        self.run(&Command::Release(lease, release))
     }
 
     pub(crate) fn pass(&mut self, seconds: i64) {
@@ -178,25 +184,29 @@ pub(crate) enum Step {
     Publish(Message),
     Claim,
     Renew(prop::sample::Index),
-    Settle(prop::sample::Index, Settlement),
+    RunAlone(prop::sample::Index),
     Progress(prop::sample::Index),
-    Void,
+    Acknowledge(prop::sample::Index),
+    Release(prop::sample::Index, Release),
+    Revoke,
     Pass(i64),
 }
 
 impl Step {
-    /// The command it stands for, if it stands for one: time may pass instead, or no lease exist.
+    /// The command it means, if it means one: time may pass instead, or no lease exist.
     pub(crate) fn command(&self, leases: &[Lease], token: Token) -> Option<Command> {
         let lease = |index: &prop::sample::Index| (!leases.is_empty()).then(|| *index.get(leases));
         match self {
             Self::Publish(message) => Some(Command::Publish(message.clone())),
             Self::Claim => Some(Command::Claim(token)),
             Self::Renew(index) => lease(index).map(Command::Renew),
-            Self::Settle(index, settlement) => {
-                lease(index).map(|lease| Command::Settle(lease, *settlement))
-            }
+            Self::RunAlone(index) => lease(index).map(Command::RunAlone),
             Self::Progress(index) => lease(index).map(Command::Progress),
-            Self::Void => Some(Command::Void),
+            Self::Acknowledge(index) => lease(index).map(Command::Acknowledge),
+            Self::Release(index, release) => {
+                lease(index).map(|lease| Command::Release(lease, *release))
+            }
+            Self::Revoke => Some(Command::Revoke),
             Self::Pass(_) => None,
         }
     }
@@ -217,19 +227,21 @@ pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
         }
     });
     let delay = || (0_u64..100).prop_map(std::time::Duration::from_secs);
-    let settlement = prop_oneof![
-        3 => Just(Settlement::Done),
-        1 => delay().prop_map(Settlement::RetryAfter),
-        1 => delay().prop_map(Settlement::Wait),
-        1 => Just(Settlement::HandBack),
+    let release = prop_oneof![
+        1 => delay().prop_map(Release::Retry),
+        1 => delay().prop_map(Release::Later),
+        1 => Just(Release::Now),
     ];
+    let lease = any::<prop::sample::Index>;
     let step = prop_oneof![
         6 => published.prop_map(Step::Publish),
         6 => Just(Step::Claim),
-        3 => any::<prop::sample::Index>().prop_map(Step::Renew),
-        5 => (any::<prop::sample::Index>(), settlement).prop_map(|(at, how)| Step::Settle(at, how)),
-        1 => any::<prop::sample::Index>().prop_map(Step::Progress),
-        1 => Just(Step::Void),
+        3 => lease().prop_map(Step::Renew),
+        1 => lease().prop_map(Step::RunAlone),
+        1 => lease().prop_map(Step::Progress),
+        3 => lease().prop_map(Step::Acknowledge),
+        3 => (lease(), release).prop_map(|(at, how)| Step::Release(at, how)),
+        1 => Just(Step::Revoke),
         4 => (0_i64..25).prop_map(Step::Pass),
         1 => (-100_i64..100).prop_map(Step::Pass),
     ];

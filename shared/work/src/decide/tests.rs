@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::model::{Model, big_message, message};
 use super::{Command, DELAY_MAX, PROMOTE_MAX, Phase, Reply};
-use crate::{BATCH_BYTES_MAX, Claim, Message, Settlement, Token};
+use crate::{BATCH_BYTES_MAX, Claim, Message, Release, Subject, Token};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -20,78 +20,60 @@ fn claimed(messages: &[Message]) -> (Model, Claim) {
 fn items(model: &mut Model) -> Vec<i64> {
     let mut items = Vec::new();
     while let Some(claim) = model.claim() {
-        items.push(claim.message.item.0);
+        items.push(item_of(&claim.message));
     }
     items
 }
 
+fn item_of(message: &Message) -> i64 {
+    match message.subject {
+        Subject::Item(item) => item.0,
+        Subject::File(file) => panic!("file {file}"),
+    }
+}
+
 #[test]
-fn each_settlement_leaves_the_message_as_its_name_says() {
-    let due = |seconds| {
-        Some(Phase::Due {
-            at: super::model::start() + TimeDelta::seconds(seconds),
-        })
+fn each_release_leaves_the_message_as_its_name_says() {
+    let due = |seconds| Phase::Due {
+        at: super::model::start() + TimeDelta::seconds(seconds),
     };
     let rows = [
-        ("done", Settlement::Done, None, None),
-        ("retry", Settlement::RetryAfter(MINUTE), due(60), Some(1)),
-        ("wait", Settlement::Wait(MINUTE), due(60), Some(0)),
-        (
-            "hand back",
-            Settlement::HandBack,
-            Some(Phase::Ready),
-            Some(0),
-        ),
-        (
-            "too long",
-            Settlement::Wait(Duration::MAX),
-            due(24 * 3600),
-            Some(0),
-        ),
+        ("retry", Release::Retry(MINUTE), due(60), 1),
+        ("later", Release::Later(MINUTE), due(60), 0),
+        ("now", Release::Now, Phase::Ready, 0),
+        ("too long", Release::Later(Duration::MAX), due(24 * 3600), 0),
     ];
 
-    for (name, settlement, phase, attempts) in rows {
+    for (name, release, phase, attempts) in rows {
         let (mut model, claim) = claimed(&[message(1, None)]);
 
-        let reply = model.settle(claim.lease, settlement);
+        let reply = model.release(claim.lease, release);
 
-        let entry = model.state.entries.get(&claim.message.identity());
+        let entry = &model.state.entries[&claim.message.identity()];
         assert_eq!(reply, Reply::Done, "{name}");
-        assert_eq!(entry.map(|entry| entry.phase), phase, "{name}");
-        assert_eq!(entry.map(|entry| entry.attempts), attempts, "{name}");
+        assert_eq!((entry.phase, entry.attempts), (phase, attempts), "{name}");
     }
     assert_eq!(DELAY_MAX, Duration::from_hours(24));
 }
 
 #[test]
-fn a_message_published_while_leased_is_ready_anew_once_it_is_done() {
-    let rows = [
-        ("done", Settlement::Done, Some((Phase::Ready, 0))),
-        ("hand back", Settlement::HandBack, Some((Phase::Ready, 0))),
-    ];
+fn a_message_published_while_leased_is_ready_anew_once_it_is_acknowledged() {
+    let (mut model, claim) = claimed(&[message(1, None)]);
+    model.publish(&message(1, None));
 
-    for (name, settlement, expected) in rows {
-        let (mut model, claim) = claimed(&[message(1, None)]);
-        model.publish(&message(1, None));
+    model.acknowledge(claim.lease);
 
-        model.settle(claim.lease, settlement);
-
-        let entry = model.state.entries.get(&claim.message.identity());
-        let found = entry.map(|entry| (entry.phase, entry.attempts));
-        assert_eq!(found, expected, "{name}");
-        let again = model.claim().expect("ready");
-        model.settle(again.lease, Settlement::Done);
-        assert!(
-            model.state.entries.is_empty(),
-            "{name}: the mark outlived its use"
-        );
-    }
+    let entry = &model.state.entries[&claim.message.identity()];
+    assert_eq!((entry.phase, entry.attempts), (Phase::Ready, 0));
+    let again = model.claim().expect("ready");
+    model.acknowledge(again.lease);
+    assert!(model.state.entries.is_empty(), "the mark outlived its use");
 }
 
 #[test]
 fn publishing_what_is_ready_or_due_changes_nothing() {
     let (mut model, claim) = claimed(&[message(1, None), message(2, None)]);
-    model.settle(claim.lease, Settlement::RetryAfter(MINUTE));
+    model.release(claim.lease, Release::Retry(MINUTE));
     let before = model.state.clone();
 
     model.publish(&message(1, None));
@@ -104,10 +86,9 @@ fn publishing_what_is_ready_or_due_changes_nothing() {
 fn only_the_token_of_the_live_lease_is_heard() {
     let commands = [
         ("renew", Command::Renew as fn(_) -> _),
-        ("done", |lease| Command::Settle(lease, Settlement::Done)),
-        ("hand back", |lease| {
-            Command::Settle(lease, Settlement::HandBack)
-        }),
+        ("acknowledge", Command::Acknowledge),
+        ("release", |lease| Command::Release(lease, Release::Now)),
+        ("run alone", Command::RunAlone),
         ("progress", Command::Progress),
     ];
 
@@ -124,23 +105,33 @@ fn only_the_token_of_the_live_lease_is_heard() {
 }
 
 #[test]
-fn done_may_be_said_twice_and_nothing_else_may() {
-    let rows = [
-        (Settlement::Done, Reply::Done),
-        (Settlement::HandBack, Reply::LeaseLost),
-        (Settlement::Wait(MINUTE), Reply::LeaseLost),
-        (Settlement::RetryAfter(MINUTE), Reply::LeaseLost),
-    ];
+fn a_message_may_be_acknowledged_twice_but_not_released_after_that() {
+    let (mut model, claim) = claimed(&[message(1, None)]);
+    model.acknowledge(claim.lease);
 
-    for (second, expected) in rows {
-        let (mut model, claim) = claimed(&[message(1, None)]);
-        model.settle(claim.lease, Settlement::Done);
+    assert_eq!(model.acknowledge(claim.lease), Reply::Done);
+    assert_eq!(model.release(claim.lease, Release::Now), Reply::LeaseLost);
+    assert!(model.state.entries.is_empty());
+}
 
-        let reply = model.settle(claim.lease, second);
+#[test]
+fn work_whose_holder_vanished_rests_longer_each_time_and_at_most_five_minutes() {
+    let (mut model, mut claim) = claimed(&[message(1, None)]);
+    let expected = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300];
 
-        assert_eq!(reply, expected, "{second:?}");
-        assert!(model.state.entries.is_empty(), "{second:?}");
+    for seconds in expected {
+        model.run(&Command::Revoke);
+        let entry = &model.state.entries[&claim.message.identity()];
+        let due = model.now + TimeDelta::seconds(seconds);
+        assert_eq!(entry.phase, Phase::Due { at: due });
+        model.pass(seconds);
+        claim = model.claim().expect("due");
     }
+
+    assert_eq!(
+        claim.attempt, 1,
+        "a holder that vanished is no failed attempt"
+    );
 }
 
 #[test]
@@ -158,9 +149,11 @@ fn a_lease_runs_out_at_its_deadline_unless_it_is_renewed() {
     assert_eq!(model.claim(), None, "a second before the deadline");
 
     model.pass(1);
+    assert_eq!(model.claim(), None, "it rests a second");
+    model.pass(1);
     let second = model.claim().expect("run out");
 
-    assert_eq!(second.attempt, 2);
+    assert_eq!((second.attempt, second.vanished), (1, 1));
     assert_eq!(model.run(&Command::Renew(claim.lease)), Reply::LeaseLost);
 }
 
@@ -204,18 +197,22 @@ fn a_renewal_after_an_outage_moves_the_other_leases_too() {
 #[test]
 fn progress_gives_all_attempts_back() {
     let (mut model, claim) = claimed(&[message(1, None)]);
-    model.settle(claim.lease, Settlement::RetryAfter(Duration::ZERO));
-    let second = model.claim().expect("due at once");
-    assert_eq!(second.attempt, 2);
+    model.release(claim.lease, Release::Retry(Duration::ZERO));
+    model.claim().expect("due at once");
+    model.run(&Command::Revoke);
+    model.pass(1);
+    let third = model.claim().expect("due");
+    assert_eq!((third.attempt, third.vanished), (2, 1));
 
-    model.run(&Command::Progress(second.lease));
-    model.run(&Command::Void);
+    model.run(&Command::Progress(third.lease));
+    model.release(third.lease, Release::Retry(Duration::ZERO));
 
-    assert_eq!(model.claim().expect("void").attempt, 1);
+    let fourth = model.claim().expect("due");
+    assert_eq!((fourth.attempt, fourth.vanished), (1, 0));
 }
 
 #[test]
-fn institutions_take_turns_whatever_their_backlogs() {
+fn institutions_are_served_round_robin_whatever_their_backlogs() {
     let mut model = Model::new();
     for number in 0..4 {
         model.publish(&message(number * 10 + 1, None));
@@ -246,7 +243,7 @@ fn an_institution_that_was_idle_has_saved_up_nothing() {
 #[test]
 fn work_that_was_begun_comes_before_work_of_its_institution_that_was_not() {
     let (mut model, claim) = claimed(&[message(1, None), message(11, None), message(21, None)]);
-    model.settle(claim.lease, Settlement::HandBack);
+    model.release(claim.lease, Release::Now);
 
     assert_eq!(items(&mut model), [1, 11, 21]);
 }
@@ -275,8 +272,8 @@ fn a_single_worker_leaves_no_big_work_behind_for_good() {
     for number in 0..3 {
         model.publish(&message(number * 10 + 2, None));
         let claim = model.claim().expect("ready");
-        model.settle(claim.lease, Settlement::Done);
-        claimed.push(claim.message.item.0);
+        model.acknowledge(claim.lease);
+        claimed.push(item_of(&claim.message));
     }
 
     assert!(claimed.contains(&1), "{claimed:?}");
@@ -304,7 +301,7 @@ fn a_claim_makes_a_bounded_number_ready_the_longest_overdue_first() {
         let claim = model.claim().expect("ready");
         // The later it was published, the earlier it is due.
         let delay = Duration::from_secs((count - number).cast_unsigned());
-        model.settle(claim.lease, Settlement::Wait(delay));
+        model.release(claim.lease, Release::Later(delay));
     }
     model.pass(count);
 
@@ -315,10 +312,10 @@ fn a_claim_makes_a_bounded_number_ready_the_longest_overdue_first() {
         .entries
         .values()
         .filter(|entry| matches!(entry.phase, Phase::Due { .. }))
-        .map(|entry| entry.message.item.0 / 10);
+        .map(|entry| item_of(&entry.message) / 10);
     assert_eq!(still_due.collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
     assert_eq!(
-        claim.message.item.0 / 10,
+        item_of(&claim.message) / 10,
         10,
         "the oldest of those made ready"
     );

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muniment_model::{BatchNumber, InstitutionId, Queue, WorkItemId};
+use muniment_model::{BatchNumber, InstitutionId, QueueName};
 use sqlx::SqliteConnection;
 use tracing::warn;
 
 use crate::decide::{
     Change, Command, Entry, Head, Leased, PROMOTE_MAX, Phase, Reply, State, decide,
 };
-use crate::{Identity, Message, Token, Waiting, WorkError};
+use crate::{Backlog, Identity, Message, Subject, Token, WorkError};
 
 /// How the planner's message, which has no batch, is written in a key.
 const PLANNER: i64 = -1;
@@ -24,7 +24,7 @@ pub(super) fn batch_column(batch: Option<BatchNumber>) -> i64 {
 /// Runs one command; answers also how many messages became ready.
 pub(super) async fn run(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     command: &Command,
     now: DateTime<Utc>,
 ) -> Result<(usize, Reply), WorkError> {
@@ -41,12 +41,12 @@ pub(super) async fn run(
     Ok((woken, reply))
 }
 
-/// A message as its row has it, with the turn of its institution.
+/// A message as its row has it, and when its institution is served next.
 macro_rules! entry_columns {
     () => {
-        "m.item, m.batch, m.institution, m.size_bytes, m.attempts, m.seq, m.phase, m.at, m.token, \
-         m.again, (SELECT t.turn FROM turn t WHERE t.queue = m.queue AND t.institution = \
-         m.institution) AS turn"
+        "m.subject, m.batch, m.institution, m.size_bytes, m.attempts, m.vanished, m.vanished_alone, \
+         m.seq, m.phase, m.at, m.token, m.again, m.alone, (SELECT s.at FROM served_next s WHERE \
+         s.queue = m.queue AND s.institution = m.institution) AS served_next"
     };
 }
 
@@ -59,10 +59,10 @@ macro_rules! next_ready {
             entry_columns!(),
             " FROM message m WHERE m.queue = ?1 AND m.phase = 'ready' AND m.big = ",
             $big,
-            " AND m.institution = (SELECT i.institution FROM turn i WHERE i.queue = ?1 AND EXISTS \
+            " AND m.institution = (SELECT i.institution FROM served_next i WHERE i.queue = ?1 AND EXISTS \
              (SELECT 1 FROM message r WHERE r.queue = ?1 AND r.phase = 'ready' AND r.big = ",
             $big,
-            " AND r.institution = i.institution) ORDER BY max(i.turn, ?4), i.institution LIMIT 1) \
+            " AND r.institution = i.institution) ORDER BY max(i.at, ?4), i.institution LIMIT 1) \
              ORDER BY m.seq LIMIT 1)"
         )
     };
@@ -93,7 +93,7 @@ pub(super) const SELECT_CLAIMABLE: &str = concat!(
 const SELECT_ONE: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM message m WHERE m.queue = ?1 AND m.item = ?2 AND m.batch = ?3"
+    " FROM message m WHERE m.queue = ?1 AND m.subject = ?2 AND m.batch = ?3"
 );
 
 const SELECT_LEASED: &str = concat!(
@@ -104,7 +104,7 @@ const SELECT_LEASED: &str = concat!(
 
 async fn load(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     command: &Command,
     now: DateTime<Utc>,
 ) -> Result<State, WorkError> {
@@ -119,14 +119,16 @@ async fn load(
             load_claimable(connection, queue, head, now).await?
         }
         Command::Publish(message) => {
-            let turn = load_turn(connection, queue, message.institution).await?;
-            state.turns.extend(turn);
+            let next = load_served_next(connection, queue, message.institution).await?;
+            state.served_next.extend(next);
             load_one(connection, message.identity()).await?
         }
-        Command::Renew(lease) | Command::Settle(lease, _) | Command::Progress(lease) => {
-            load_one(connection, lease.identity()).await?
-        }
-        Command::Void => {
+        Command::Renew(lease)
+        | Command::RunAlone(lease)
+        | Command::Progress(lease)
+        | Command::Acknowledge(lease)
+        | Command::Release(lease, _) => load_one(connection, lease.identity).await?,
+        Command::Revoke => {
             sqlx::query_as(SELECT_LEASED)
                 .bind(queue.as_str())
                 .fetch_all(connection)
@@ -135,8 +137,8 @@ async fn load(
     };
     for row in rows {
         let institution = InstitutionId(row.institution);
-        if let Some(turn) = row.turn {
-            state.turns.insert(institution, turn.cast_unsigned());
+        if let Some(at) = row.served_next {
+            state.served_next.insert(institution, at.cast_unsigned());
         }
         let entry = row.into_entry(queue)?;
         state.entries.insert(entry.message.identity(), entry);
@@ -144,23 +146,26 @@ async fn load(
     Ok(state)
 }
 
-async fn load_head(connection: &mut SqliteConnection, queue: Queue) -> Result<Head, WorkError> {
+async fn load_head(connection: &mut SqliteConnection, queue: QueueName) -> Result<Head, WorkError> {
     let row: Option<(Option<i64>, i64, i64)> =
-        sqlx::query_as("SELECT pulse, turn, next_seq FROM queue WHERE queue = ?1")
+        sqlx::query_as("SELECT heartbeat, virtual_time, next_seq FROM queue WHERE queue = ?1")
             .bind(queue.as_str())
             .fetch_optional(connection)
             .await?;
-    let Some((pulse, turn, next_seq)) = row else {
+    let Some((heartbeat, virtual_time, next_seq)) = row else {
         return Ok(Head::default());
     };
     Ok(Head {
-        pulse: pulse.map(time).transpose()?,
-        turn: turn.cast_unsigned(),
+        heartbeat: heartbeat.map(time).transpose()?,
+        virtual_time: virtual_time.cast_unsigned(),
         next_seq: next_seq.cast_unsigned(),
     })
 }
 
-async fn load_leased(connection: &mut SqliteConnection, queue: Queue) -> Result<Leased, WorkError> {
+async fn load_leased(
+    connection: &mut SqliteConnection,
+    queue: QueueName,
+) -> Result<Leased, WorkError> {
     let (all, big): (i64, i64) = sqlx::query_as(
         "SELECT count(*), coalesce(sum(big), 0) FROM message WHERE queue = ?1 AND phase = 'leased'",
     )
@@ -175,7 +180,7 @@ async fn load_leased(connection: &mut SqliteConnection, queue: Queue) -> Result<
 
 async fn load_claimable(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     head: Head,
     now: DateTime<Utc>,
 ) -> Result<Vec<EntryRow>, WorkError> {
@@ -183,60 +188,63 @@ async fn load_claimable(
         .bind(queue.as_str())
         .bind(now.timestamp_micros())
         .bind(i64::from(PROMOTE_MAX))
-        .bind(head.turn.cast_signed())
+        .bind(head.virtual_time.cast_signed())
         .fetch_all(connection)
         .await?;
     Ok(rows)
 }
 
-async fn load_one(
+pub(super) async fn load_one(
     connection: &mut SqliteConnection,
     identity: Identity,
 ) -> Result<Vec<EntryRow>, WorkError> {
     let rows = sqlx::query_as(SELECT_ONE)
         .bind(identity.queue.as_str())
-        .bind(identity.item.0)
+        .bind(identity.subject.to_string())
         .bind(batch_column(identity.batch))
         .fetch_all(connection)
         .await?;
     Ok(rows)
 }
 
-async fn load_turn(
+async fn load_served_next(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     institution: InstitutionId,
 ) -> Result<Option<(InstitutionId, u64)>, WorkError> {
-    let turn: Option<i64> =
-        sqlx::query_scalar("SELECT turn FROM turn WHERE queue = ?1 AND institution = ?2")
+    let at: Option<i64> =
+        sqlx::query_scalar("SELECT at FROM served_next WHERE queue = ?1 AND institution = ?2")
             .bind(queue.as_str())
             .bind(institution.0)
             .fetch_optional(connection)
             .await?;
-    Ok(turn.map(|turn| (institution, turn.cast_unsigned())))
+    Ok(at.map(|at| (institution, at.cast_unsigned())))
 }
 
 #[derive(sqlx::FromRow)]
-struct EntryRow {
-    item: i64,
+pub(super) struct EntryRow {
+    subject: String,
     batch: i64,
     institution: i64,
     size_bytes: i64,
-    attempts: i64,
+    attempts: u32,
+    vanished: u32,
+    vanished_alone: u32,
     seq: i64,
     phase: String,
     at: Option<i64>,
     token: Option<Vec<u8>>,
     again: bool,
-    turn: Option<i64>,
+    alone: bool,
+    served_next: Option<i64>,
 }
 
 impl EntryRow {
-    fn into_entry(self, queue: Queue) -> Result<Entry, WorkError> {
+    pub(super) fn into_entry(self, queue: QueueName) -> Result<Entry, WorkError> {
         let foreign = || WorkError::Foreign {
             what: format!(
                 "a message {}/{queue}/{} in phase {:?}",
-                self.item, self.batch, self.phase
+                self.subject, self.batch, self.phase
             ),
         };
         let token = self
@@ -251,6 +259,7 @@ impl EntryRow {
                 token,
                 deadline: time(at)?,
                 again: self.again,
+                alone: self.alone,
             },
             _ => return Err(foreign()),
         };
@@ -262,13 +271,15 @@ impl EntryRow {
         };
         Ok(Entry {
             message: Message {
-                item: WorkItemId(self.item),
+                subject: self.subject.parse().map_err(|_unknown| foreign())?,
                 queue,
                 batch,
                 institution: InstitutionId(self.institution),
                 size_bytes: self.size_bytes.cast_unsigned(),
             },
-            attempts: u32::try_from(self.attempts).map_err(|_too_large| foreign())?,
+            attempts: self.attempts,
+            vanished: self.vanished,
+            vanished_alone: self.vanished_alone,
             seq: self.seq.cast_unsigned(),
             phase,
         })
@@ -283,21 +294,23 @@ fn time(micros: i64) -> Result<DateTime<Utc>, WorkError> {
 
 async fn apply(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     change: &Change,
 ) -> Result<(), WorkError> {
     match change {
         Change::ShiftLeases(by) => shift_leases(connection, queue, *by).await,
         Change::Put(entry) => put(connection, entry).await,
         Change::Remove(identity) => remove(connection, *identity).await,
-        Change::Turn(institution, turn) => put_turn(connection, queue, *institution, *turn).await,
+        Change::ServedNext(institution, at) => {
+            put_served_next(connection, queue, *institution, *at).await
+        }
         Change::Head(head) => put_head(connection, queue, *head).await,
     }
 }
 
 async fn shift_leases(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     by: TimeDelta,
 ) -> Result<(), WorkError> {
     sqlx::query("UPDATE message SET at = at + ?2 WHERE queue = ?1 AND phase = 'leased'")
@@ -309,44 +322,51 @@ async fn shift_leases(
 }
 
 async fn put(connection: &mut SqliteConnection, entry: &Entry) -> Result<(), WorkError> {
-    let (phase, at, token, again) = match entry.phase {
-        Phase::Ready => ("ready", None, None, false),
-        Phase::Due { at } => ("due", Some(at), None, false),
+    let (phase, at, token) = match entry.phase {
+        Phase::Ready => ("ready", None, None),
+        Phase::Due { at } => ("due", Some(at), None),
         Phase::Leased {
-            token,
-            deadline,
-            again,
-        } => ("leased", Some(deadline), Some(token), again),
+            token, deadline, ..
+        } => ("leased", Some(deadline), Some(token)),
+    };
+    let (again, alone) = match entry.phase {
+        Phase::Leased { again, alone, .. } => (again, alone),
+        Phase::Ready | Phase::Due { .. } => (false, false),
     };
     let message = &entry.message;
     sqlx::query(
-        "INSERT INTO message (item, queue, batch, institution, size_bytes, big, attempts, seq, \
-         phase, at, token, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-         ON CONFLICT (item, queue, batch) DO UPDATE SET attempts = excluded.attempts, \
+        "INSERT INTO message (subject, queue, batch, institution, size_bytes, big, attempts, \
+         vanished, vanished_alone, seq, phase, at, token, again, alone) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+         ON CONFLICT (subject, queue, batch) DO UPDATE SET attempts = excluded.attempts, \
+         vanished = excluded.vanished, vanished_alone = excluded.vanished_alone, \
          seq = excluded.seq, phase = excluded.phase, at = excluded.at, token = excluded.token, \
-         again = excluded.again",
+         again = excluded.again, alone = excluded.alone",
     )
-    .bind(message.item.0)
+    .bind(message.subject.to_string())
     .bind(message.queue.as_str())
     .bind(batch_column(message.batch))
     .bind(message.institution.0)
     // Kept as the same 64 bits; no bag comes near the sign.
     .bind(message.size_bytes.cast_signed())
     .bind(message.is_big())
-    .bind(i64::from(entry.attempts))
+    .bind(entry.attempts)
+    .bind(entry.vanished)
+    .bind(entry.vanished_alone)
     .bind(entry.seq.cast_signed())
     .bind(phase)
     .bind(at.map(|at| at.timestamp_micros()))
     .bind(token.map(|token| token.0.to_be_bytes().to_vec()))
     .bind(again)
+    .bind(alone)
     .execute(connection)
     .await?;
     Ok(())
 }
 
 async fn remove(connection: &mut SqliteConnection, identity: Identity) -> Result<(), WorkError> {
-    sqlx::query("DELETE FROM message WHERE item = ?1 AND queue = ?2 AND batch = ?3")
-        .bind(identity.item.0)
+    sqlx::query("DELETE FROM message WHERE subject = ?1 AND queue = ?2 AND batch = ?3")
+        .bind(identity.subject.to_string())
         .bind(identity.queue.as_str())
         .bind(batch_column(identity.batch))
         .execute(connection)
@@ -354,19 +374,19 @@ async fn remove(connection: &mut SqliteConnection, identity: Identity) -> Result
     Ok(())
 }
 
-async fn put_turn(
+async fn put_served_next(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     institution: InstitutionId,
-    turn: u64,
+    at: u64,
 ) -> Result<(), WorkError> {
     sqlx::query(
-        "INSERT INTO turn (queue, institution, turn) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (queue, institution) DO UPDATE SET turn = excluded.turn",
+        "INSERT INTO served_next (queue, institution, at) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (queue, institution) DO UPDATE SET at = excluded.at",
     )
     .bind(queue.as_str())
     .bind(institution.0)
-    .bind(turn.cast_signed())
+    .bind(at.cast_signed())
     .execute(connection)
     .await?;
     Ok(())
@@ -374,58 +394,79 @@ async fn put_turn(
 
 async fn put_head(
     connection: &mut SqliteConnection,
-    queue: Queue,
+    queue: QueueName,
     head: Head,
 ) -> Result<(), WorkError> {
     sqlx::query(
-        "INSERT INTO queue (queue, pulse, turn, next_seq) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (queue) DO UPDATE SET pulse = excluded.pulse, turn = excluded.turn, \
-         next_seq = excluded.next_seq",
+        "INSERT INTO queue (queue, heartbeat, virtual_time, next_seq) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (queue) DO UPDATE SET heartbeat = excluded.heartbeat, \
+         virtual_time = excluded.virtual_time, next_seq = excluded.next_seq",
     )
     .bind(queue.as_str())
-    .bind(head.pulse.map(|pulse| pulse.timestamp_micros()))
-    .bind(head.turn.cast_signed())
+    .bind(head.heartbeat.map(|at| at.timestamp_micros()))
+    .bind(head.virtual_time.cast_signed())
     .bind(head.next_seq.cast_signed())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-pub(super) async fn waiting(
+pub(super) async fn backlog(
     connection: &mut SqliteConnection,
-) -> Result<BTreeMap<Queue, Waiting>, WorkError> {
+) -> Result<BTreeMap<QueueName, Backlog>, WorkError> {
     let rows: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
         "SELECT queue, sum(phase = 'ready'), sum(phase = 'leased'), sum(phase = 'due'), \
          sum(size_bytes) FROM message GROUP BY queue",
     )
     .fetch_all(connection)
     .await?;
-    let mut waiting: BTreeMap<Queue, Waiting> = Queue::ALL
+    let mut backlog: BTreeMap<QueueName, Backlog> = QueueName::ALL
         .iter()
-        .map(|queue| (*queue, Waiting::default()))
+        .map(|queue| (*queue, Backlog::default()))
         .collect();
     for (name, ready, leased, due, size_bytes) in rows {
         let queue = name.parse().map_err(|_unknown| WorkError::Foreign {
             what: format!("a queue {name:?}"),
         })?;
-        let counts = Waiting {
+        let counts = Backlog {
             ready: ready.cast_unsigned(),
             leased: leased.cast_unsigned(),
             due: due.cast_unsigned(),
             size_bytes: size_bytes.cast_unsigned(),
         };
-        waiting.insert(queue, counts);
+        backlog.insert(queue, counts);
     }
-    Ok(waiting)
+    Ok(backlog)
 }
 
 pub(super) async fn is_known(
     connection: &mut SqliteConnection,
-    item: WorkItemId,
+    (subject, queue): (Subject, QueueName),
 ) -> Result<bool, WorkError> {
-    let known = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM message WHERE item = ?1)")
-        .bind(item.0)
-        .fetch_one(connection)
-        .await?;
+    let known = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM message WHERE subject = ?1 AND queue = ?2)",
+    )
+    .bind(subject.to_string())
+    .bind(queue.as_str())
+    .fetch_one(connection)
+    .await?;
     Ok(known)
+}
+
+/// Removes every message of the subject but `kept`.
+pub(super) async fn remove_all(
+    connection: &mut SqliteConnection,
+    subject: Subject,
+    kept: Option<Identity>,
+) -> Result<(), WorkError> {
+    let kept = kept.map_or((String::new(), PLANNER), |kept| {
+        (kept.queue.to_string(), batch_column(kept.batch))
+    });
+    sqlx::query("DELETE FROM message WHERE subject = ?1 AND NOT (queue = ?2 AND batch = ?3)")
+        .bind(subject.to_string())
+        .bind(kept.0)
+        .bind(kept.1)
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -3,23 +3,18 @@
 //! A batch's records are kept as runs, one JSON array each. Pass one appends a run with every
 //! checkpoint, so a checkpoint writes only what is new; later stages write the batch as one run.
 //!
-//! Every write compares the fence in its own transaction: nobody can take the lease between the
-//! comparison and the write. JSON is made before the connection is taken and read after it is
-//! given back, so that nobody waits for that.
+//! Everything here runs inside the caller's transaction, whose first act is to compare the fence:
+//! nobody can take the lease between the comparison and the write. JSON is made before the
+//! connection is taken and read after it is given back, so that nobody waits for that.
 
 use std::collections::BTreeSet;
 
-use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, Queue, WorkItemId};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
-use tokio::sync::{Mutex, MutexGuard};
+use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
+use sqlx::SqliteConnection;
 
 use super::queue::batch_column;
-use super::write;
 use crate::codec::{decode, decode_all, encode, encode_all};
-use crate::{BATCH_FILES_MAX, Contents, Lease, WorkError};
-
-type Writer = Mutex<SqliteConnection>;
-type Reader<'a> = MutexGuard<'a, SqliteConnection>;
+use crate::{BATCH_FILES_MAX, BatchesDone, Lease, Subject, WorkError};
 
 /// Consecutive records of one batch, ready to be written.
 pub(super) struct Run {
@@ -37,7 +32,8 @@ impl Run {
         first_index: usize,
         records: &[FileRecord],
     ) -> Result<Self, WorkError> {
-        let item = lease.item;
+        let item = item_of(lease)?;
+        check_batch(lease, batch)?;
         let count = records.len();
         if first_index.saturating_add(count) > BATCH_FILES_MAX {
             return Err(WorkError::BatchTooLarge {
@@ -56,6 +52,18 @@ impl Run {
     }
 }
 
+/// The lease on a batch covers that batch only; the planner's covers the whole item.
+pub(super) fn check_batch(lease: &Lease, batch: BatchNumber) -> Result<(), WorkError> {
+    if lease.identity.batch.is_none_or(|own| own == batch) {
+        Ok(())
+    } else {
+        Err(WorkError::OtherBatch {
+            identity: lease.identity,
+            batch,
+        })
+    }
+}
+
 fn what_object(item: WorkItemId) -> String {
     format!("the object record of item {item}")
 }
@@ -68,167 +76,157 @@ fn what_files(item: WorkItemId, batch: BatchNumber) -> String {
     format!("the file records of item {item}, batch {batch}")
 }
 
+/// The item that the lease is about.
+pub(super) fn item_of(lease: &Lease) -> Result<WorkItemId, WorkError> {
+    match lease.identity.subject {
+        Subject::Item(item) => Ok(item),
+        Subject::File(_) => Err(WorkError::NoItem {
+            identity: lease.identity,
+        }),
+    }
+}
+
 /// Fails unless the store holds this lease's token for its work.
-async fn check_fence(
-    transaction: &mut Transaction<'_, Sqlite>,
+pub(super) async fn check_fence(
+    connection: &mut SqliteConnection,
     lease: &Lease,
 ) -> Result<(), WorkError> {
     let held: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM message WHERE item = ?1 AND queue = ?2 AND batch = ?3 \
+        "SELECT EXISTS (SELECT 1 FROM message WHERE subject = ?1 AND queue = ?2 AND batch = ?3 \
          AND phase = 'leased' AND token = ?4)",
     )
-    .bind(lease.item.0)
-    .bind(lease.queue.as_str())
-    .bind(batch_column(lease.batch))
+    .bind(lease.identity.subject.to_string())
+    .bind(lease.identity.queue.as_str())
+    .bind(batch_column(lease.identity.batch))
     .bind(lease.token.0.to_be_bytes().to_vec())
-    .fetch_one(&mut **transaction)
+    .fetch_one(connection)
     .await?;
     if held {
         Ok(())
     } else {
         Err(WorkError::LeaseLost {
-            identity: lease.identity(),
+            identity: lease.identity,
         })
     }
 }
 
-/// The lease on a batch covers that batch only; the planner's covers the whole item.
-fn check_batch(lease: &Lease, batch: BatchNumber) -> Result<(), WorkError> {
-    if lease.batch.is_none_or(|own| own == batch) {
-        Ok(())
-    } else {
-        Err(WorkError::OtherBatch {
-            identity: lease.identity(),
-            batch,
-        })
-    }
-}
-
+/// The JSON of the object's record, to be read with [`read_object`].
 pub(super) async fn object(
-    mut reader: Reader<'_>,
+    connection: &mut SqliteConnection,
     item: WorkItemId,
+) -> Result<Option<String>, WorkError> {
+    let json = sqlx::query_scalar("SELECT record FROM object_record WHERE item = ?1")
+        .bind(item.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(json)
+}
+
+pub(super) fn read_object(
+    item: WorkItemId,
+    json: Option<String>,
 ) -> Result<Option<ObjectRecord>, WorkError> {
-    let json: Option<String> =
-        sqlx::query_scalar("SELECT record FROM object_record WHERE item = ?1")
-            .bind(item.0)
-            .fetch_optional(&mut *reader)
-            .await?;
-    drop(reader);
     json.map(|json| decode(&json, || what_object(item)))
         .transpose()
 }
 
-pub(super) async fn put_object(
-    writer: &Writer,
-    lease: &Lease,
-    record: &ObjectRecord,
-) -> Result<(), WorkError> {
-    if record.item != lease.item {
+/// The object's record as JSON, if it is the record of the lease's item.
+pub(super) fn write_object(lease: &Lease, record: &ObjectRecord) -> Result<String, WorkError> {
+    if record.item != item_of(lease)? {
         return Err(WorkError::OtherItem {
-            identity: lease.identity(),
+            identity: lease.identity,
             item: record.item,
         });
     }
-    let json = encode(record, || what_object(record.item))?;
-    let mut connection = writer.lock().await;
-    let mut transaction = write(&mut connection).await?;
-    check_fence(&mut transaction, lease).await?;
+    encode(record, || what_object(record.item))
+}
+
+pub(super) async fn save_object(
+    connection: &mut SqliteConnection,
+    item: WorkItemId,
+    json: String,
+) -> Result<(), WorkError> {
     sqlx::query(
         "INSERT INTO object_record (item, record) VALUES (?1, ?2) \
          ON CONFLICT (item) DO UPDATE SET record = excluded.record",
     )
-    .bind(lease.item.0)
+    .bind(item.0)
     .bind(json)
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
+/// The JSON of the batch's runs, to be read with [`read_files`].
 pub(super) async fn files(
-    mut reader: Reader<'_>,
+    connection: &mut SqliteConnection,
     item: WorkItemId,
     batch: BatchNumber,
-) -> Result<Vec<FileRecord>, WorkError> {
-    let runs: Vec<String> = sqlx::query_scalar(
+) -> Result<Vec<String>, WorkError> {
+    let runs = sqlx::query_scalar(
         "SELECT records FROM file_run WHERE item = ?1 AND batch = ?2 ORDER BY first_index",
     )
     .bind(item.0)
     .bind(i64::from(batch.0))
-    .fetch_all(&mut *reader)
+    .fetch_all(connection)
     .await?;
-    drop(reader);
+    Ok(runs)
+}
+
+pub(super) fn read_files(
+    item: WorkItemId,
+    batch: BatchNumber,
+    runs: &[String],
+) -> Result<Vec<FileRecord>, WorkError> {
     let mut records = Vec::new();
     for run in runs {
-        records.extend(decode_all(&run, || what_files(item, batch))?);
+        records.extend(decode_all(run, || what_files(item, batch))?);
     }
     Ok(records)
 }
 
-pub(super) async fn put_files(
-    writer: &Writer,
-    lease: &Lease,
-    run: &Run,
-    checkpoint: Option<&Checkpoint>,
-) -> Result<(), WorkError> {
-    check_batch(lease, run.batch)?;
-    let checkpoint = checkpoint
-        .map(|checkpoint| encode(checkpoint, || what_checkpoint(lease.item)))
-        .transpose()?;
-    let mut connection = writer.lock().await;
-    let mut transaction = write(&mut connection).await?;
-    check_fence(&mut transaction, lease).await?;
-    put_run(&mut transaction, run).await?;
-    if let Some(json) = checkpoint {
-        sqlx::query(
-            "INSERT INTO checkpoint (item, record) VALUES (?1, ?2) \
-             ON CONFLICT (item) DO UPDATE SET record = excluded.record",
-        )
-        .bind(lease.item.0)
-        .bind(json)
-        .execute(&mut *transaction)
-        .await?;
-    }
-    Ok(transaction.commit().await?)
-}
-
 /// Writes the run in place of everything from its first record on.
-async fn put_run(transaction: &mut Transaction<'_, Sqlite>, run: &Run) -> Result<(), WorkError> {
+pub(super) async fn save_run(
+    connection: &mut SqliteConnection,
+    run: &Run,
+) -> Result<(), WorkError> {
     if run.first_index > 0 {
-        end_before(transaction, run).await?;
+        end_before(connection, run).await?;
     }
     sqlx::query("DELETE FROM file_run WHERE item = ?1 AND batch = ?2 AND first_index >= ?3")
         .bind(run.item.0)
         .bind(i64::from(run.batch.0))
         .bind(column(run.first_index))
-        .execute(&mut **transaction)
+        .execute(&mut *connection)
         .await?;
     if run.count > 0 {
-        insert_run(transaction, run).await?;
+        insert_run(connection, run).await?;
     }
     Ok(())
 }
 
-/// Sees to it that the run before this one ends where this one begins. It need not: whoever goes
-/// on from a checkpoint may cut the batch elsewhere than the one before.
-async fn end_before(transaction: &mut Transaction<'_, Sqlite>, run: &Run) -> Result<(), WorkError> {
+/// Makes the run before this one end where this one begins. It need not: a job that goes on from a
+/// checkpoint may cut the batch elsewhere than the one before.
+async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), WorkError> {
     let Run {
         item,
         batch,
         first_index: from_index,
         ..
     } = *run;
-    let before: Option<(i64, i64)> = sqlx::query_as(
-        "SELECT first_index, count FROM file_run WHERE item = ?1 AND batch = ?2 \
+    let before: Option<(i64, i64, String)> = sqlx::query_as(
+        "SELECT first_index, count, records FROM file_run WHERE item = ?1 AND batch = ?2 \
          AND first_index < ?3 ORDER BY first_index DESC LIMIT 1",
     )
     .bind(item.0)
     .bind(i64::from(batch.0))
     .bind(column(from_index))
-    .fetch_optional(&mut **transaction)
+    .fetch_optional(&mut *connection)
     .await?;
-    let (first_index, count) = before.map_or((0, 0), |(first_index, count)| {
-        (index(first_index), index(count))
-    });
+    let (first_index, count, json) = before.map_or_else(
+        || (0, 0, String::new()),
+        |(first_index, count, json)| (index(first_index), index(count), json),
+    );
     let held = first_index + count;
     if held < from_index {
         return Err(WorkError::Gap {
@@ -241,14 +239,6 @@ async fn end_before(transaction: &mut Transaction<'_, Sqlite>, run: &Run) -> Res
     if held == from_index {
         return Ok(());
     }
-    let json: String = sqlx::query_scalar(
-        "SELECT records FROM file_run WHERE item = ?1 AND batch = ?2 AND first_index = ?3",
-    )
-    .bind(item.0)
-    .bind(i64::from(batch.0))
-    .bind(column(first_index))
-    .fetch_one(&mut **transaction)
-    .await?;
     let mut records: Vec<FileRecord> = decode_all(&json, || what_files(item, batch))?;
     records.truncate(from_index - first_index);
     let shortened = Run {
@@ -258,10 +248,10 @@ async fn end_before(transaction: &mut Transaction<'_, Sqlite>, run: &Run) -> Res
         count: records.len(),
         json: encode_all(&records, || what_files(item, batch))?,
     };
-    insert_run(transaction, &shortened).await
+    insert_run(connection, &shortened).await
 }
 
-async fn insert_run(transaction: &mut Transaction<'_, Sqlite>, run: &Run) -> Result<(), WorkError> {
+async fn insert_run(connection: &mut SqliteConnection, run: &Run) -> Result<(), WorkError> {
     sqlx::query(
         "INSERT INTO file_run (item, batch, first_index, count, records) \
          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (item, batch, first_index) \
@@ -272,7 +262,7 @@ async fn insert_run(transaction: &mut Transaction<'_, Sqlite>, run: &Run) -> Res
     .bind(column(run.first_index))
     .bind(column(run.count))
     .bind(run.json.as_str())
-    .execute(&mut **transaction)
+    .execute(connection)
     .await?;
     Ok(())
 }
@@ -287,53 +277,68 @@ fn index(column: i64) -> usize {
 }
 
 pub(super) async fn checkpoint(
-    mut reader: Reader<'_>,
+    connection: &mut SqliteConnection,
     item: WorkItemId,
 ) -> Result<Option<Checkpoint>, WorkError> {
     let json: Option<String> = sqlx::query_scalar("SELECT record FROM checkpoint WHERE item = ?1")
         .bind(item.0)
-        .fetch_optional(&mut *reader)
+        .fetch_optional(connection)
         .await?;
-    drop(reader);
     json.map(|json| decode(&json, || what_checkpoint(item)))
         .transpose()
 }
 
-pub(super) async fn mark_done(
-    writer: &Writer,
-    lease: &Lease,
-    batch: BatchNumber,
-    run: Option<&Run>,
-) -> Result<u64, WorkError> {
-    check_batch(lease, batch)?;
-    let mut connection = writer.lock().await;
-    let mut transaction = write(&mut connection).await?;
-    check_fence(&mut transaction, lease).await?;
-    if let Some(run) = run {
-        put_run(&mut transaction, run).await?;
-    }
+pub(super) fn write_checkpoint(
+    item: WorkItemId,
+    checkpoint: &Checkpoint,
+) -> Result<String, WorkError> {
+    encode(checkpoint, || what_checkpoint(item))
+}
+
+pub(super) async fn save_checkpoint(
+    connection: &mut SqliteConnection,
+    item: WorkItemId,
+    json: String,
+) -> Result<(), WorkError> {
     sqlx::query(
+        "INSERT INTO checkpoint (item, record) VALUES (?1, ?2) \
+         ON CONFLICT (item) DO UPDATE SET record = excluded.record",
+    )
+    .bind(item.0)
+    .bind(json)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn mark_done(
+    connection: &mut SqliteConnection,
+    (item, queue): (WorkItemId, QueueName),
+    batch: BatchNumber,
+) -> Result<BatchesDone, WorkError> {
+    let marked = sqlx::query(
         "INSERT INTO done_batch (item, queue, batch) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )
-    .bind(lease.item.0)
-    .bind(lease.queue.as_str())
+    .bind(item.0)
+    .bind(queue.as_str())
     .bind(i64::from(batch.0))
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await?;
-    let done: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM done_batch WHERE item = ?1 AND queue = ?2")
-            .bind(lease.item.0)
-            .bind(lease.queue.as_str())
-            .fetch_one(&mut *transaction)
-            .await?;
-    transaction.commit().await?;
-    Ok(done.cast_unsigned())
+    let done = sqlx::query_scalar("SELECT count(*) FROM done_batch WHERE item = ?1 AND queue = ?2")
+        .bind(item.0)
+        .bind(queue.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(BatchesDone {
+        newly: marked.rows_affected() > 0,
+        done,
+    })
 }
 
 pub(super) async fn done_batches(
     connection: &mut SqliteConnection,
     item: WorkItemId,
-    queue: Queue,
+    queue: QueueName,
 ) -> Result<BTreeSet<BatchNumber>, WorkError> {
     let batches: Vec<u32> =
         sqlx::query_scalar("SELECT batch FROM done_batch WHERE item = ?1 AND queue = ?2")
@@ -345,81 +350,45 @@ pub(super) async fn done_batches(
 }
 
 pub(super) async fn clear_done(
-    writer: &Writer,
-    lease: &Lease,
-    queue: Queue,
+    connection: &mut SqliteConnection,
+    item: WorkItemId,
+    queues: &[QueueName],
 ) -> Result<(), WorkError> {
-    let mut connection = writer.lock().await;
-    let mut transaction = write(&mut connection).await?;
-    check_fence(&mut transaction, lease).await?;
-    sqlx::query("DELETE FROM done_batch WHERE item = ?1 AND queue = ?2")
-        .bind(lease.item.0)
-        .bind(queue.as_str())
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction.commit().await?)
-}
-
-pub(super) async fn clear_records(writer: &Writer, lease: &Lease) -> Result<(), WorkError> {
-    let mut connection = writer.lock().await;
-    let mut transaction = write(&mut connection).await?;
-    check_fence(&mut transaction, lease).await?;
-    for statement in [
-        "DELETE FROM file_run WHERE item = ?1",
-        "DELETE FROM checkpoint WHERE item = ?1",
-        "DELETE FROM done_batch WHERE item = ?1",
-    ] {
-        sqlx::query(statement)
-            .bind(lease.item.0)
-            .execute(&mut *transaction)
+    for queue in queues {
+        sqlx::query("DELETE FROM done_batch WHERE item = ?1 AND queue = ?2")
+            .bind(item.0)
+            .bind(queue.as_str())
+            .execute(&mut *connection)
             .await?;
     }
-    sqlx::query("DELETE FROM message WHERE item = ?1 AND NOT (queue = ?2 AND batch = ?3)")
-        .bind(lease.item.0)
-        .bind(lease.queue.as_str())
-        .bind(batch_column(lease.batch))
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
-pub(super) async fn drop_item(writer: &Writer, item: WorkItemId) -> Result<(), WorkError> {
-    let mut connection = writer.lock().await;
-    let mut transaction = write(&mut connection).await?;
+/// Removes what [`crate::Records::clear_records`] says, but the messages.
+pub(super) async fn clear(
+    connection: &mut SqliteConnection,
+    item: WorkItemId,
+) -> Result<(), WorkError> {
     for statement in [
-        "DELETE FROM object_record WHERE item = ?1",
         "DELETE FROM file_run WHERE item = ?1",
         "DELETE FROM checkpoint WHERE item = ?1",
         "DELETE FROM done_batch WHERE item = ?1",
-        "DELETE FROM message WHERE item = ?1",
     ] {
         sqlx::query(statement)
             .bind(item.0)
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await?;
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
-pub(super) async fn contents(connection: &mut SqliteConnection) -> Result<Contents, WorkError> {
-    let (messages, object_records, file_records, checkpoints, done_marks): (
-        i64,
-        i64,
-        i64,
-        i64,
-        i64,
-    ) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM object_record), \
-         (SELECT coalesce(sum(count), 0) FROM file_run), (SELECT count(*) FROM checkpoint), \
-         (SELECT count(*) FROM done_batch)",
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(Contents {
-        messages: messages.cast_unsigned(),
-        object_records: object_records.cast_unsigned(),
-        file_records: file_records.cast_unsigned(),
-        checkpoints: checkpoints.cast_unsigned(),
-        done_marks: done_marks.cast_unsigned(),
-    })
+pub(super) async fn remove_object(
+    connection: &mut SqliteConnection,
+    item: WorkItemId,
+) -> Result<(), WorkError> {
+    sqlx::query("DELETE FROM object_record WHERE item = ?1")
+        .bind(item.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }

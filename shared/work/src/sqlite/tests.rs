@@ -1,61 +1,104 @@
-//! SQLite answers as the model in memory does, whatever the sequence of commands.
+//! The conformance suite on SQLite, and what is SQLite's alone.
 
-use std::sync::Arc;
-
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use muniment_model::{Class, Classify};
 use muniment_testkit::MockClock;
-use proptest::prelude::*;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
 
-use super::{SqliteWork, queue};
-use crate::decide::model::{Model, QUEUE, Step, start, steps};
-use crate::decide::{Command, Reply};
-use crate::{Lease, Token};
+use super::*;
+use crate::conformance::conformance;
+use crate::conformance::kit::{Backend, QUEUE};
+use crate::decide::model::start;
 
-async fn compare(steps: Vec<Step>) {
-    let folder = tempfile::TempDir::new().expect("a folder");
-    let clock = Arc::new(MockClock::at(start()));
-    let handed = Arc::clone(&clock);
-    let store = SqliteWork::open(&folder.path().join("work.db"), handed)
-        .await
-        .expect("opens");
-    let mut model = Model::new();
-    let mut leases: Vec<Lease> = Vec::new();
-    for (number, step) in steps.iter().enumerate() {
-        if let Step::Pass(seconds) = step {
-            model.pass(*seconds);
-            clock.set(model.now);
-        }
-        let Some(command) = step.command(&leases, Token(number as u128)) else {
-            continue;
-        };
+struct OnSqlite {
+    store: SqliteWork,
+    clock: Arc<MockClock>,
+    folder: TempDir,
+}
 
-        let expected = model.run(&command);
-        let reply = store.run(QUEUE, command.clone()).await.expect("runs");
+impl OnSqlite {
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("work.db")
+    }
 
-        assert_eq!(reply, expected, "{command:?}");
-        if let Reply::Claimed(claim) = reply {
-            leases.push(claim.lease);
+    /// The file, as a program of another version might change it.
+    async fn raw(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.path());
+        options.connect().await.expect("opens")
+    }
+}
+
+async fn open(folder: &TempDir, clock: &Arc<MockClock>) -> SqliteWork {
+    let clock = Arc::<MockClock>::clone(clock);
+    let opened = SqliteWork::open(&folder.path().join("work.db"), clock).await;
+    opened.expect("opens")
+}
+
+#[async_trait]
+impl Backend for OnSqlite {
+    type Store = SqliteWork;
+
+    async fn fresh() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let clock = Arc::new(MockClock::at(start()));
+        Self {
+            store: open(&folder, &clock).await,
+            clock,
+            folder,
         }
     }
-    // What the file holds in the end, as far as a claim and a void can tell.
-    let expected = model.run(&Command::Void);
-    assert_eq!(
-        store.run(QUEUE, Command::Void).await.expect("runs"),
-        expected
-    );
+
+    fn store(&self) -> &SqliteWork {
+        &self.store
+    }
+
+    async fn another(&self) -> SqliteWork {
+        open(&self.folder, &self.clock).await
+    }
+
+    async fn reopened(self) -> Self {
+        drop(self.store);
+        Self {
+            store: open(&self.folder, &self.clock).await,
+            clock: self.clock,
+            folder: self.folder,
+        }
+    }
+
+    fn set_time(&self, now: DateTime<Utc>) {
+        self.clock.set(now);
+    }
+
+    fn time(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    async fn revoke_all_leases(&self) -> u64 {
+        self.store.revoke_all_leases().await.expect("revoked")
+    }
+
+    async fn run(&self, command: Command) -> Reply {
+        self.store.run(QUEUE, command).await.expect("runs")
+    }
 }
+
+conformance!(OnSqlite);
 
 /// What keeps a claim quick behind thousands of ready messages.
 #[tokio::test]
 async fn a_claim_finds_messages_by_index_only() {
-    let folder = tempfile::TempDir::new().expect("a folder");
-    let clock = Arc::new(MockClock::at(start()));
-    let store = SqliteWork::open(&folder.path().join("work.db"), clock)
-        .await
-        .expect("opens");
-    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", queue::SELECT_CLAIMABLE));
+    let kit = OnSqlite::fresh().await;
+    let explain = sqlx::AssertSqlSafe(format!(
+        "EXPLAIN QUERY PLAN {}",
+        crate::sqlite::queue::SELECT_CLAIMABLE
+    ));
 
     let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
-        .fetch_all(&mut *store.reader().await)
+        .fetch_all(&mut *kit.store.reader.lock().await)
         .await
         .expect("explained");
 
@@ -70,15 +113,126 @@ async fn a_claim_finds_messages_by_index_only() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+/// As a later version may have left them: with members of its own.
+#[tokio::test]
+async fn records_of_another_version_are_not_read() {
+    let kit = OnSqlite::fresh().await;
+    let mut connection = kit.raw().await;
+    for statement in [
+        r#"INSERT INTO file_run VALUES (12, 0, 0, 1, '[{"schema": 2, "tree": "x"}]')"#,
+        r#"INSERT INTO object_record VALUES (12, '{"schema": 2, "tree": "x"}')"#,
+        r#"INSERT INTO checkpoint VALUES (12, '{"offset": 1}')"#,
+    ] {
+        let inserted = sqlx::query(statement).execute(&mut connection).await;
+        inserted.expect("inserted");
+    }
+    let (item, first) = (WorkItemId(12), BatchNumber(0));
 
-    #[test]
-    fn sqlite_and_the_model_give_the_same_answers(steps in steps(80)) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime")
-            .block_on(compare(steps));
+    let files = kit.store.files(item, first).await.expect_err("refused");
+    let object = kit.store.object(item).await.expect_err("refused");
+    let checkpoint = kit.store.checkpoint(item).await.expect_err("refused");
+
+    assert_eq!(
+        files.to_string(),
+        "the file records of item 12, batch 0 has schema version 2, this program knows 1"
+    );
+    assert!(matches!(object, WorkError::UnknownSchema { found: 2, .. }));
+    assert!(matches!(checkpoint, WorkError::Unreadable { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_open_a_new_file_at_once_make_it_once() {
+    for _ in 0..10 {
+        let folder = TempDir::new().expect("a folder");
+        let mut openings = JoinSet::new();
+        for _ in 0..4 {
+            let path = folder.path().join("work.db");
+            let clock = Arc::new(MockClock::default());
+            openings.spawn(async move { SqliteWork::open(&path, clock).await.map(drop) });
+        }
+
+        let opened: Vec<_> = openings.join_all().await;
+
+        assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_program_is_refused() {
+    let kit = OnSqlite::fresh().await;
+    let raised = sqlx::query("PRAGMA user_version = 9")
+        .execute(&mut kit.raw().await)
+        .await;
+    raised.expect("raised");
+
+    let opened = SqliteWork::open(&kit.path(), Arc::clone(&kit.store.clock)).await;
+
+    let error = opened.map(drop).expect_err("refused");
+    let refused = matches!(error, WorkError::NewerLayout { found: 9, known: 2 });
+    assert!(refused, "{error:?}");
+}
+
+/// The messages go, since the registry can give them again; the records stay.
+#[tokio::test]
+async fn a_file_of_the_first_layout_is_brought_up_to_date() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("work.db");
+    let options = SqliteConnectOptions::new().filename(&path);
+    let mut old = options
+        .create_if_missing(true)
+        .connect()
+        .await
+        .expect("opens");
+    for script in [
+        include_str!("../../migrations/0001_work.sql"),
+        "PRAGMA user_version = 1;
+         INSERT INTO message VALUES (12, 'ingest_validator', -1, 1, 1, 0, 0, 0, 'ready', NULL, NULL, 0);
+         INSERT INTO done_batch VALUES (12, 'ingest_validator', 3);",
+    ] {
+        sqlx::raw_sql(script).execute(&mut old).await.expect("made");
+    }
+    old.close().await.expect("closed");
+
+    let clock = Arc::new(MockClock::at(start()));
+    let store = SqliteWork::open(&path, clock).await.expect("opens");
+
+    assert_eq!(
+        store.claim(QUEUE, Duration::ZERO).await.expect("answers"),
+        None
+    );
+    let done = store
+        .done_batches(WorkItemId(12), QUEUE)
+        .await
+        .expect("read");
+    assert_eq!(done, [BatchNumber(3)].into());
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_used_is_an_outage() {
+    let kit = OnSqlite::fresh().await;
+
+    let nowhere = kit.path().with_file_name("missing").join("work.db");
+    let opened = SqliteWork::open(&nowhere, Arc::clone(&kit.store.clock)).await;
+
+    let error = opened.map(drop).expect_err("refused");
+    assert_eq!(error.class(), Class::Outage, "{error:?}");
+}
+
+/// Both connections are taken and never given back, as by a disk that has stopped answering.
+#[tokio::test]
+async fn a_call_that_hangs_ends_within_its_time_limit() {
+    let kit = OnSqlite::fresh().await;
+    let _reader = kit.store.reader.lock().await;
+    let _writer = kit.store.writer.begin().await.expect("begins");
+    tokio::time::pause();
+
+    let answers = [
+        kit.store.backlog().await.map(drop),
+        kit.store.object(WorkItemId(1)).await.map(drop),
+        kit.store.claim(QUEUE, Duration::ZERO).await.map(drop),
+    ];
+
+    for answer in answers {
+        assert!(matches!(answer, Err(WorkError::Silent)), "{answer:?}");
     }
 }

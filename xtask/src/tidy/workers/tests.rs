@@ -34,7 +34,7 @@ fn each_thing_a_worker_lacks_is_named() {
 
 /// `apt_queue` is the beginning of another worker's name.
 #[test]
-fn a_longer_name_does_not_stand_for_a_shorter_one() {
+fn a_longer_name_is_not_taken_for_a_shorter_one() {
     let operations = ("docs/OPERATIONS.md", "## apt_queue_fixity\n");
     let architecture = ("docs/ARCHITECTURE.md", "`apt_queue_fixity`\n");
 

@@ -82,7 +82,7 @@ fn a_file_of_another_kind_is_named() {
     ];
 
     for (bytes, message) in rows {
-        assert_eq!(failure(bytes).to_string(), message);
+        assert_eq!(fault_of(bytes).to_string(), message);
     }
 }
 
@@ -93,10 +93,10 @@ fn a_large_file_of_another_kind_is_named_by_its_first_block() {
 
     // The cut after 512 bytes may fall inside a letter.
     assert_eq!(
-        failure(&text.as_bytes()[..1200]),
+        fault_of(&text.as_bytes()[..1200]),
         TarFault::NotATar(Lookalike::Text)
     );
-    assert_eq!(failure(&gzip), TarFault::NotATar(Lookalike::Gzip));
+    assert_eq!(fault_of(&gzip), TarFault::NotATar(Lookalike::Gzip));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_lone_zero_block_is_damage() {
     let file = Entry::file("bag/a", "hello").to_bytes();
     let tar = [&file[..], &[0; 512], &file, &END].concat();
 
-    assert_eq!(failure(&tar), TarFault::LoneZeroBlock { offset: 1024 });
+    assert_eq!(fault_of(&tar), TarFault::LoneZeroBlock { offset: 1024 });
 }
 
 #[test]
@@ -118,6 +118,6 @@ fn a_tar_without_members_is_empty() {
     ];
 
     for (name, tar) in rows {
-        assert_eq!(failure(&tar), TarFault::Empty, "{name}");
+        assert_eq!(fault_of(&tar), TarFault::Empty, "{name}");
     }
 }

@@ -17,7 +17,7 @@ fn members_with_two_sizes_are_refused() {
     ];
 
     for (name, entries) in rows {
-        let code = failure(&archive(&entries)).code();
+        let code = fault_of(&archive(&entries)).code();
         assert_eq!(code, FindingCode::TarSizesDisagree, "{name}");
     }
 }
@@ -39,7 +39,7 @@ fn headers_that_readers_put_together_differently_are_refused() {
     ];
 
     for (name, entries) in rows {
-        let code = failure(&archive(&entries)).code();
+        let code = fault_of(&archive(&entries)).code();
         assert_eq!(code, FindingCode::TarDamaged, "{name}");
     }
 }
@@ -68,7 +68,7 @@ fn global_headers_may_not_change_what_members_are() {
     ] {
         let tar = archive(&[Entry::global_pax(key, "1"), Entry::file("bag/a", "hello")]);
 
-        let fault = failure(&tar);
+        let fault = fault_of(&tar);
 
         assert_eq!(fault.code(), FindingCode::TarGlobalHeader, "{key}");
         assert!(
@@ -100,7 +100,7 @@ fn malformed_pax_records_are_refused() {
     for (name, body) in rows {
         for letter in [b'x', b'g'] {
             let header = Entry::of_type(letter, "h", body);
-            let fault = failure(&archive(&[header, Entry::file("bag/a", "hello")]));
+            let fault = fault_of(&archive(&[header, Entry::file("bag/a", "hello")]));
             let codes = [FindingCode::TarDamaged, FindingCode::TarGlobalHeader];
             assert!(codes.contains(&fault.code()), "{name}: {fault}");
         }
@@ -131,7 +131,7 @@ fn size_fields_that_no_file_can_have_are_refused() {
     for (name, field) in rows {
         let tar = archive(&[Entry::file("bag/a", "hello").with_size_field(field)]);
         assert_eq!(
-            failure(&tar),
+            fault_of(&tar),
             TarFault::ImpossibleSize { offset: 0 },
             "{name}"
         );
@@ -187,8 +187,8 @@ fn headers_are_read_up_to_the_limit_and_not_beyond() {
     let file = || Entry::file("bag/a", "x");
 
     let fits = members(&archive(&[comment(limit), file()]));
-    let above = failure(&archive(&[comment(limit + 1), file()]));
-    let together = failure(&archive(&[comment(limit / 2), comment(limit / 2), file()]));
+    let above = fault_of(&archive(&[comment(limit + 1), file()]));
+    let together = fault_of(&archive(&[comment(limit / 2), comment(limit / 2), file()]));
 
     assert_eq!(fits[0].header.len() as u64, HEADER_BYTES_MAX);
     assert_eq!(above.code(), FindingCode::TarMetaTooLarge);
@@ -200,7 +200,7 @@ fn a_flipped_bit_in_a_header_is_damage_with_its_place() {
     let mut tar = archive(&[Entry::file("bag/a", "hello"), Entry::file("bag/b", "x")]);
     tar[1024 + 3] ^= 1;
 
-    let fault = failure(&tar);
+    let fault = fault_of(&tar);
 
     assert_eq!(fault, TarFault::BadChecksum { offset: 1024 });
     assert_eq!(
@@ -214,7 +214,7 @@ fn a_damaged_first_header_is_still_a_tar() {
     let mut tar = archive(&[Entry::file("bag/a", "hello")]);
     tar[3] ^= 1;
 
-    assert_eq!(failure(&tar), TarFault::BadChecksum { offset: 0 });
+    assert_eq!(fault_of(&tar), TarFault::BadChecksum { offset: 0 });
 }
 
 #[test]

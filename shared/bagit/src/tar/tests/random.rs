@@ -1,4 +1,4 @@
-//! Archives and cuts nobody thought of.
+//! Archives and cuts that no one thought of.
 
 use std::io::Read;
 

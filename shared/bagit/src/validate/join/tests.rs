@@ -240,8 +240,8 @@ fn a_manifest_of_an_unknown_algorithm_that_is_not_read_says_nothing() {
         put(&mut join, MD5, 1, &mut findings);
 
         let mut reading = join.manifest(&known[0], TagEncoding::UTF_8);
-        reading.push(line(1, "data/a").as_bytes(), &mut findings);
-        reading.end(&mut findings);
+        reading.push(&mut join, line(1, "data/a").as_bytes(), &mut findings);
+        reading.end(&mut join, &mut findings);
         join.finish(&mut findings);
 
         assert_eq!(messages(&findings), [""; 0], "{policy:?}");
@@ -249,7 +249,7 @@ fn a_manifest_of_an_unknown_algorithm_that_is_not_read_says_nothing() {
 }
 
 #[test]
-fn manifests_that_nobody_can_check_do_not_crowd_out_the_others() {
+fn manifests_that_cannot_be_checked_do_not_crowd_out_the_others() {
     let unknown: Vec<_> = (0..40).map(|n| format!("manifest-a{n:02}.txt")).collect();
     let mut manifests: Vec<_> = unknown.iter().map(|path| (path.as_str(), "")).collect();
     manifests.push((MD5, ""));
@@ -348,9 +348,9 @@ fn a_million_lines_for_files_that_are_not_there_take_seconds_and_no_memory() {
         let lines: String = (0..1_000)
             .map(|n| line(1, &format!("data/phantom-{thousand}-{n}")))
             .collect();
-        reading.push(lines.as_bytes(), &mut findings);
+        reading.push(&mut join, lines.as_bytes(), &mut findings);
     }
-    reading.end(&mut findings);
+    reading.end(&mut join, &mut findings);
     let entries = join.files.entries().len();
     join.finish(&mut findings);
 
@@ -412,8 +412,8 @@ fn join_all(
         }
         for (file, (_, text)) in known.iter().zip(manifests) {
             let mut reading = join.manifest(file, TagEncoding::UTF_8);
-            reading.push(text.as_bytes(), &mut findings);
-            reading.end(&mut findings);
+            reading.push(&mut join, text.as_bytes(), &mut findings);
+            reading.end(&mut join, &mut findings);
         }
         join.finish(&mut findings);
     }

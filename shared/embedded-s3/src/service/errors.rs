@@ -1,0 +1,142 @@
+//! Every way a request can be refused, and the S3 error it becomes.
+
+use std::io;
+
+use s3s::{S3Error, S3ErrorCode};
+
+use crate::checksums::claims::ClaimFault;
+use crate::conditions::ConditionFault;
+use crate::intake::IntakeError;
+use crate::limits::LimitFault;
+use crate::multipart::AssemblyFault;
+use crate::store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    #[error(transparent)]
+    Claim(#[from] ClaimFault),
+    #[error(transparent)]
+    Limit(#[from] LimitFault),
+    #[error(transparent)]
+    Condition(#[from] ConditionFault),
+    #[error("the body does not have the sha256 that was signed")]
+    SignedHash,
+    #[error("the request does not say how long its body is")]
+    NoLength,
+    #[error("the object has no byte in that range")]
+    Range,
+    #[error("the range of a copy is first-last and lies within the source")]
+    CopyRange,
+    #[error("the storage class is not one we know")]
+    StorageClass,
+    #[error("the checksum algorithm or type is not one we know, or they do not go together")]
+    Checksum,
+    #[error("the upload was started with another checksum algorithm")]
+    OtherChecksum,
+    #[error("the continuation token is not one of ours")]
+    Token,
+    #[error("a copy onto itself must change something")]
+    CopyOntoItself,
+    #[error("the request leaves out {0}")]
+    Missing(&'static str),
+    #[error("{0} is not supported here")]
+    Unsupported(&'static str),
+    #[error("could not read the bytes of an object")]
+    Read(#[source] io::Error),
+}
+
+impl From<RequestError> for S3Error {
+    fn from(error: RequestError) -> Self {
+        let code = match &error {
+            RequestError::Store(error) => store_code(error),
+            RequestError::Intake(error) => match error {
+                IntakeError::Body(_) | IntakeError::Length { .. } => S3ErrorCode::IncompleteBody,
+                IntakeError::Write(_) => S3ErrorCode::InternalError,
+            },
+            RequestError::Claim(fault) => claim_code(*fault),
+            RequestError::Limit(fault) => limit_code(*fault),
+            RequestError::Condition(fault) => condition_code(*fault),
+            RequestError::SignedHash => S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
+            RequestError::NoLength => S3ErrorCode::MissingContentLength,
+            RequestError::Range => S3ErrorCode::InvalidRange,
+            RequestError::StorageClass => S3ErrorCode::InvalidStorageClass,
+            RequestError::CopyRange | RequestError::Token => S3ErrorCode::InvalidArgument,
+            RequestError::Checksum | RequestError::OtherChecksum | RequestError::CopyOntoItself => {
+                S3ErrorCode::InvalidRequest
+            }
+            RequestError::Missing(_) => S3ErrorCode::MalformedXML,
+            RequestError::Unsupported(_) => S3ErrorCode::NotImplemented,
+            RequestError::Read(_) => S3ErrorCode::InternalError,
+        };
+        let mut answer = Self::with_message(code, error.to_string());
+        if matches!(error, RequestError::SignedHash) {
+            answer.set_status_code(http::StatusCode::BAD_REQUEST);
+        }
+        answer.set_source(Box::new(error));
+        answer
+    }
+}
+
+/// The code of one key of a bulk delete.
+pub(crate) fn store_code(error: &StoreError) -> S3ErrorCode {
+    match error {
+        StoreError::NoSuchBucket => S3ErrorCode::NoSuchBucket,
+        StoreError::NoSuchKey => S3ErrorCode::NoSuchKey,
+        StoreError::NoSuchUpload => S3ErrorCode::NoSuchUpload,
+        StoreError::BucketNotEmpty => S3ErrorCode::BucketNotEmpty,
+        StoreError::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,
+        StoreError::SourceChanged => S3ErrorCode::ConditionalRequestConflict,
+        StoreError::Condition(fault) => condition_code(*fault),
+        StoreError::Assembly(fault) => assembly_code(*fault),
+        StoreError::Database(_) | StoreError::Unreadable(_) => S3ErrorCode::InternalError,
+        StoreError::Stopping => S3ErrorCode::ServiceUnavailable,
+    }
+}
+
+fn condition_code(fault: ConditionFault) -> S3ErrorCode {
+    match fault {
+        ConditionFault::Failed => S3ErrorCode::PreconditionFailed,
+        ConditionFault::NotModified => S3ErrorCode::NotModified,
+        ConditionFault::Absent => S3ErrorCode::NoSuchKey,
+        ConditionFault::Unsupported => S3ErrorCode::NotImplemented,
+    }
+}
+
+fn assembly_code(fault: AssemblyFault) -> S3ErrorCode {
+    match fault {
+        AssemblyFault::Empty => S3ErrorCode::MalformedXML,
+        AssemblyFault::Order(_) => S3ErrorCode::InvalidPartOrder,
+        AssemblyFault::Part(_) => S3ErrorCode::InvalidPart,
+        AssemblyFault::TooSmall(_) => S3ErrorCode::EntityTooSmall,
+        AssemblyFault::TooLarge => S3ErrorCode::EntityTooLarge,
+        AssemblyFault::WrongChecksum => S3ErrorCode::BadDigest,
+        AssemblyFault::WrongSize | AssemblyFault::NoChecksum(_) => S3ErrorCode::InvalidRequest,
+    }
+}
+
+fn claim_code(fault: ClaimFault) -> S3ErrorCode {
+    match fault {
+        ClaimFault::WrongMd5 | ClaimFault::WrongChecksum(_) => S3ErrorCode::BadDigest,
+        ClaimFault::MalformedMd5 => S3ErrorCode::InvalidDigest,
+        ClaimFault::TrailerMissing(_) => S3ErrorCode::IncompleteBody,
+        ClaimFault::MalformedChecksum(_)
+        | ClaimFault::SeveralChecksums
+        | ClaimFault::NoValue
+        | ClaimFault::UnknownAlgorithm => S3ErrorCode::InvalidRequest,
+    }
+}
+
+fn limit_code(fault: LimitFault) -> S3ErrorCode {
+    match fault {
+        LimitFault::BodyTooLarge => S3ErrorCode::EntityTooLarge,
+        LimitFault::CopyTooLarge => S3ErrorCode::InvalidRequest,
+        LimitFault::Key => S3ErrorCode::KeyTooLongError,
+        LimitFault::MetadataTooLarge => S3ErrorCode::MetadataTooLarge,
+        LimitFault::DeleteCount => S3ErrorCode::MalformedXML,
+        LimitFault::PartNumber | LimitFault::PageSize => S3ErrorCode::InvalidArgument,
+    }
+}

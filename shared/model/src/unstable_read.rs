@@ -1,0 +1,98 @@
+//! What to make of a reading of a tar that speaks against the bag, or against itself.
+//!
+//! A depositor is never blamed for a bit that flipped on our way. A reading is believed when the
+//! store's own checksum confirms it, or when a second reading says the same; until then the tar is
+//! read again, and when every reading says something else an operator is asked (decision 2).
+
+use serde::{Deserialize, Serialize};
+
+/// How often a tar is read before an operator has to look at why its readings differ.
+const UNSTABLE_READS_MAX: u32 = 4;
+
+/// What follows from a reading that could not be believed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadVerdict {
+    /// No reading before said so: the tar is to be read once more.
+    ReadAgain,
+    /// Two readings said the same.
+    Believed,
+    /// Every reading says something else.
+    Unstable,
+}
+
+/// The unstable reads of one tar so far. Part of the item's record, so that they count across jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnstableReads {
+    /// What the last of them said: the fault and its byte, or the checksum of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+    #[serde(default)]
+    count: u32,
+}
+
+impl UnstableReads {
+    /// Counts a reading that said this, and compares it with the reading before.
+    pub fn compare(&mut self, said: String) -> ReadVerdict {
+        if self.last.as_ref() == Some(&said) {
+            return ReadVerdict::Believed;
+        }
+        self.last = Some(said);
+        self.count_one()
+    }
+
+    /// Counts a reading whose bytes are not those that the store has a checksum of. It is never
+    /// believed, however often it is repeated.
+    pub fn count_wrong_bytes(&mut self) -> ReadVerdict {
+        self.count_one()
+    }
+
+    fn count_one(&mut self) -> ReadVerdict {
+        self.count += 1;
+        if self.count >= UNSTABLE_READS_MAX {
+            ReadVerdict::Unstable
+        } else {
+            ReadVerdict::ReadAgain
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_readings_say_is_believed() {
+        let mut reads = UnstableReads::default();
+
+        assert_eq!(
+            reads.compare("cut at 512".to_owned()),
+            ReadVerdict::ReadAgain
+        );
+        assert_eq!(
+            reads.compare("cut at 512".to_owned()),
+            ReadVerdict::Believed
+        );
+    }
+
+    #[test]
+    fn readings_that_all_differ_go_to_an_operator() {
+        let mut reads = UnstableReads::default();
+
+        for n in 1..UNSTABLE_READS_MAX {
+            assert_eq!(reads.compare(format!("cut at {n}")), ReadVerdict::ReadAgain);
+        }
+        assert_eq!(reads.compare("cut at 99".to_owned()), ReadVerdict::Unstable);
+    }
+
+    #[test]
+    fn wrong_bytes_are_never_believed() {
+        let mut reads = UnstableReads::default();
+
+        let verdicts: Vec<_> = (0..UNSTABLE_READS_MAX)
+            .map(|_| reads.count_wrong_bytes())
+            .collect();
+
+        assert!(!verdicts.contains(&ReadVerdict::Believed));
+        assert_eq!(verdicts.last(), Some(&ReadVerdict::Unstable));
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+
+fn object() -> ObjectAddress {
+    ObjectAddress {
+        bucket: "bucket".parse().expect("name"),
+        key: ObjectKey::new("key").expect("key"),
+    }
+}
+
+fn resource() -> Resource {
+    Resource::Object(object())
+}
+
+fn cause() -> Cause {
+    "cause".into()
+}
+
+#[test]
+fn each_error_has_its_class_its_retry_and_its_word_on_load() {
+    use Class::{Outage, Permanent};
+    use Outcome::{Neither, PushedBack};
+    use StorageError as E;
+    let transient = Class::Transient { after: None };
+    let soon = Again::Soon { after: None };
+    let never = Again::Never;
+    let after = Some(Duration::from_secs(3));
+    let asked_for = Again::Soon { after };
+    let throttled = |retry_after| E::Throttled {
+        resource: resource(),
+        retry_after,
+    };
+    let unreachable = E::Unreachable {
+        resource: resource(),
+        source: cause(),
+    };
+    let interrupted = E::Interrupted {
+        resource: resource(),
+        source: cause(),
+    };
+    let out_of_order = E::OutOfOrder {
+        resource: resource(),
+        code: "500".to_owned(),
+    };
+    let denied = E::Denied {
+        resource: resource(),
+        code: "403".to_owned(),
+    };
+    let not_configured = E::NotConfigured {
+        target: StorageTarget::StandardVa,
+    };
+    let wrong_size = E::WrongSize {
+        object: object(),
+        expected: 1,
+        found: 2,
+    };
+    let too_large = E::TooLarge {
+        object: object(),
+        size_max: 1,
+    };
+    let refused = E::Refused {
+        resource: resource(),
+        code: "400".to_owned(),
+        message: String::new(),
+    };
+    let rows = [
+        (throttled(None), Outage, soon, PushedBack),
+        (throttled(after), Outage, asked_for, PushedBack),
+        (out_of_order, Outage, soon, PushedBack),
+        (unreachable, Outage, soon, Neither),
+        (interrupted, transient, soon, Neither),
+        (denied, Outage, never, Neither),
+        (E::NoBucket(object().bucket), Outage, never, Neither),
+        (E::DamagedOnTheWay(object()), transient, never, Neither),
+        (E::UploadGone(object()), transient, never, Neither),
+        (E::Stopped, transient, never, Neither),
+        (E::NotFound(object()), Permanent, never, Neither),
+        (not_configured, Permanent, never, Neither),
+        (E::Superseded(object()), Permanent, never, Neither),
+        (E::AlreadyThere(object()), Permanent, never, Neither),
+        (E::Unconfirmed(object()), Permanent, never, Neither),
+        (wrong_size, Permanent, never, Neither),
+        (too_large, Permanent, never, Neither),
+        (refused, Permanent, never, Neither),
+    ];
+
+    for (error, class, again, load) in rows {
+        let asked = (error.class(), error.again(), error.load());
+
+        assert_eq!(asked, (class, again, load), "{error:?}");
+    }
+}

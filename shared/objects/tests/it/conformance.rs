@@ -1,0 +1,131 @@
+//! The one list of cases, run on every back end.
+//!
+//! A case takes a [`Bench`]: the back end with buckets of its own, and a fault proxy between. A case that is
+//! written and not listed here is dead code, which the compiler says.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::backend::{Ability, Backend, skipped};
+use crate::support::Bench;
+use crate::{copies, failures, reading, writing};
+
+type Case = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+macro_rules! suite {
+    ($($module:ident { $($case:ident $(needs $ability:ident)?,)* })*) => {
+        const CASES: &[(&str, &[Ability], Case)] = &[$($((
+            stringify!($case),
+            &[$(Ability::$ability)?],
+            |bench| Box::pin($module::$case(bench)),
+        ),)*)*];
+
+        mod embedded {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $case() {
+                    super::super::on_embedded(stringify!($case)).await;
+                })*
+            })*
+        }
+    };
+}
+
+suite! {
+    copies {
+        a_member_is_staged_out_of_the_tar_without_reading_it,
+        a_range_that_is_not_what_pass_one_read_leaves_nothing_behind,
+        a_tar_replaced_before_the_copy_is_superseded,
+        a_copy_carries_what_the_record_says_and_may_be_ordered_twice,
+        a_key_that_something_else_has_is_never_replaced needs ConditionalWrites,
+        a_copy_whose_answer_is_lost_counts_once,
+        a_copy_that_is_ordered_twice_on_the_way_counts_once needs ConditionalWrites,
+        a_bit_that_flips_on_the_way_back_is_not_what_was_stored,
+        a_store_without_checksums_is_read_back needs ConditionalWrites,
+        operations_can_run_on_tasks,
+        staged_bytes_that_differ_from_the_record_are_never_called_a_copy,
+        a_staged_file_that_is_lost_is_named_as_such,
+        a_target_without_a_bucket_is_an_error_and_no_panic,
+    }
+    failures {
+        a_storm_of_503_is_waited_out,
+        a_storm_that_does_not_end_is_an_outage,
+        nobody_listening_is_an_outage,
+        a_connection_that_breaks_is_transient,
+        refused_credentials_are_an_outage_and_not_asked_again,
+        a_missing_bucket_is_not_mistaken_for_a_missing_tar,
+    }
+    reading {
+        a_tar_is_read_in_order_from_any_offset_to_its_end,
+        an_object_of_a_whole_number_of_ranges_ends_with_the_last,
+        a_range_of_an_object_ends_where_it_ends,
+        an_empty_object_is_read_without_a_request,
+        a_body_that_breaks_off_is_resumed_at_that_byte,
+        a_replaced_tar_is_superseded_and_never_mixed,
+        a_staged_object_replaced_between_two_ranges_is_superseded,
+        a_tar_that_is_gone_is_not_found needs ConditionalDeletes,
+        a_staged_object_of_another_size_is_refused,
+        a_stop_ends_the_stream_and_leaves_its_position,
+        after_an_error_a_stream_goes_on_where_its_reader_was,
+        a_small_object_is_got_whole_or_not_at_all,
+        a_bit_that_flips_on_the_way_is_noticed_and_read_again,
+    }
+    writing {
+        a_put_sends_the_recorded_checksum_and_no_other,
+        bytes_that_differ_from_the_record_are_refused,
+        a_put_whose_answer_is_lost_is_made_again,
+        an_object_is_written_whatever_its_length,
+        a_write_that_differs_from_the_record_leaves_nothing_behind,
+        a_completion_whose_answer_is_lost_is_recognised,
+        uploads_that_a_killed_worker_left_open_are_found_and_aborted,
+        a_prefix_is_emptied_over_several_pages_and_no_other_is_touched,
+        only_the_upload_that_was_ingested_is_deleted needs ConditionalDeletes,
+        depositors_keys_are_listed_as_they_are,
+        receiving_buckets_are_found_by_their_prefix,
+        a_deposit_record_needs_no_checksum_from_elsewhere,
+        a_request_that_arrives_twice_does_what_it_does_once needs ConditionalDeletes,
+    }
+}
+
+async fn on_embedded(name: &str) {
+    let (_, _, case) = CASES
+        .iter()
+        .find(|(listed, _, _)| *listed == name)
+        .expect("listed");
+    run(Arc::new(Backend::embedded().await), *case).await;
+}
+
+/// One after the other: a store that is not ours may limit how many buckets we have at a time.
+#[tokio::test]
+async fn an_external_endpoint_passes_every_case() {
+    let Some(backend) = Backend::external().map(Arc::new) else {
+        return;
+    };
+    let mut failed = Vec::new();
+    for (name, needs, case) in CASES {
+        if let Some(ability) = needs.iter().find(|ability| backend.lacks.contains(ability)) {
+            skipped(name, &format!("the endpoint lacks {ability:?}"));
+            continue;
+        }
+        let mut task = JoinSet::new();
+        task.spawn(run(Arc::clone(&backend), *case));
+        if task.join_next().await.is_none_or(|ended| ended.is_err()) {
+            failed.push(name);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {}: {failed:?}",
+        failed.len(),
+        CASES.len()
+    );
+}
+
+async fn run(backend: Arc<Backend>, case: Case) {
+    let bench = Bench::on(backend).await;
+    case(&bench).await;
+    bench.remove().await;
+}

@@ -1,0 +1,117 @@
+//! The work store fails at every call, before and after it took effect: the item ends the same.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use muniment_model::registry::WorkItem;
+use muniment_model::{Action, FileRecord, ObjectRecord, QueueName, Stage, Status};
+use muniment_runtime::{BatchWorker, Batched, Batches, Job, JobError, Services, StartError};
+use muniment_testkit::{BreakingStore, Moment};
+use muniment_work::{Queue, Records};
+
+use crate::kit::{NoSettings, Site, is_at};
+
+const QUEUE: QueueName = QueueName::IngestPreservationVerifier;
+const STAGE: Stage = Stage::StorageValidation;
+
+/// Enough to be quick, and few enough for a machine of two cores.
+const AT_A_TIME: usize = 16;
+
+/// Marks every record as seen.
+struct Marking;
+
+#[async_trait]
+impl BatchWorker for Marking {
+    const QUEUE: QueueName = QUEUE;
+    const ABOUT: &'static str = "marks";
+    type Settings = NoSettings;
+
+    async fn connect(_settings: &NoSettings, _services: &Services) -> Result<Self, StartError> {
+        Ok(Self)
+    }
+
+    async fn prepare(&self, _job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
+        object.recorded_id = Some(1);
+        Ok(Batches::All)
+    }
+
+    async fn run_batch(
+        &self,
+        _job: &Job,
+        _object: &ObjectRecord,
+        files: &mut [FileRecord],
+    ) -> Result<(), JobError> {
+        for file in files.iter_mut() {
+            "seen".clone_into(&mut file.header);
+        }
+        Ok(())
+    }
+}
+
+/// Sends an item of two batches through the step. Answers how many calls the store had.
+async fn run(breaks_at: u64, moment: Moment) -> u64 {
+    let name = format!("{moment:?} call {breaks_at}");
+    let mut site = Site::start().await;
+    let item = site.item(Action::Ingest, STAGE).await;
+    site.give_records(&item, 2).await;
+    site.publish(&item, QUEUE, None).await;
+    let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
+    let services = site.services_with(Arc::<BreakingStore>::clone(&store));
+    site.run_on(services, Batched(Marking), 2);
+    reconcile_until_moved(&site, &item).await;
+    site.stop_workers().await;
+
+    let moved = site.look(&item).await;
+    assert_eq!(
+        (moved.stage, moved.status),
+        (Stage::Record, Status::Pending),
+        "{name}"
+    );
+    assert!(!moved.needs_admin_review, "{name}: {}", moved.note);
+    for number in 0..2 {
+        let batch = muniment_model::BatchNumber(number);
+        let files = site.work.files(item.id, batch).await.expect("read");
+        assert_eq!(files[0].header, "seen", "{name}");
+    }
+    let calls = store.calls();
+    site.end().await;
+    calls
+}
+
+/// What dies between two effects waits for its lease to run out, which takes a minute: here another
+/// process takes over at once, and the reconciler gives a lost message again.
+async fn reconcile_until_moved(site: &Site, item: &WorkItem) {
+    loop {
+        let moved = site
+            .wait_a_while_for(item, is_at(Stage::Record, Status::Pending))
+            .await;
+        if moved {
+            return;
+        }
+        site.work.revoke_all_leases().await.expect("revoked");
+        let subject = muniment_work::Subject::Item(item.id);
+        let known = site
+            .work
+            .are_known(&[(subject, QUEUE)])
+            .await
+            .expect("answers");
+        if known == [false] && site.look(item).await.stage == STAGE {
+            site.publish(item, QUEUE, None).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_fails_at_any_call_changes_nothing_but_the_duration() {
+    let undisturbed = run(0, Moment::Before).await;
+    assert!(undisturbed > 10, "{undisturbed}");
+
+    let points = (1..=undisturbed)
+        .flat_map(|breaks_at| [Moment::Before, Moment::After].map(|moment| (breaks_at, moment)));
+    // Each of them waits most of the time: for a lease, or for a service that was said to be away.
+    let runs = stream::iter(points).map(|(breaks_at, moment)| run(breaks_at, moment));
+    let counts: Vec<u64> = runs.buffer_unordered(AT_A_TIME).collect().await;
+
+    assert_eq!(counts.len() as u64, 2 * undisturbed);
+}

@@ -1,0 +1,64 @@
+//! What an error of the database means to its caller, decided by result codes, never by text.
+
+use sqlx::error::DatabaseError;
+
+// The primary result codes of SQLite ("Result and Error Codes"): the low byte of an extended one.
+const SQLITE_PERM: u32 = 3;
+const SQLITE_BUSY: u32 = 5;
+const SQLITE_LOCKED: u32 = 6;
+const SQLITE_NOMEM: u32 = 7;
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_IOERR: u32 = 10;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_CANTOPEN: u32 = 14;
+const SQLITE_PROTOCOL: u32 = 15;
+
+/// What is wrong, in the words a caller acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqliteFault {
+    /// Others hold the database for longer than a write takes. May work in a moment.
+    Busy,
+    /// The disk is full, failing, read-only or gone, or memory is. Nothing works until that ends.
+    Unusable,
+    /// A unique index or a primary key has this value already.
+    NotUnique,
+    /// The row names another that does not exist.
+    Dangling,
+    /// Anything else. The same call will be refused again.
+    Refused,
+}
+
+impl SqliteFault {
+    pub fn of(error: &sqlx::Error) -> Self {
+        if let Some(error) = error.as_database_error() {
+            return Self::of_answer(error);
+        }
+        // Not an answer of SQLite. The enum is not exhaustive and not ours: what is not named here
+        // is a statement or a row that is wrong.
+        if matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) {
+            Self::Busy
+        } else if matches!(error, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
+            Self::Unusable
+        } else {
+            Self::Refused
+        }
+    }
+
+    fn of_answer(error: &dyn DatabaseError) -> Self {
+        if error.is_unique_violation() {
+            return Self::NotUnique;
+        }
+        if error.is_foreign_key_violation() {
+            return Self::Dangling;
+        }
+        let code = error.code().and_then(|code| code.parse::<u32>().ok());
+        match code.map(|code| code & 0xff) {
+            Some(SQLITE_BUSY | SQLITE_LOCKED | SQLITE_PROTOCOL) => Self::Busy,
+            Some(
+                SQLITE_PERM | SQLITE_NOMEM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL
+                | SQLITE_CANTOPEN,
+            ) => Self::Unusable,
+            Some(_) | None => Self::Refused,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+use muniment_model::StorageTarget;
+
+use super::*;
+
+fn faults(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| {
+            let fault = CopyFault::Missing {
+                path: format!("data/{:03}", count - number),
+                target: StorageTarget::StandardOr,
+            };
+            fault.to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn no_fault_is_no_halt() {
+    assert!(or_halt(Vec::new()).is_ok());
+}
+
+/// Files are looked at side by side: the note must be the same every time.
+#[test]
+fn faults_are_told_in_order_up_to_a_limit_with_what_to_do() {
+    let rows = [(1, None), (30, None), (42, Some("and 12 more"))];
+
+    for (count, more) in rows {
+        let Err(JobError::Halt { note }) = or_halt(faults(count)) else {
+            panic!("{count} faults");
+        };
+        assert!(
+            note.starts_with("standard-or has no copy of data/001,"),
+            "{note}"
+        );
+        assert!(note.ends_with("Requeue the item at Store to make missing copies again."));
+        assert_eq!(note.contains("more"), more.is_some(), "{note}");
+        assert!(more.is_none_or(|more| note.contains(more)), "{note}");
+    }
+}

@@ -1,0 +1,30 @@
+use muniment_model::{Algorithm, StagedTagFile};
+use muniment_testkit::records;
+
+use super::*;
+
+#[test]
+fn only_what_pass_one_kept_the_offset_of_is_read_again() {
+    let manifest = records::manifest(Algorithm::Sha256);
+    let mut received = records::object(vec![manifest.clone()])
+        .received
+        .expect("received");
+    received.tag_files.push(StagedTagFile {
+        path: "bag-info.txt".to_owned(),
+        tar_offset: 1_024,
+        size: 7,
+    });
+    let rows = [
+        (
+            manifest.path.as_str(),
+            Some((manifest.tar_offset, manifest.size)),
+        ),
+        ("bag-info.txt", Some((1_024, 7))),
+        ("manifest-sha224.txt", None),
+        ("fetch.txt", None),
+    ];
+
+    for (path, expected) in rows {
+        assert_eq!(staged(&received, path), expected, "{path}");
+    }
+}

@@ -1,0 +1,343 @@
+//! The services that worker processes need, and the processes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use muniment_embedded_s3::{Credentials, EmbeddedS3};
+use muniment_model::registry::{Institution, InstitutionKind, WorkItem};
+use muniment_model::{BucketName, InstitutionId, QueueName, Stage, StorageTarget};
+use muniment_registry::{Registry, Role};
+use muniment_registry_client::{RegistryClient, RegistrySettings};
+use muniment_runtime::{SystemClock, WorkerEntry};
+use muniment_work::{Message, Queue, SqliteWork, Subject};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+const ADMIN: &str = "system@muniment.org";
+pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
+pub(crate) const RECEIVING: &str = "receiving.test.edu";
+pub(crate) const STAGING: &str = "staging";
+pub(crate) const RECORDS: &str = "records";
+pub(crate) const STORAGE_HOST: &str = "storage.muniment.localhost";
+/// Far longer than anything here takes on a busy machine.
+pub(crate) const WITHIN: Duration = Duration::from_mins(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The path of each binary, by its worker's name.
+pub(crate) fn binaries() -> BTreeMap<&'static str, &'static str> {
+    macro_rules! paths {
+        ($($name:literal,)+) => {
+            [$(($name, env!(concat!("CARGO_BIN_EXE_", $name))),)+].into()
+        };
+    }
+    paths![
+        "apt_queue",
+        "ingest_bucket_reader",
+        "ingest_cleanup",
+        "ingest_format_identifier",
+        "ingest_pre_fetch",
+        "ingest_preservation_uploader",
+        "ingest_preservation_verifier",
+        "ingest_recorder",
+        "ingest_staging_uploader",
+        "ingest_validator",
+        "reingest_manager",
+    ]
+}
+
+pub(crate) fn preservation_buckets() -> BTreeMap<StorageTarget, BucketName> {
+    let name = |target| BucketName::new(format!("preservation-{target}")).expect("a name");
+    let targets = StorageTarget::ALL.iter();
+    targets.map(|target| (*target, name(target))).collect()
+}
+
+pub(crate) struct Site {
+    pub(crate) s3_url: String,
+    pub(crate) registry_url: String,
+    pub(crate) api_key: String,
+    pub(crate) work: SqliteWork,
+    pub(crate) registry: RegistryClient,
+    pub(crate) institution: InstitutionId,
+    folder: TempDir,
+    _tasks: JoinSet<()>,
+}
+
+impl Site {
+    pub(crate) async fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut tasks = JoinSet::new();
+        let s3_url = start_s3(folder.path(), &mut tasks).await;
+        let clock = Arc::new(SystemClock);
+        let path = folder.path().join("registry.db");
+        let registry = Registry::open(path, Arc::<SystemClock>::clone(&clock)).await;
+        let registry = registry.expect("opens");
+        let institution = institutions(&registry).await;
+        let made = registry.ensure_user(ADMIN, Role::Admin, None).await;
+        made.expect("made");
+        let api_key = registry.issue_api_key(ADMIN).await.expect("issued");
+        let listener = listen().await;
+        let registry_url = format!("http://{}/", listener.local_addr().expect("an address"));
+        tasks.spawn(async move {
+            let served = registry.serve(listener, CancellationToken::new()).await;
+            served.expect("serves");
+        });
+        let settings = RegistrySettings {
+            registry_url: registry_url.parse().expect("a URL"),
+            registry_api_user: ADMIN.to_owned(),
+            registry_api_key: api_key.clone().into(),
+            registry_timeout: Duration::from_secs(30).into(),
+        };
+        let work = SqliteWork::open(&folder.path().join("work.db"), clock).await;
+        Self {
+            s3_url,
+            registry_url,
+            api_key,
+            work: work.expect("opens"),
+            registry: settings.connect().expect("connects"),
+            institution,
+            folder,
+            _tasks: tasks,
+        }
+    }
+
+    /// Starts the worker's own binary and waits until it works.
+    pub(crate) async fn spawn(&self, worker: &WorkerEntry) -> Process {
+        let log = self.folder.path().join(format!("{}.log", worker.name));
+        let arguments = self.arguments(worker);
+        let child = Command::new(binaries()[worker.name])
+            .args(&arguments[1..])
+            .env_clear()
+            .stdout(File::create(&log).expect("a log"))
+            .stderr(Stdio::inherit())
+            .spawn();
+        let mut process = Process {
+            child: child.expect("starts"),
+            log,
+        };
+        process.wait_until_working().await;
+        process
+    }
+
+    fn arguments(&self, worker: &WorkerEntry) -> Vec<String> {
+        let work = format!("sqlite:{}", self.folder.path().join("work.db").display());
+        let mut settings: Vec<(&str, &str)> = vec![
+            ("registry-url", &self.registry_url),
+            ("registry-api-user", ADMIN),
+            ("registry-api-key", &self.api_key),
+            ("work", &work),
+            ("node", "host"),
+            ("receiving-prefix", "receiving."),
+            ("staging-bucket", STAGING),
+            ("records-bucket", RECORDS),
+            ("aws-host", STORAGE_HOST),
+            ("wasabi-host", STORAGE_HOST),
+            ("every", "1s"),
+        ];
+        let stores = ["receiving", "staging", "records", "aws", "wasabi"];
+        let flags = |what: &str| stores.map(|store| format!("{store}-{what}"));
+        let (endpoints, access, secret) =
+            (flags("endpoint"), flags("access-key"), flags("secret-key"));
+        settings.extend(
+            endpoints
+                .iter()
+                .map(|flag| (flag.as_str(), self.s3_url.as_str())),
+        );
+        settings.extend(access.iter().map(|flag| (flag.as_str(), ACCESS_KEY)));
+        settings.extend(secret.iter().map(|flag| (flag.as_str(), SECRET_KEY)));
+        let buckets: Vec<String> = preservation_buckets()
+            .iter()
+            .map(|(target, bucket)| format!("{target}={bucket}"))
+            .collect();
+        settings.extend(
+            buckets
+                .iter()
+                .map(|one| ("preservation-bucket", one.as_str())),
+        );
+        worker.arguments(&worker.process_command(), settings)
+    }
+
+    /// Items at the worker's stage, each with its message; of none is there an upload or a record.
+    pub(crate) async fn give_work(&self, queue: QueueName, items: usize) -> Vec<WorkItem> {
+        let mut made = Vec::new();
+        for number in 0..items {
+            let item = self.item(&format!("bag-{number}.tar"), queue).await;
+            self.publish(&item, queue).await;
+            made.push(item);
+        }
+        made
+    }
+
+    async fn item(&self, name: &str, queue: QueueName) -> WorkItem {
+        let wanted: WorkItem = serde_json::from_value(json!({
+            "name": name,
+            "etag": "0123456789abcdef0123456789abcdef",
+            "institution_id": self.institution,
+            "bucket": RECEIVING,
+            "user": ADMIN,
+            "action": "Ingest",
+            "stage": "Receive",
+            "status": "Pending",
+            "bag_date": "2026-01-01T00:00:00Z",
+            "date_processed": "2026-01-01T00:00:00Z",
+            "retry": true,
+            "size": 2048,
+            "note": "Bag is in receiving bucket",
+            "outcome": "Item is pending ingest",
+        }))
+        .expect("a work item");
+        let made = self.registry.create_work_item(&wanted).await;
+        let item = made.expect("made").into_item();
+        let stage = queue.step().stage.expect("a stage");
+        if stage == Stage::Receive {
+            return item;
+        }
+        let moved = WorkItem { stage, ..item };
+        self.registry.update_work_item(&moved).await.expect("moved")
+    }
+
+    async fn publish(&self, item: &WorkItem, queue: QueueName) {
+        let message = Message {
+            subject: Subject::Item(item.id),
+            queue,
+            batch: None,
+            institution: item.institution_id,
+            size_bytes: item.size,
+        };
+        self.work.publish(&[message]).await.expect("published");
+    }
+
+    /// Waits until at most so many messages of the queue are left.
+    pub(crate) async fn wait_until_left(&self, queue: QueueName, most: u64) {
+        let mut ticks = interval(LOOK_EVERY);
+        let reached = timeout(WITHIN, async {
+            loop {
+                ticks.tick().await;
+                let here = self.work.backlog().await.expect("counted")[&queue];
+                if here.ready + here.leased + here.due <= most {
+                    return;
+                }
+            }
+        });
+        assert!(reached.await.is_ok(), "{queue} is not worked off");
+    }
+}
+
+async fn listen() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("listens")
+}
+
+async fn start_s3(folder: &Path, tasks: &mut JoinSet<()>) -> String {
+    let credentials = Credentials {
+        access_key: ACCESS_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+    };
+    let s3 = EmbeddedS3::open(&folder.join("s3"), credentials)
+        .await
+        .expect("opens");
+    let preservation = preservation_buckets();
+    let named = preservation.values().map(BucketName::as_str);
+    for bucket in named.chain([RECEIVING, STAGING, RECORDS]) {
+        s3.create_bucket(bucket).await.expect("made");
+    }
+    let listener = listen().await;
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    tasks.spawn(async move { s3.serve(listener, CancellationToken::new()).await });
+    url
+}
+
+/// The one that runs the installation, and one that deposits; answers the latter.
+async fn institutions(registry: &Registry) -> InstitutionId {
+    let operator = Institution {
+        name: "Muniment".to_owned(),
+        identifier: "muniment.org".to_owned(),
+        ..Institution::default()
+    };
+    registry.ensure_institution(&operator).await.expect("made");
+    let depositor = Institution {
+        name: "Test".to_owned(),
+        identifier: "test.edu".to_owned(),
+        kind: InstitutionKind::Member,
+        receiving_bucket: RECEIVING.to_owned(),
+        restore_bucket: "restore.test.edu".to_owned(),
+        ..Institution::default()
+    };
+    registry
+        .ensure_institution(&depositor)
+        .await
+        .expect("made")
+        .id
+}
+
+/// A worker's process, killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    async fn wait_until_working(&mut self) {
+        let mut ticks = interval(LOOK_EVERY);
+        let working = timeout(WITHIN, async {
+            loop {
+                ticks.tick().await;
+                assert_eq!(
+                    self.child.try_wait().expect("asked"),
+                    None,
+                    "{}",
+                    self.logged()
+                );
+                let logged = self.logged();
+                if logged.contains("claiming work") || logged.contains("sweeping every") {
+                    return;
+                }
+            }
+        });
+        assert!(working.await.is_ok(), "it does not work");
+    }
+
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends a signal by its name: `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut ticks = interval(LOOK_EVERY);
+        let ended = timeout(WITHIN, async {
+            loop {
+                ticks.tick().await;
+                if let Some(status) = self.child.try_wait().expect("asked") {
+                    return status;
+                }
+            }
+        });
+        ended.await.expect("it ends")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Every worker as the process it is in production, on one machine: the embedded S3 endpoint, a
+//! registry over HTTP, and the work store in one file between them.
+
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod ingest;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod signals;

@@ -1,0 +1,94 @@
+//! SIGTERM while idle and while busy, SIGKILL, and a start after it: every binary.
+
+use std::time::{Duration, Instant};
+
+use muniment_work::Queue;
+
+use crate::kit::Site;
+
+/// How long a stop may take. Far less than the 90 s that ECS leaves for it.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+/// More than two jobs at a time do between a look and a signal.
+const ITEMS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_process_stops_on_sigterm() {
+    let site = Site::start().await;
+    for worker in workers::all() {
+        let mut process = site.spawn(worker).await;
+
+        process.signal("TERM");
+        let told = Instant::now();
+        let status = process.ended().await;
+
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "{}: {}",
+            worker.name,
+            process.logged()
+        );
+        assert!(
+            told.elapsed() < STOPS_WITHIN,
+            "{}: {:?}",
+            worker.name,
+            told.elapsed()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_process_stops_on_sigterm_and_releases_its_leases() {
+    for worker in workers::all() {
+        let Some(queue) = worker.queue else { continue };
+        let site = Site::start().await;
+        site.give_work(queue, ITEMS).await;
+        let mut process = site.spawn(worker).await;
+        site.wait_until_left(queue, ITEMS as u64 - 1).await;
+
+        process.signal("TERM");
+        let told = Instant::now();
+        let status = process.ended().await;
+
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "{}: {}",
+            worker.name,
+            process.logged()
+        );
+        assert!(
+            told.elapsed() < STOPS_WITHIN,
+            "{}: {:?}",
+            worker.name,
+            told.elapsed()
+        );
+        let left = site.work.backlog().await.expect("counted")[&queue];
+        assert_eq!(left.leased, 0, "{}: {left:?}", worker.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_nothing_and_the_next_one_goes_on() {
+    for worker in workers::all() {
+        let Some(queue) = worker.queue else { continue };
+        let site = Site::start().await;
+        let items = site.give_work(queue, ITEMS).await;
+        let mut process = site.spawn(worker).await;
+        site.wait_until_left(queue, ITEMS as u64 - 1).await;
+        process.signal("KILL");
+        assert!(!process.ended().await.success());
+
+        let next = site.spawn(worker).await;
+        // Without this a lease of the dead would run out after a minute.
+        site.work.revoke_all_leases().await.expect("revoked");
+        site.wait_until_left(queue, 0).await;
+
+        for item in items {
+            let found = site.registry.work_item(item.id).await.expect("answers");
+            let found = found.expect("the item");
+            assert_ne!(found.status, muniment_model::Status::Started, "{found:?}");
+        }
+        drop(next);
+    }
+}
