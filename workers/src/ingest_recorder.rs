@@ -118,10 +118,6 @@ impl IngestRecorder {
 
     fn row_of(&self, object: &ObjectRecord, methods: &str) -> Result<IntellectualObject, JobError> {
         let metadata = object.metadata.as_ref().ok_or(JobError::RecordsLost)?;
-        let access = metadata
-            .access
-            .parse()
-            .map_err(|_unknown| JobError::RecordsLost)?;
         let now = self.clock.now();
         Ok(IntellectualObject {
             id: object.registered.as_ref().map_or(0, |known| known.id),
@@ -131,7 +127,7 @@ impl IngestRecorder {
             description: metadata.description.clone(),
             identifier: object.identifier.as_str().to_owned(),
             alt_identifier: metadata.alt_identifier.clone(),
-            access,
+            access: metadata.access,
             bag_name: object.bag_name.clone(),
             institution_id: object.institution_id,
             state: RecordState::Active,

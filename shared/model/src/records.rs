@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::registry::Access;
 use crate::{
     Algorithm, BatchNumber, BucketName, Crc64Nvme, Digests, Findings, InstitutionId, Namespace,
     ObjectIdentifier, ObjectKey, StorageOption, StorageTarget, UnstableReads, WorkItemId,
@@ -133,8 +134,7 @@ pub struct StagedTagFile {
 pub struct BagMetadata {
     pub title: String,
     pub description: String,
-    /// Lower case: `consortia`, `institution` or `restricted`.
-    pub access: String,
+    pub access: Access,
     pub storage_option: Option<StorageOption>,
     pub bag_group_identifier: String,
     pub alt_identifier: String,

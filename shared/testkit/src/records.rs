@@ -81,7 +81,6 @@ pub fn object(manifests: Vec<Manifest>) -> ObjectRecord {
         findings: Findings::default(),
         metadata: Some(BagMetadata {
             title: "Photos".to_owned(),
-            access: "institution".to_owned(),
             ..BagMetadata::default()
         }),
         registered: None,

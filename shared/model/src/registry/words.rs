@@ -37,8 +37,11 @@ words! {
 words! {
     /// Who may see an object, as its depositor says. Kept and shown; the registry shows an object
     /// inside its own institution only, whatever the word.
+    #[derive(Default)]
     Access for "an access right" {
         Consortia = "consortia",
+        /// Of a bag that does not say.
+        #[default]
         Institution = "institution",
         Restricted = "restricted",
     }

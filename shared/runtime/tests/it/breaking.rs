@@ -1,16 +1,20 @@
-//! The work store fails at every call, before and after it took effect: the item ends the same.
+//! The work store and the registry fail at every call, before and after it took effect: the item ends
+//! the same.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use muniment_fault_proxy::{Fault, FaultProxy, Method, Requests, Times};
 use muniment_model::registry::WorkItem;
 use muniment_model::{Action, FileRecord, ObjectRecord, QueueName, Stage, Status};
-use muniment_runtime::{BatchWorker, Batched, Batches, Job, JobError, Services, StartError};
+use muniment_runtime::{
+    BatchWorker, Batched, Batches, Completed, Job, JobError, Services, StartError,
+};
 use muniment_testkit::{BreakingStore, Moment};
 use muniment_work::{Queue, Records};
 
-use crate::kit::{NoSettings, Site, is_at};
+use crate::kit::{Fake, NEXT, NoSettings, Site, always, is_at};
 
 const QUEUE: QueueName = QueueName::IngestPreservationVerifier;
 const STAGE: Stage = Stage::StorageValidation;
@@ -114,4 +118,57 @@ async fn a_store_that_fails_at_any_call_changes_nothing_but_the_duration() {
     let counts: Vec<u64> = runs.buffer_unordered(AT_A_TIME).collect().await;
 
     assert_eq!(counts.len() as u64, 2 * undisturbed);
+}
+
+/// What happens to a request: it does not arrive, or its answer does not.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Request,
+    Answer,
+}
+
+/// The registry loses so many requests of this method in a row.
+async fn run_with_losses(method: Method, count: u32, loss: Loss) {
+    let name = format!("{count} × {method}, {loss:?}");
+    let mut site = Site::start().await;
+    let item = site.ready_item().await;
+    let proxy = FaultProxy::before(&site.registry_url)
+        .await
+        .expect("a proxy");
+    let fault = match loss {
+        Loss::Request => Fault::unavailable(None),
+        Loss::Answer => Fault::DropAnswer,
+    };
+    proxy.plan(Requests::of(method), Times::Next(count), fault);
+    let worker = Fake::new([always(|| Ok(Completed::step()))]);
+    site.run_on(site.services_behind(&proxy.url()), worker, 1);
+
+    let moved = site
+        .wait_for(&item, is_at(Stage::Store, Status::Pending))
+        .await;
+
+    assert!(!moved.needs_admin_review, "{name}: {}", moved.note);
+    site.wait_for_backlog(NEXT, |next| next.ready == 1).await;
+    let here = crate::kit::QUEUE;
+    site.wait_for_backlog(here, |left| left.ready + left.leased + left.due == 0)
+        .await;
+    site.end().await;
+}
+
+/// The client asks again a few times; from then on it is an outage, which counts nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_loses_requests_or_answers_changes_nothing_but_the_duration() {
+    let mut points = Vec::new();
+    for count in [1, 2, 5, 9] {
+        for method in [Method::GET, Method::PUT] {
+            points.push((method.clone(), count, Loss::Request));
+            points.push((method, count, Loss::Answer));
+        }
+    }
+
+    let runs =
+        stream::iter(points).map(|(method, count, loss)| run_with_losses(method, count, loss));
+    let done: Vec<()> = runs.buffer_unordered(AT_A_TIME).collect().await;
+
+    assert_eq!(done.len(), 16);
 }

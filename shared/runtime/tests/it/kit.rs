@@ -39,6 +39,8 @@ pub(crate) struct Site {
     pub(crate) work: Arc<SqliteWork>,
     pub(crate) registry: RegistryClient,
     pub(crate) shutdown: Shutdown,
+    pub(crate) registry_url: String,
+    api_key: String,
     institution: InstitutionId,
     registry_stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -79,16 +81,14 @@ impl Site {
         tasks.spawn(async move {
             registry.serve(listener, stop).await.expect("serves");
         });
-        let settings = RegistrySettings {
-            registry_url: format!("http://{address}/").parse().expect("a URL"),
-            registry_api_user: ADMIN.to_owned(),
-            registry_api_key: key.into(),
-            registry_timeout: Duration::from_secs(30).into(),
-        };
+        let registry_url = format!("http://{address}");
+        let client = client_at(&registry_url, &key);
         let work = SqliteWork::open(&folder.path().join("work.db"), clock).await;
         Self {
             work: Arc::new(work.expect("opens")),
-            registry: settings.connect().expect("connects"),
+            registry: client,
+            registry_url,
+            api_key: key,
             shutdown: Shutdown::default(),
             institution,
             registry_stop,
@@ -103,6 +103,13 @@ impl Site {
 
     pub(crate) fn store(&self) -> Arc<dyn WorkStore> {
         Arc::<SqliteWork>::clone(&self.work)
+    }
+
+    /// As [`Self::services`], with the registry behind another address.
+    pub(crate) fn services_behind(&self, registry_url: &str) -> Services {
+        let mut services = self.services();
+        services.registry = client_at(registry_url, &self.api_key);
+        services
     }
 
     pub(crate) fn services_with(&self, work: Arc<dyn WorkStore>) -> Services {
@@ -294,6 +301,16 @@ impl Site {
         }
         drop(self.folder);
     }
+}
+
+fn client_at(registry_url: &str, api_key: &str) -> RegistryClient {
+    let settings = RegistrySettings {
+        registry_url: registry_url.parse().expect("a URL"),
+        registry_api_user: ADMIN.to_owned(),
+        registry_api_key: api_key.to_owned().into(),
+        registry_timeout: Duration::from_secs(30).into(),
+    };
+    settings.connect().expect("connects")
 }
 
 fn template() -> WorkItem {

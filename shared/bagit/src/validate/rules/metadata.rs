@@ -2,16 +2,12 @@
 //!
 //! Identity is not among it: institution and name come from the bucket and the key.
 
+use muniment_model::registry::Access;
 use muniment_model::{BagMetadata, FindingCode, Findings, StorageOption};
 
 use crate::profile::Profile;
 use crate::tag_file::{APTRUST_INFO, BAG_INFO, TagFiles};
 use crate::validate::BagFacts;
-
-/// Of a bag that does not say.
-const ACCESS: &str = "institution";
-/// What the registry can hold (registry contract, 2.4.2).
-const ACCESS_VALUES: [&str; 3] = ["consortia", "institution", "restricted"];
 
 pub(super) fn gather(
     profile: &Profile,
@@ -55,21 +51,24 @@ pub(super) fn gather(
     }
 }
 
-/// In lower case; institution when the tag is absent or empty. An unknown value is an error where the
-/// profile lists the values, else it means institution as well: the registry knows no other.
-fn access(profile: &Profile, tags: &TagFiles, findings: &mut Findings) -> String {
-    let value = tags.value(APTRUST_INFO, "Access").unwrap_or(ACCESS);
-    let known = ACCESS_VALUES
+/// Institution when the tag is absent or empty. An unknown value is an error where the profile lists
+/// the values, else it means institution as well: the registry knows no other.
+fn access(profile: &Profile, tags: &TagFiles, findings: &mut Findings) -> Access {
+    let usual = Access::default();
+    let Some(value) = tags.value(APTRUST_INFO, "Access") else {
+        return usual;
+    };
+    let known = Access::ALL
         .iter()
-        .find(|known| known.eq_ignore_ascii_case(value));
+        .copied()
+        .find(|known| known.as_str().eq_ignore_ascii_case(value));
     if known.is_none() && !is_checked(profile, APTRUST_INFO, "Access") {
         let message = format_args!(
-            "In file {APTRUST_INFO}, tag Access has unknown value '{value}', {ACCESS} is used \
-                 instead"
+            "In file {APTRUST_INFO}, tag Access has unknown value '{value}', {usual} is used instead"
         );
         findings.warning(FindingCode::TagValueIllegal, APTRUST_INFO, message);
     }
-    (*known.unwrap_or(&ACCESS)).to_owned()
+    known.unwrap_or(usual)
 }
 
 fn is_checked(profile: &Profile, file: &str, tag: &str) -> bool {

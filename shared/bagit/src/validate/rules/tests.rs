@@ -229,7 +229,7 @@ fn an_access_that_no_profile_checks_and_the_registry_does_not_know_means_institu
     let found = check("btr", &received(), &with_default(&files));
 
     assert!(found.findings.is_valid());
-    assert_eq!(found.metadata.access, "institution");
+    assert_eq!(found.metadata.access.as_str(), "institution");
     assert_eq!(found.findings.warnings().count(), 1);
 }
 

@@ -38,7 +38,7 @@ fn metadata_comes_from_the_tags_with_the_contracts_fallbacks() {
         let found = [
             metadata.title,
             metadata.description,
-            metadata.access,
+            metadata.access.to_string(),
             metadata.alt_identifier,
         ];
         assert_eq!(found, expected, "{bag_info} {aptrust}");
