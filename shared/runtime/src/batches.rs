@@ -3,7 +3,10 @@
 //! The step's message without a batch is the planner. It prepares the item, publishes what is not
 //! done, and is woken again by the last batch; then nothing is missing and it finishes the step.
 //! The records of a batch, its mark and the end of its claim are one write, so a batch is either
-//! done and recorded or done again. A single missing batch is done by the planner itself.
+//! done and recorded or done again.
+//!
+//! The planner of an item with a single batch does it itself. Where there are several, it never
+//! does the last one that is missing: it may have been woken early, and another holder be at it.
 
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
@@ -78,14 +81,15 @@ impl<B: BatchWorker> Batched<B> {
         let wanted = self.0.prepare(job, &mut object).await?;
         save_if_changed(job, &before, &object).await?;
         if wanted == Batches::All {
-            let missing = job.missing_batches(batches_of(&object)?).await?;
+            let batches = batches_of(&object)?;
+            let missing = job.missing_batches(batches).await?;
             match missing.as_slice() {
                 [] => {}
-                [one] => {
+                [one] if batches == 1 => {
                     let done = self.do_batch(job, *one).await?;
                     job.finish_own_batch(&done).await?;
                 }
-                [_, _, ..] => return Ok(Completed::Planned(missing)),
+                [_, ..] => return Ok(Completed::Planned(missing)),
             }
         }
         job.may_stop()?;

@@ -9,6 +9,7 @@ use muniment_work::{Claim, Release};
 
 use crate::item_write::{Attempt, ItemWrite};
 use crate::job::{BatchDone, Completed, JobError};
+use crate::subject::Aside;
 
 /// How long an item waits when a service is away, before it is looked at again.
 const OUTAGE_DELAY: Duration = Duration::from_secs(10);
@@ -86,10 +87,28 @@ impl Plan {
     }
 
     /// For a claim whose subject is not worked on.
-    pub(crate) fn without_item(claim: ClaimEnd, publish: Publish) -> Self {
-        Self {
-            publish,
-            ..Self::of(Ending::Stopped, claim)
+    pub(crate) fn aside(aside: Aside) -> Self {
+        match aside {
+            Aside::Publish(queue) => {
+                Self::of(Ending::Stopped, ClaimEnd::Acknowledge).publishing(Publish::Planner(queue))
+            }
+            Aside::Drop { leftovers: true } => Self::of(Ending::Stopped, ClaimEnd::DropSubject),
+            Aside::Drop { leftovers: false } => Self::of(Ending::Stopped, ClaimEnd::Acknowledge),
+            Aside::Later(delay) => {
+                Self::of(Ending::Stopped, ClaimEnd::Release(Release::Later(delay)))
+            }
+        }
+    }
+
+    /// What is recorded instead, when what the item was to say is refused for good: the next try
+    /// would only be refused again.
+    pub(crate) fn refused(&self, cause: &JobError) -> Option<Self> {
+        match (&self.item, cause) {
+            (None | Some(ItemWrite::Suspended { .. }), _) => None,
+            (Some(_), JobError::Halt { note }) => Some(halt(format!(
+                "The end of a job could not be recorded: {note}"
+            ))),
+            (Some(_), _) => None,
         }
     }
 
@@ -155,7 +174,8 @@ pub(crate) fn ending_of(
             ))
         }
         JobError::Retry { cause, after } => {
-            retry(&Chain(cause.as_ref()).to_string(), after, facts, step)
+            let cause = Chain(cause.as_ref()).to_string();
+            retry(&cause, after.unwrap_or(step.retry_delay), facts, step)
         }
         JobError::RecordsLost => rebuild(facts, step),
         JobError::Reject(findings) => reject(pipeline, Status::Failed, findings.note()),
@@ -231,8 +251,7 @@ fn go_to(pipeline: &Pipeline, stage: Stage, note: String) -> Plan {
     }
 }
 
-fn retry(cause: &str, after: Option<Duration>, facts: Facts, step: &Step) -> Plan {
-    let delay = after.unwrap_or(step.retry_delay);
+fn retry(cause: &str, delay: Duration, facts: Facts, step: &Step) -> Plan {
     unless_batch(
         facts,
         Plan::of(Ending::Retry, ClaimEnd::Release(Release::Retry(delay))),
@@ -253,16 +272,16 @@ fn rebuild(facts: Facts, step: &Step) -> Plan {
     let note = "The work records were lost; they are made again";
     match step.rebuild_at {
         None => halt("the work records of an item without records were asked for".to_owned()),
-        Some(_) if facts.attempt >= step.attempts_max => halt(format!(
-            "The work records were lost {} times in a row. Find out what removes them from the work \
-             store before you requeue the item.",
-            facts.attempt
-        )),
-        Some(stage) if step.stage == Some(stage) => retry(note, Some(REBUILD_DELAY), facts, step),
-        Some(stage) => Plan {
+        Some(stage) if step.stage != Some(stage) => Plan {
             ending: Ending::Retry,
             ..go_to(step.queue.pipeline(), stage, note.to_owned())
         },
+        Some(_) if facts.attempt >= step.attempts_max => halt(format!(
+            "Failed {} times, the last time because the work records were lost. Find out what \
+             removes them from the work store before you requeue the item.",
+            facts.attempt
+        )),
+        Some(_) => retry(note, REBUILD_DELAY, facts, step),
     }
 }
 

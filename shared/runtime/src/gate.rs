@@ -1,12 +1,13 @@
 //! Whether a claimed message is still about something. Pure: facts in, answer out.
 //!
 //! A message is a hint. It may be late, doubled, or about an item that an operator has cancelled, so
-//! the work item in the registry decides, and a stale hint costs one look. A planner's message
-//! always publishes the present stage of its item: no message of another stage, ahead or behind,
-//! waits for the item to come to it.
+//! the work item in the registry decides, and a stale hint costs one look. It goes, and publishes
+//! the planner of the present stage: no message of another stage, ahead or behind, waits for the
+//! item to come to it, and a worker that died between writing an item and publishing its next stage
+//! has left the message, of the planner or of a batch, that makes up for it.
 
 use muniment_model::registry::WorkItem;
-use muniment_model::{BatchNumber, QueueName, Status};
+use muniment_model::{QueueName, Status};
 
 /// What to do with a claimed message.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Gate {
 }
 
 /// Decides from what the registry says of the item. Reads nothing, writes nothing.
-pub fn decide(item: Option<&WorkItem>, queue: QueueName, batch: Option<BatchNumber>) -> Gate {
+pub fn decide(item: Option<&WorkItem>, queue: QueueName) -> Gate {
     let Some(item) = item else {
         return Gate::Drop("the registry has no such work item");
     };
@@ -35,9 +36,6 @@ pub fn decide(item: Option<&WorkItem>, queue: QueueName, batch: Option<BatchNumb
     };
     if step.queue == queue {
         return Gate::Take;
-    }
-    if batch.is_some() {
-        return Gate::Drop("a batch of a stage that the item is not at");
     }
     Gate::Publish(step.queue)
 }

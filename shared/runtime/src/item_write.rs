@@ -137,7 +137,10 @@ fn ended(item: &WorkItem, end: &Final, pending: WorkItem) -> WorkItem {
         status: end.status,
         outcome: end.outcome.clone(),
         note: clipped(note.unwrap_or(&item.note)),
-        intellectual_object_id: end.object_id,
+        intellectual_object_id: match end.object_id {
+            0 => item.intellectual_object_id,
+            named => named,
+        },
         retry: false,
         needs_admin_review: false,
         ..pending

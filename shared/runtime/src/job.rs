@@ -38,7 +38,7 @@ pub trait Worker: Sized + Send + Sync + 'static {
     async fn run(&self, job: &Job<Self::Subject>) -> Result<Completed, JobError>;
 }
 
-/// What a job is about, and the only door to what it may use while it holds its lease.
+/// What a job is about, and the only way to what it may use while it holds its lease.
 pub struct Job<S = WorkItem> {
     subject: S,
     batch: Option<BatchNumber>,
@@ -47,9 +47,6 @@ pub struct Job<S = WorkItem> {
     work: Arc<dyn WorkStore>,
     stop: CancellationToken,
 }
-
-/// A delete that is sent with less of the lease left might arrive after another holder has begun.
-const LEASE_LEFT_MIN: Duration = Duration::from_secs(10);
 
 impl<S> Job<S> {
     pub(crate) fn new(
@@ -95,10 +92,11 @@ impl<S> Job<S> {
     /// To be asked before each delete: nothing may be deleted by a job that might not hold its
     /// lease any more when the delete arrives.
     pub fn require_lease(&self) -> Result<(), JobError> {
-        if self.clock.left() < LEASE_LEFT_MIN {
-            return Err(JobError::LeaseLost);
+        if self.clock.allows_a_delete() {
+            Ok(())
+        } else {
+            Err(JobError::LeaseLost)
         }
-        Ok(())
     }
 }
 
@@ -243,7 +241,7 @@ pub struct Final {
     pub outcome: String,
     /// `None` keeps the note that the intended ending came with.
     pub note: Option<String>,
-    /// The registry's number of the object, 0 when there is none.
+    /// The registry's number of the object, 0 when the item is to keep what it names.
     pub object_id: i64,
 }
 

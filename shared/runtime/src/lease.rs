@@ -20,6 +20,9 @@ const RENEW_LIMIT: Duration = Duration::from_secs(8);
 /// How soon a renewal that failed is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(2);
 
+/// A delete that is sent with less of the lease left might arrive after another holder has begun.
+const DELETE_LEFT_MIN: Duration = Duration::from_secs(10);
+
 /// When the lease was last known to be ours.
 #[derive(Debug)]
 pub(crate) struct LeaseClock(Mutex<Instant>);
@@ -33,6 +36,10 @@ impl LeaseClock {
     /// How much is left before another worker may begin.
     pub(crate) fn left(&self) -> Duration {
         LEASE_FOR.saturating_sub(self.age())
+    }
+
+    pub(crate) fn allows_a_delete(&self) -> bool {
+        self.left() >= DELETE_LEFT_MIN
     }
 
     fn age(&self) -> Duration {
@@ -198,5 +205,16 @@ mod tests {
         let clock = LeaseClock::new(before_the_claim);
 
         assert_eq!(clock.left() + Duration::from_secs(7), LEASE_FOR);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delete_is_not_made_on_a_lease_that_may_be_over_when_it_arrives() {
+        let clock = LeaseClock::new(Instant::now());
+
+        advance(LEASE_FOR.saturating_sub(DELETE_LEFT_MIN)).await;
+        assert!(clock.allows_a_delete());
+
+        advance(Duration::from_secs(1)).await;
+        assert!(!clock.allows_a_delete());
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Order of effects for every ending: the registry's work item first, then the next message, then
 //! the end of the claim. A crash between any two of them repeats the last message, whose claim
-//! finds the item moved on ([`crate::gate`]) and publishes its present stage: a duplicate is
-//! harmless, so nothing is lost and nothing is done twice with effect.
+//! finds the item moved on ([`crate::gate`]) and publishes its present stage, or drops what an
+//! ended item has left: a duplicate is harmless, so nothing is lost and nothing is done twice with
+//! effect.
 //!
 //! Failing to record an ending counts nothing: it is tried again for as long as the lease holds.
 //!
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
-use muniment_model::Chain;
+use muniment_model::{Chain, QueueName};
 use muniment_retry::pause;
 use muniment_work::{Claim, Message, Release};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,14 +31,14 @@ use crate::job::{Completed, Job, JobError, Worker};
 use crate::lease::LeaseClock;
 use crate::services::Services;
 use crate::shutdown::Shutdown;
-use crate::subject::{Admission, Desk, Subject, Written};
+use crate::subject::{Aside, Desk, Subject};
 
 /// How long one claim waits for work, and so at most how long a stop waits for a claim.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
 /// How long claims pause when the work store itself does not answer.
 const CLAIM_FAILED_PAUSE: Duration = Duration::from_secs(2);
 /// How long work that has to run alone waits for the other jobs of its process to end, and keeps
-/// new ones from beginning.
+/// new ones from beginning. As long do others wait for work that runs alone.
 const ALONE_WAIT: Duration = Duration::from_secs(30);
 /// How soon it tries again when they did not.
 const ALONE_DELAY: Duration = Duration::from_mins(1);
@@ -153,7 +154,7 @@ impl<W: Worker> Runner<W> {
         };
         let plan = match result {
             Ok(Performed::Job(completed)) => self.plan(claim, Ok(completed)),
-            Ok(Performed::NotAdmitted(plan)) => plan,
+            Ok(Performed::Aside(aside)) => Plan::aside(aside),
             Err(error) => self.plan(claim, Err(error)),
         };
         self.record(claim, plan).await;
@@ -176,49 +177,41 @@ impl<W: Worker> Runner<W> {
         let services = &self.desk.services;
         let (_alone, _beside) = if claim.vanished >= VANISHED_BEFORE_ALONE {
             let Ok(alone) = timeout(ALONE_WAIT, services.jobs.write()).await else {
-                let end = ClaimEnd::Release(Release::Later(ALONE_DELAY));
-                return Ok(Performed::NotAdmitted(Plan::without_item(
-                    end,
-                    Publish::Nothing,
-                )));
+                return Ok(Performed::Aside(Aside::Later(ALONE_DELAY)));
             };
             services.work.run_alone(&claim.lease).await?;
             (Some(alone), None)
         } else {
-            (None, Some(services.jobs.read().await))
+            // Work that runs alone may take hours, and another process can do this meanwhile.
+            let Ok(beside) = timeout(ALONE_WAIT, services.jobs.read()).await else {
+                return Ok(Performed::Aside(Aside::Later(ALONE_DELAY)));
+            };
+            (None, Some(beside))
         };
-        let end = match W::Subject::admit(&self.desk, claim).await? {
-            Admission::Take(subject) => {
+        match W::Subject::admit(&self.desk, claim).await? {
+            Ok(subject) => {
                 let stop = self.shutdown.soft.child_token();
                 let job = Job::new(subject, claim, Arc::clone(clock), services.work(), stop);
-                return Ok(Performed::Job(self.worker.run(&job).await?));
+                Ok(Performed::Job(self.worker.run(&job).await?))
             }
-            Admission::Publish(queue) => (ClaimEnd::Acknowledge, Publish::Planner(queue)),
-            Admission::Drop { leftovers: true } => (ClaimEnd::DropSubject, Publish::Nothing),
-            Admission::Drop { leftovers: false } => (ClaimEnd::Acknowledge, Publish::Nothing),
-            Admission::Later(delay) => (ClaimEnd::Release(Release::Later(delay)), Publish::Nothing),
-        };
-        Ok(Performed::NotAdmitted(Plan::without_item(end.0, end.1)))
+            Err(aside) => Ok(Performed::Aside(aside)),
+        }
     }
 
     /// Applies the plan, again and again while a service does not answer.
-    async fn record(&self, claim: &Claim, plan: Plan) {
+    async fn record(&self, claim: &Claim, mut plan: Plan) {
         let subject = claim.message.subject;
-        match plan.ending {
-            Ending::Halt => error!(worker = %W::QUEUE, %subject, ?plan, "needs an operator"),
-            Ending::Retry => warn!(worker = %W::QUEUE, %subject, attempt = claim.attempt, ?plan,
-                "will be tried again"),
-            Ending::Stopped if plan.pause.is_some() => error!(worker = %W::QUEUE, %subject, ?plan,
-                "a service is away; claims pause"),
-            Ending::Completed | Ending::Reject => info!(worker = %W::QUEUE, %subject, ?plan),
-            Ending::Stopped => debug!(worker = %W::QUEUE, %subject, ?plan),
-        }
+        say(W::QUEUE, claim, &plan);
         if let Some(delay) = plan.pause {
             self.pause_claims(delay);
         }
         let mut tries = 0;
-        while let Err(cause) = self.apply(claim, &plan).await {
+        while let Err(cause) = self.apply(claim, &mut plan).await {
             tries += 1;
+            if let Some(refused) = plan.refused(&cause) {
+                plan = refused;
+                continue;
+            }
             let stopping = self.shutdown.soft.is_cancelled();
             let may_pass = matches!(cause, JobError::Outage { .. } | JobError::Retry { .. });
             let given_up = stopping && tries >= RECORD_STOPPING_MAX;
@@ -233,11 +226,14 @@ impl<W: Worker> Runner<W> {
 
     /// The job will be repeated. Safe because every job is idempotent.
     async fn give_up_recording(&self, claim: &Claim, cause: &JobError) {
-        error!(worker = %W::QUEUE, subject = %claim.message.subject, ?cause,
-            "the ending was not recorded; the job will be repeated");
+        let subject = claim.message.subject;
         if matches!(cause, JobError::LeaseLost) {
+            // Also what a second try hears when the first has ended the claim and its answer was lost.
+            warn!(worker = %W::QUEUE, %subject, "the lease is gone before the ending was recorded");
             return;
         }
+        error!(worker = %W::QUEUE, %subject, ?cause,
+            "the ending was not recorded; the job will be repeated");
         let release = if self.shutdown.soft.is_cancelled() {
             Release::Now
         } else {
@@ -249,16 +245,17 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    async fn apply(&self, claim: &Claim, plan: &Plan) -> Result<(), JobError> {
+    /// An item that is written is taken out of the plan: the next try goes on from there.
+    async fn apply(&self, claim: &Claim, plan: &mut Plan) -> Result<(), JobError> {
         if plan.claim == ClaimEnd::Abandon {
             return Ok(());
         }
         let work = &self.desk.services.work;
         if let Some(write) = &plan.item {
             work.renew(&claim.lease).await?;
-            let written = W::Subject::write(&self.desk, claim, write).await?;
-            if written == Written::MovedOn {
-                return Ok(work.acknowledge(&claim.lease).await?);
+            match W::Subject::write(&self.desk, claim, write).await? {
+                Ok(()) => plan.item = None,
+                Err(aside) => *plan = Plan::aside(aside),
             }
         }
         let messages = plan.publish.messages(&claim.message);
@@ -308,9 +305,30 @@ impl<W: Worker> Runner<W> {
 
 /// What became of a claim.
 enum Performed {
-    /// The message was not right; its claim ends without a job.
-    NotAdmitted(Plan),
+    /// Its claim ends without a job.
+    Aside(Aside),
     Job(Completed),
+}
+
+/// Logs an ending. Of a batch only that it is done: its records are many.
+fn say(worker: QueueName, claim: &Claim, plan: &Plan) {
+    let subject = claim.message.subject;
+    let Plan { ending, item, .. } = plan;
+    match ending {
+        Ending::Halt => error!(%worker, %subject, ?item, "needs an operator"),
+        Ending::Retry => {
+            warn!(%worker, %subject, attempt = claim.attempt, ?item, "will be tried again");
+        }
+        Ending::Stopped if plan.pause.is_some() => {
+            error!(%worker, %subject, ?item, "a service is away; claims pause");
+        }
+        Ending::Completed | Ending::Reject if item.is_some() => {
+            info!(%worker, %subject, ?ending, ?item);
+        }
+        Ending::Completed | Ending::Reject | Ending::Stopped => {
+            debug!(%worker, %subject, ?ending, ?item);
+        }
+    }
 }
 
 impl Publish {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
-use muniment_model::{FileId, QueueName, WorkItemId};
+use muniment_model::{BatchNumber, FileId, QueueName, WorkItemId};
 use muniment_registry_client::ClientError;
-use muniment_work::{Claim, Message};
-use tracing::{debug, info, warn};
+use muniment_work::Claim;
+use tracing::{debug, warn};
 
 use crate::gate::{Gate, decide};
 use crate::item_write::{Holder, ItemWrite};
@@ -44,118 +44,127 @@ impl Desk {
     }
 }
 
-/// Whether a claim's subject is to be worked on.
-pub enum Admission<S> {
-    Take(S),
-    /// This planner is published instead.
+/// What becomes of a claim whose subject is not, or no longer, to be worked on here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// The item is at another stage: its planner is published, and the message goes.
     Publish(QueueName),
     /// The message goes, and with it what an ended item has left.
-    Drop {
-        leftovers: bool,
-    },
+    Drop { leftovers: bool },
     /// The item changes under our hands; look again later.
     Later(Duration),
-}
-
-/// What became of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    Yes,
-    /// The subject has gone elsewhere meanwhile; what we know of it is worthless.
-    MovedOn,
 }
 
 /// What a job is about. Implemented by [`WorkItem`] and [`FileId`].
 #[async_trait]
 pub trait Subject: Sized + Send + Sync + 'static {
     /// Looks at the subject of a claim, and marks it as started.
-    async fn admit(desk: &Desk, claim: &Claim) -> Result<Admission<Self>, JobError>;
+    async fn admit(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError>;
 
-    /// Writes what follows from a job.
-    async fn write(desk: &Desk, claim: &Claim, write: &ItemWrite) -> Result<Written, JobError>;
+    /// Writes what follows from a job. When the subject has gone elsewhere meanwhile, what the job
+    /// came to is worthless, and nothing is written.
+    async fn write(
+        desk: &Desk,
+        claim: &Claim,
+        write: &ItemWrite,
+    ) -> Result<Result<(), Aside>, JobError>;
 }
+
+const NOT_MINE: Aside = Aside::Drop { leftovers: false };
 
 #[async_trait]
 impl Subject for FileId {
-    async fn admit(_desk: &Desk, claim: &Claim) -> Result<Admission<Self>, JobError> {
+    async fn admit(_desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
         Ok(match claim.message.subject {
-            muniment_work::Subject::File(file) => Admission::Take(file),
-            muniment_work::Subject::Item(_) => Admission::Drop { leftovers: false },
+            muniment_work::Subject::File(file) => Ok(file),
+            muniment_work::Subject::Item(_) => Err(NOT_MINE),
         })
     }
 
-    async fn write(_desk: &Desk, _claim: &Claim, _write: &ItemWrite) -> Result<Written, JobError> {
-        Ok(Written::Yes)
+    async fn write(
+        _desk: &Desk,
+        _claim: &Claim,
+        _write: &ItemWrite,
+    ) -> Result<Result<(), Aside>, JobError> {
+        Ok(Ok(()))
     }
 }
 
 #[async_trait]
 impl Subject for WorkItem {
-    async fn admit(desk: &Desk, claim: &Claim) -> Result<Admission<Self>, JobError> {
+    async fn admit(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
         let message = &claim.message;
         let muniment_work::Subject::Item(id) = message.subject else {
-            return Ok(Admission::Drop { leftovers: false });
+            return Ok(Err(NOT_MINE));
         };
-        let found = desk.item_for(id, message).await?;
-        match decide(found.as_ref(), desk.queue, message.batch) {
-            Gate::Publish(queue) => return Ok(Admission::Publish(queue)),
-            Gate::Drop(reason) => {
-                debug!(worker = %desk.queue, work_item = %id, reason, "dropped");
-                let leftovers = found.is_none_or(|item| item.status.is_ended());
-                return Ok(Admission::Drop { leftovers });
-            }
-            Gate::Take => {}
-        }
-        let Some(item) = found else {
-            return Ok(Admission::Drop { leftovers: true });
+        let item = match desk.item_for(id, message.batch).await? {
+            Ok(item) => item,
+            Err(aside) => return Ok(Err(aside)),
         };
         if message.batch.is_some() || desk.holder.holds(&item) {
-            return Ok(Admission::Take(item));
+            return Ok(Ok(item));
         }
         let holder = desk.holder.clone();
-        let written = desk
-            .write_item(claim, item, &ItemWrite::Started { holder })
-            .await?;
-        Ok(match written {
-            Some(started) => Admission::Take(started),
-            None => Admission::Later(WRITTEN_BY_OTHERS_DELAY),
-        })
+        desk.write_item(claim, item, &ItemWrite::Started { holder })
+            .await
     }
 
-    async fn write(desk: &Desk, claim: &Claim, write: &ItemWrite) -> Result<Written, JobError> {
+    async fn write(
+        desk: &Desk,
+        claim: &Claim,
+        write: &ItemWrite,
+    ) -> Result<Result<(), Aside>, JobError> {
         let muniment_work::Subject::Item(id) = claim.message.subject else {
-            return Ok(Written::MovedOn);
+            return Ok(Err(NOT_MINE));
         };
-        let found = match desk.items.recent(id) {
-            Some(item) => Some(item),
-            None => desk.services.registry.work_item(id).await?,
+        let found = match desk.seen_here(id) {
+            Some(item) => Ok(item),
+            None => desk.ask(id).await?,
         };
-        let Some(item) = found.filter(|item| decide(Some(item), desk.queue, None) == Gate::Take)
-        else {
-            info!(worker = %desk.queue, work_item = %id, "the work item has moved on");
-            return Ok(Written::MovedOn);
+        let written = match found {
+            Ok(item) => desk.write_item(claim, item, write).await?,
+            Err(aside) => Err(aside),
         };
-        let written = desk.write_item(claim, item, write).await?;
-        Ok(written.map_or(Written::MovedOn, |_item| Written::Yes))
+        Ok(written.map(|_item| ()))
     }
 }
 
 impl Desk {
+    /// The item, if it is at this worker's stage. Batches arrive by the hundred and begin on what
+    /// was seen last.
     async fn item_for(
         &self,
         id: WorkItemId,
-        message: &Message,
-    ) -> Result<Option<WorkItem>, JobError> {
-        if message.batch.is_some()
-            && let Some(seen) = self.items.recent(id)
-        {
-            return Ok(Some(seen));
+        batch: Option<BatchNumber>,
+    ) -> Result<Result<WorkItem, Aside>, JobError> {
+        match batch.and_then(|_batch| self.seen_here(id)) {
+            Some(seen) => Ok(Ok(seen)),
+            None => self.ask(id).await,
         }
-        let item = self.services.registry.work_item(id).await?;
-        if let Some(item) = &item {
+    }
+
+    /// What was seen last, if the item was here then. That it was elsewhere is no answer: it may
+    /// have been sent back since.
+    fn seen_here(&self, id: WorkItemId) -> Option<WorkItem> {
+        self.items
+            .recent(id)
+            .filter(|item| decide(Some(item), self.queue) == Gate::Take)
+    }
+
+    async fn ask(&self, id: WorkItemId) -> Result<Result<WorkItem, Aside>, JobError> {
+        let found = self.services.registry.work_item(id).await?;
+        if let Some(item) = &found {
             self.items.remember(item);
         }
-        Ok(item)
+        let leftovers = found.as_ref().is_none_or(|item| item.status.is_ended());
+        Ok(match decide(found.as_ref(), self.queue) {
+            Gate::Take => found.ok_or(Aside::Drop { leftovers }),
+            Gate::Publish(queue) => Err(Aside::Publish(queue)),
+            Gate::Drop(reason) => {
+                debug!(worker = %self.queue, work_item = %id, reason, "dropped");
+                Err(Aside::Drop { leftovers })
+            }
+        })
     }
 
     /// Writes the item with `If-Match`. When it was written by another meanwhile, looks again and
@@ -165,26 +174,26 @@ impl Desk {
         claim: &Claim,
         mut item: WorkItem,
         write: &ItemWrite,
-    ) -> Result<Option<WorkItem>, JobError> {
+    ) -> Result<Result<WorkItem, Aside>, JobError> {
         let id = item.id;
         for _ in 0..WRITE_TRIES_MAX {
             let wanted = write.apply(&item, self.services.clock.now());
             match self.services.registry.update_work_item(&wanted).await {
                 Ok(written) => {
                     self.items.remember(&written);
-                    return Ok(Some(written));
+                    return Ok(Ok(written));
                 }
                 Err(ClientError::VersionConflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             self.items.forget(id);
             self.services.work.renew(&claim.lease).await?;
-            match self.services.registry.work_item(id).await? {
-                Some(fresh) if decide(Some(&fresh), self.queue, None) == Gate::Take => item = fresh,
-                Some(_) | None => return Ok(None),
+            match self.ask(id).await? {
+                Ok(fresh) => item = fresh,
+                Err(aside) => return Ok(Err(aside)),
             }
         }
         warn!(work_item = %id, "the work item is written by others all the time");
-        Ok(None)
+        Ok(Err(Aside::Later(WRITTEN_BY_OTHERS_DELAY)))
     }
 }

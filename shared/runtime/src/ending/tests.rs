@@ -365,16 +365,33 @@ fn only_an_outage_pauses_claims() {
 
 #[test]
 fn attempts_that_are_used_up_go_to_an_operator_with_the_cause() {
-    for error in [retry(None), JobError::RecordsLost] {
-        let plan = ending_of(Err(error), LAST, QUEUE);
+    let rows = [
+        (retry(None), QUEUE),
+        // Its own records: no step before it makes them again.
+        (JobError::RecordsLost, QueueName::IngestPreFetch),
+    ];
+    for (error, queue) in rows {
+        let facts = Facts {
+            attempt: queue.step().attempts_max,
+            ..LAST
+        };
+        let plan = ending_of(Err(error), facts, queue);
 
         assert_eq!(plan.ending, Ending::Halt);
         let Some(ItemWrite::Suspended { note }) = plan.item else {
             panic!("{:?}", plan.item);
         };
-        assert!(note.contains("3 times"), "{note}");
+        assert!(note.contains(" times"), "{note}");
         assert!(note.contains("requeue the item"), "{note}");
     }
+}
+
+/// However often other things failed before: lost records say nothing against the step.
+#[test]
+fn records_that_are_lost_are_made_again_after_any_number_of_attempts() {
+    let plan = ending_of(Err(JobError::RecordsLost), LAST, QUEUE);
+
+    assert_eq!(plan.publish, Publish::Planner(QueueName::IngestPreFetch));
 }
 
 #[test]

@@ -214,6 +214,25 @@ fn the_reason_of_a_rejection_is_not_written_over_when_it_is_cleaned() {
     assert_eq!(ended.note, "bad manifest");
 }
 
+/// A new bag of an object that is preserved fails: the item still names the object.
+#[test]
+fn an_ending_without_an_object_leaves_the_one_that_the_item_names() {
+    let named = WorkItem {
+        intellectual_object_id: 5,
+        ..item()
+    };
+    let failed = Final {
+        status: Status::Failed,
+        outcome: "Ingest failed due to fatal error.".to_owned(),
+        note: None,
+        object_id: 0,
+    };
+
+    let ended = ItemWrite::Ended(failed).apply(&named, now());
+
+    assert_eq!(ended.intellectual_object_id, 5);
+}
+
 #[test]
 fn a_note_is_never_longer_than_the_registry_takes() {
     let long = "ü".repeat(70_000);

@@ -200,3 +200,38 @@ async fn the_planner_publishes_only_what_is_missing() {
     assert_eq!(ran, [0, 1, 0, 1]);
     site.end().await;
 }
+
+/// Another holder is at the last batch: its records would be written twice, the second time perhaps
+/// when the item has gone on.
+#[tokio::test]
+async fn a_planner_that_is_woken_early_leaves_the_last_batch_to_its_holder() {
+    let mut site = Site::start().await;
+    let item = site.item(Action::Ingest, STAGE).await;
+    site.give_records(&item, 2).await;
+    let [first, second] = [0, 1].map(muniment_model::BatchNumber);
+    for batch in [first, second] {
+        site.publish(&item, QUEUE, Some(batch)).await;
+    }
+    let mut leases = Vec::new();
+    for _ in 0..2 {
+        let claim = site.work.claim(QUEUE, std::time::Duration::ZERO).await;
+        leases.push(claim.expect("answers").expect("ready").lease);
+    }
+    let done = site.work.finish_batch(&leases[0], first, None, 2).await;
+    done.expect("marked");
+    site.publish(&item, QUEUE, None).await;
+    let worker = Counting::default();
+
+    site.run(Batched(worker.clone()), 1);
+    site.wait_for_backlog(QUEUE, |here| (here.ready, here.leased) == (0, 1))
+        .await;
+
+    assert_eq!(worker.counted("prepare"), 1);
+    assert_eq!(worker.counted("data/1"), 0);
+    let last = site.work.finish_batch(&leases[1], second, None, 2).await;
+    last.expect("marked");
+    site.wait_for(&item, is_at(Stage::Record, Status::Pending))
+        .await;
+    assert_eq!(worker.counted("finish"), 1);
+    site.end().await;
+}

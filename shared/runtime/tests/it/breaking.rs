@@ -9,10 +9,10 @@ use muniment_fault_proxy::{Fault, FaultProxy, Method, Requests, Times};
 use muniment_model::registry::WorkItem;
 use muniment_model::{Action, FileRecord, ObjectRecord, QueueName, Stage, Status};
 use muniment_runtime::{
-    BatchWorker, Batched, Batches, Completed, Job, JobError, Services, StartError,
+    BatchWorker, Batched, Batches, Completed, Final, Job, JobError, Services, StartError,
 };
 use muniment_testkit::{BreakingStore, Moment};
-use muniment_work::{Queue, Records};
+use muniment_work::Records;
 
 use crate::kit::{Fake, NEXT, NoSettings, Site, always, is_at};
 
@@ -63,7 +63,10 @@ async fn run(breaks_at: u64, moment: Moment) -> u64 {
     let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
     let services = site.services_with(Arc::<BreakingStore>::clone(&store));
     site.run_on(services, Batched(Marking), 2);
-    reconcile_until_moved(&site, &item).await;
+    take_over_until(&site, &item, is_at(Stage::Record, Status::Pending)).await;
+    // Whatever broke, the next stage is published: nobody but its own message makes up for it.
+    site.wait_for_backlog(QueueName::IngestRecorder, |next| next.ready == 1)
+        .await;
     site.stop_workers().await;
 
     let moved = site.look(&item).await;
@@ -83,33 +86,68 @@ async fn run(breaks_at: u64, moment: Moment) -> u64 {
     calls
 }
 
+/// Sends an item through a step that ends it. Answers how many calls the store had.
+async fn run_to_its_end(breaks_at: u64, moment: Moment) -> u64 {
+    let mut site = Site::start().await;
+    let item = site.item(Action::Ingest, crate::kit::STAGE).await;
+    site.give_records(&item, 1).await;
+    site.publish(&item, crate::kit::QUEUE, None).await;
+    let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
+    let services = site.services_with(Arc::<BreakingStore>::clone(&store));
+    let ends = always(|| {
+        Ok(Completed::Subject(Final {
+            status: Status::Success,
+            outcome: "Finished".to_owned(),
+            note: None,
+            object_id: 0,
+        }))
+    });
+    site.run_on(services, Fake::new([ends]), 1);
+
+    take_over_until(&site, &item, |item| item.status == Status::Success).await;
+
+    // Its messages go in the same step as its records.
+    site.wait_for_backlog(crate::kit::QUEUE, |left| {
+        left.ready + left.leased + left.due == 0
+    })
+    .await;
+    let name = format!("{moment:?} call {breaks_at}");
+    let object = site.work.object(item.id).await.expect("read");
+    assert_eq!(object, None, "{name}");
+    let calls = store.calls();
+    site.end().await;
+    calls
+}
+
 /// What dies between two effects waits for its lease to run out, which takes a minute: here another
-/// process takes over at once, and the reconciler gives a lost message again.
-async fn reconcile_until_moved(site: &Site, item: &WorkItem) {
-    loop {
-        let moved = site
-            .wait_a_while_for(item, is_at(Stage::Record, Status::Pending))
-            .await;
-        if moved {
+/// process takes over at once. No message is ever given again.
+async fn take_over_until(site: &Site, item: &WorkItem, wanted: impl Fn(&WorkItem) -> bool) {
+    /// Of some seconds each; one is the rule.
+    const TAKE_OVERS_MAX: u32 = 60;
+
+    for _ in 0..TAKE_OVERS_MAX {
+        if site.wait_a_while_for(item, &wanted).await {
             return;
         }
         site.work.revoke_all_leases().await.expect("revoked");
-        let subject = muniment_work::Subject::Item(item.id);
-        let known = site
-            .work
-            .are_known(&[(subject, QUEUE)])
-            .await
-            .expect("answers");
-        if known == [false] && site.look(item).await.stage == STAGE {
-            site.publish(item, QUEUE, None).await;
-        }
     }
+    panic!("not as wanted: {:?}", site.look(item).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_fails_at_any_call_changes_nothing_but_the_duration() {
+    break_everywhere(run, 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ended_item_leaves_nothing_whichever_call_fails() {
+    break_everywhere(run_to_its_end, 3).await;
+}
+
+/// Runs once undisturbed, to count the calls, and then once for each call and moment.
+async fn break_everywhere<F: Future<Output = u64>>(run: impl Fn(u64, Moment) -> F, calls_min: u64) {
     let undisturbed = run(0, Moment::Before).await;
-    assert!(undisturbed > 10, "{undisturbed}");
+    assert!(undisturbed >= calls_min, "{undisturbed}");
 
     let points = (1..=undisturbed)
         .flat_map(|breaks_at| [Moment::Before, Moment::After].map(|moment| (breaks_at, moment)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muniment_model::registry::WorkItem;
 use muniment_model::{Action, FindingCode, Findings, Stage, Status};
-use muniment_runtime::{Completed, JobError};
+use muniment_runtime::{Completed, Final, JobError};
 use muniment_work::Queue;
 
 use crate::kit::{Act, Fake, NEXT, QUEUE, STAGE, Site, always, is_at};
@@ -111,6 +111,34 @@ async fn attempts_that_are_used_up_go_to_an_operator() {
     let halted = site.wait_for(&item, is_at(STAGE, Status::Suspended)).await;
     assert!(halted.note.contains("failed 3 times"), "{}", halted.note);
     assert_eq!(fake.ran(), 3);
+    site.end().await;
+}
+
+/// Only a fault of ours can do this; the item must not be tried for ever.
+#[tokio::test]
+async fn an_ending_that_the_registry_refuses_goes_to_an_operator() {
+    let mut site = Site::start().await;
+    let item = site.ready_item().await;
+    let names_no_object = always(|| {
+        Ok(Completed::Subject(Final {
+            status: Status::Success,
+            outcome: "Finished".to_owned(),
+            note: None,
+            object_id: 6,
+        }))
+    });
+    let fake = Fake::new([names_no_object]);
+
+    site.run(fake.clone(), 1);
+
+    let halted = site.wait_for(&item, is_at(STAGE, Status::Suspended)).await;
+    assert!(
+        halted.note.contains("could not be recorded"),
+        "{}",
+        halted.note
+    );
+    assert!(halted.note.contains("does not exist"), "{}", halted.note);
+    assert_eq!(fake.ran(), 1);
     site.end().await;
 }
 

@@ -1,11 +1,13 @@
 //! A lost lease, and holders that vanish.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use muniment_model::{Action, Stage, Status};
 use muniment_runtime::{Completed, JobError};
 use muniment_work::Queue;
+use tokio::sync::watch;
 
 use crate::kit::{Act, Fake, NEXT, QUEUE, STAGE, Site, always, is_at};
 
@@ -56,24 +58,6 @@ async fn a_lost_lease_writes_nothing_whatever_the_job_came_to() {
     }
 }
 
-#[tokio::test]
-async fn a_delete_is_not_made_on_a_lease_that_may_be_over() {
-    let mut site = Site::start().await;
-    let item = site.ready_item().await;
-    let checks: Act = Arc::new(|job| {
-        Box::pin(async move {
-            job.require_lease()?;
-            Ok(Completed::step())
-        })
-    });
-
-    site.run(Fake::new([checks]), 1);
-
-    site.wait_for(&item, is_at(Stage::Store, Status::Pending))
-        .await;
-    site.end().await;
-}
-
 /// As after three kills: the fourth holder runs it with nothing beside it.
 #[tokio::test]
 async fn work_whose_holders_vanished_runs_alone_in_its_process() {
@@ -88,38 +72,33 @@ async fn work_whose_holders_vanished_runs_alone_in_its_process() {
             .expect_err("time passes");
     }
     let other = site.named_item("other.tar", Action::Ingest, STAGE).await;
-    let running = Arc::new(std::sync::atomic::AtomicI32::new(0));
-    let most = Arc::new(std::sync::atomic::AtomicI32::new(0));
-    let (now, max, id) = (Arc::clone(&running), Arc::clone(&most), suspect.id);
-    let counts: Act = Arc::new(move |job| {
-        use std::sync::atomic::Ordering::SeqCst;
-        let (now, max) = (Arc::clone(&now), Arc::clone(&max));
-        let is_suspect = job.item_id() == id;
+    let running = watch::Sender::new(0_u32);
+    let both_ran = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&both_ran);
+    // Each waits for the other, which must not come before it has ended.
+    let waits: Act = Arc::new(move |_job| {
+        let (jobs, seen) = (running.clone(), Arc::clone(&seen));
         Box::pin(async move {
-            let beside = now.fetch_add(1, SeqCst);
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
+            jobs.send_modify(|count| *count += 1);
+            let mut changes = jobs.subscribe();
+            let beside = changes.wait_for(|count| *count > 1);
+            let met = tokio::time::timeout(Duration::from_secs(1), beside).await;
+            if met.is_ok() {
+                seen.store(true, Ordering::SeqCst);
             }
-            if is_suspect {
-                max.fetch_max(beside + now.load(SeqCst) - 1, SeqCst);
-            }
-            now.fetch_sub(1, SeqCst);
+            jobs.send_modify(|count| *count -= 1);
             Ok(Completed::step())
         })
     });
     site.publish(&other, QUEUE, None).await;
 
-    site.run(Fake::new([counts]), 4);
+    site.run(Fake::new([waits]), 4);
 
     site.wait_for(&suspect, is_at(Stage::Store, Status::Pending))
         .await;
     site.wait_for(&other, is_at(Stage::Store, Status::Pending))
         .await;
-    assert_eq!(
-        most.load(std::sync::atomic::Ordering::SeqCst),
-        0,
-        "nothing ran beside it"
-    );
+    assert!(!both_ran.load(Ordering::SeqCst), "nothing ran beside it");
     site.end().await;
 }
 
