@@ -56,7 +56,7 @@ pub(crate) async fn assert_preserved(view: &Observer, bag: &Deposited) {
     assert!(differences.is_empty(), "{}:\n{differences}", bag.upload.key);
 }
 
-/// Asserts that a refused bag left nothing but its tar and its note.
+/// Asserts that a refused bag left nothing but its item and its tar.
 pub(crate) async fn assert_refused(view: &Observer, upload: &Upload, tar: &[u8]) {
     let digests = muniment_digest::digest(tar);
     let differences = view

@@ -40,7 +40,7 @@ async fn an_object_that_is_not_what_was_deposited_is_said_to_differ() {
         (&Subject::Object, "file_count"),
         (&letter, "size"),
         (&letter, "sha512"),
-        (&letter, "number of copies"),
+        (&letter, "buckets of the copies"),
         (&lost, "identifier"),
         (&Subject::DepositRecord, "files"),
     ] {

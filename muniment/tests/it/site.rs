@@ -105,7 +105,7 @@ pub(crate) fn observer_of(instance: &Instance) -> Observer {
             .collect(),
         staging_bucket: instance.staging_bucket.clone(),
         records_bucket: instance.records_bucket.clone(),
-        preservation_buckets: instance.preservation_buckets.values().cloned().collect(),
+        preservation_buckets: instance.preservation_buckets.clone(),
         storage_host: instance.storage_host.clone(),
     })
     .expect("an observer")

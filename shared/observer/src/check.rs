@@ -64,7 +64,7 @@ impl Observer {
     }
 
     /// Waits for the ending of a bag that must be refused, and looks at what it leaves behind: nothing
-    /// but its tar, unchanged, and its note.
+    /// but its item and its tar, unchanged. What the item's note has to say is its caller's affair.
     pub async fn check_refused(
         &self,
         upload: &Upload,
@@ -82,6 +82,22 @@ impl Observer {
         ] {
             differences.compare(&Subject::WorkItem, what, item[what].clone(), value);
         }
+        let recorded = self.rest(&format!("items/recorded/{}", item["id"])).await?;
+        for what in ["intellectual_object_id", "files", "storage_records"] {
+            differences.compare(&Subject::Object, what, recorded[what].clone(), 0);
+        }
+        let written = self.keys(&self.site().records_bucket, "").await?;
+        let own = format!("/{}.jsonl.zst", item["id"]);
+        let written: Vec<_> = written
+            .into_iter()
+            .filter(|key| key.ends_with(&own))
+            .collect();
+        differences.compare(
+            &Subject::DepositRecord,
+            "key",
+            written,
+            Vec::<String>::new(),
+        );
         self.check_staging(&mut differences, &item).await?;
         let stored = self.stored(&upload.bucket, &upload.key).await?;
         let found = stored.map(|stored| hex(&stored.digests));

@@ -208,7 +208,7 @@ impl Observer {
     /// The keys in all preservation buckets.
     pub async fn preserved_keys(&self) -> Result<Vec<String>, ObserverError> {
         let mut keys = Vec::new();
-        for bucket in &self.site.preservation_buckets {
+        for bucket in self.site.preservation_buckets.values() {
             keys.extend(self.keys(bucket, "").await?);
         }
         Ok(keys)
@@ -224,6 +224,15 @@ impl Observer {
         match create.send().await {
             Ok(_created) => Ok(()),
             Err(error) => Err(ObserverError::s3("create", bucket, "", error)),
+        }
+    }
+
+    /// Loses an object, as a store may.
+    pub async fn lose(&self, bucket: &BucketName, key: &str) -> Result<(), ObserverError> {
+        let delete = self.s3.delete_object().bucket(bucket.as_str()).key(key);
+        match delete.send().await {
+            Ok(_deleted) => Ok(()),
+            Err(error) => Err(ObserverError::s3("delete", bucket, key, error)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muniment_model::BucketName;
+use muniment_model::{BucketName, StorageTarget};
 use secrecy::SecretString;
 use url::Url;
 
@@ -15,7 +15,7 @@ pub struct Site {
     pub receiving_buckets: BTreeMap<String, BucketName>,
     pub staging_bucket: BucketName,
     pub records_bucket: BucketName,
-    pub preservation_buckets: Vec<BucketName>,
+    pub preservation_buckets: BTreeMap<StorageTarget, BucketName>,
     /// What the host in the URL of a preserved copy ends in.
     pub storage_host: String,
 }

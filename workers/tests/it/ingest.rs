@@ -1,9 +1,9 @@
 //! A bag through eleven processes, one for each worker, as on ECS.
 
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{BucketName, StorageOption};
+use muniment_model::{BucketName, QueueName, StorageOption};
 use muniment_observer::{
-    Expected, Observer, RegistryAccess, S3Access, Site as ObservedSite, TarListing,
+    Expected, Observer, RegistryAccess, S3Access, Site as ObservedSite, TarListing, Upload,
 };
 
 use crate::kit::{
@@ -32,10 +32,24 @@ fn observer_of(site: &Site) -> Observer {
         receiving_buckets: [("test.edu".to_owned(), receiving)].into(),
         staging_bucket: bucket(STAGING),
         records_bucket: bucket(RECORDS),
-        preservation_buckets: preservation_buckets().into_values().collect(),
+        preservation_buckets: preservation_buckets(),
         storage_host: STORAGE_HOST.to_owned(),
     })
     .expect("an observer")
+}
+
+async fn deposit(observer: &Observer) -> (Upload, Expected) {
+    let tar = BagBuilder::aptrust("photos")
+        .file("data/hello.txt", "hello")
+        .file("data/world.txt", "world")
+        .to_tar();
+    let expected = Expected {
+        object: "test.edu/photos".to_owned(),
+        option: StorageOption::Standard,
+        tar: TarListing::read(tar.as_slice()).expect("a tar"),
+    };
+    let upload = observer.deposit("test.edu", "photos.tar", tar).await;
+    (upload.expect("deposited"), expected)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,19 +60,48 @@ async fn a_bag_goes_through_eleven_processes() {
     for worker in workers::all() {
         processes.push(site.spawn(worker).await);
     }
-    let tar = BagBuilder::aptrust("photos")
-        .file("data/hello.txt", "hello")
-        .to_tar();
 
-    let upload = observer
-        .deposit("test.edu", "photos.tar", tar.clone())
-        .await;
-    let upload = upload.expect("deposited");
-    let expected = Expected {
-        object: "test.edu/photos".to_owned(),
-        option: StorageOption::Standard,
-        tar: TarListing::read(tar.as_slice()).expect("a tar"),
-    };
+    let (upload, expected) = deposit(&observer).await;
+    let differences = observer.check_preserved(&upload, &expected, WITHIN).await;
+
+    let differences = differences.expect("answers");
+    assert!(differences.is_empty(), "{differences}");
+    for mut process in processes {
+        process.signal("TERM");
+        assert!(process.ended().await.success(), "{}", process.logged());
+    }
+}
+
+/// Every file of the bag in turn has its bytes read from the tar once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staged_files_that_were_lost_are_staged_again() {
+    let site = Site::start().await;
+    let observer = observer_of(&site);
+    let stages_again = "ingest_staging_uploader";
+    let mut processes = Vec::new();
+    for worker in workers::all() {
+        if worker.name != stages_again {
+            processes.push(site.spawn(worker).await);
+        }
+    }
+    let (upload, expected) = deposit(&observer).await;
+    let queue = QueueName::IngestStagingUploader;
+    site.wait_until_waiting(queue).await;
+    let staging = bucket(STAGING);
+    let staged = observer.staged_keys().await.expect("listed");
+    let files: Vec<_> = staged
+        .iter()
+        .filter(|key| !key.contains("/index/"))
+        .collect();
+    assert!(files.len() > 2, "{staged:?}");
+    for key in files {
+        observer.lose(&staging, key).await.expect("deleted");
+    }
+
+    let worker = workers::all()
+        .iter()
+        .find(|worker| worker.name == stages_again);
+    processes.push(site.spawn(worker.expect("it is there")).await);
     let differences = observer.check_preserved(&upload, &expected, WITHIN).await;
 
     let differences = differences.expect("answers");

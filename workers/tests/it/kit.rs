@@ -14,7 +14,7 @@ use muniment_model::{BucketName, InstitutionId, QueueName, Stage, StorageTarget}
 use muniment_registry::{Registry, Role};
 use muniment_registry_client::{RegistryClient, RegistrySettings};
 use muniment_runtime::{SystemClock, WorkerEntry};
-use muniment_work::{Message, Queue, SqliteWork, Subject};
+use muniment_work::{Backlog, Message, Queue, SqliteWork, Subject};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -218,17 +218,25 @@ impl Site {
 
     /// Waits until at most so many messages of the queue are left.
     pub(crate) async fn wait_until_left(&self, queue: QueueName, most: u64) {
+        let reached =
+            self.wait_for_backlog(queue, |here| here.ready + here.leased + here.due <= most);
+        assert!(reached.await, "{queue} is not worked off");
+    }
+
+    /// Waits until a message waits to be claimed.
+    pub(crate) async fn wait_until_waiting(&self, queue: QueueName) {
+        let reached = self.wait_for_backlog(queue, |here| here.ready > 0);
+        assert!(reached.await, "nothing comes to {queue}");
+    }
+
+    async fn wait_for_backlog(&self, queue: QueueName, wanted: impl Fn(&Backlog) -> bool) -> bool {
         let mut ticks = interval(LOOK_EVERY);
         let reached = timeout(WITHIN, async {
-            loop {
+            while !wanted(&self.work.backlog().await.expect("counted")[&queue]) {
                 ticks.tick().await;
-                let here = self.work.backlog().await.expect("counted")[&queue];
-                if here.ready + here.leased + here.due <= most {
-                    return;
-                }
             }
         });
-        assert!(reached.await.is_ok(), "{queue} is not worked off");
+        reached.await.is_ok()
     }
 }
 

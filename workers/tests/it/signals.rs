@@ -4,12 +4,22 @@ use std::time::{Duration, Instant};
 
 use muniment_work::Queue;
 
-use crate::kit::Site;
+use crate::kit::{Process, Site};
 
 /// How long a stop may take. Far less than the 90 s that ECS leaves for it.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// More than two jobs at a time do between a look and a signal.
 const ITEMS: usize = 40;
+
+async fn stop(process: &mut Process, name: &str) {
+    process.signal("TERM");
+    let told = Instant::now();
+    let status = process.ended().await;
+
+    assert_eq!(status.code(), Some(0), "{name}: {}", process.logged());
+    let took = told.elapsed();
+    assert!(took < STOPS_WITHIN, "{name}: {took:?}");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_process_stops_on_sigterm() {
@@ -17,23 +27,7 @@ async fn an_idle_process_stops_on_sigterm() {
     for worker in workers::all() {
         let mut process = site.spawn(worker).await;
 
-        process.signal("TERM");
-        let told = Instant::now();
-        let status = process.ended().await;
-
-        assert_eq!(
-            status.code(),
-            Some(0),
-            "{}: {}",
-            worker.name,
-            process.logged()
-        );
-        assert!(
-            told.elapsed() < STOPS_WITHIN,
-            "{}: {:?}",
-            worker.name,
-            told.elapsed()
-        );
+        stop(&mut process, worker.name).await;
     }
 }
 
@@ -46,23 +40,7 @@ async fn a_busy_process_stops_on_sigterm_and_releases_its_leases() {
         let mut process = site.spawn(worker).await;
         site.wait_until_left(queue, ITEMS as u64 - 1).await;
 
-        process.signal("TERM");
-        let told = Instant::now();
-        let status = process.ended().await;
-
-        assert_eq!(
-            status.code(),
-            Some(0),
-            "{}: {}",
-            worker.name,
-            process.logged()
-        );
-        assert!(
-            told.elapsed() < STOPS_WITHIN,
-            "{}: {:?}",
-            worker.name,
-            told.elapsed()
-        );
+        stop(&mut process, worker.name).await;
         let left = site.work.backlog().await.expect("counted")[&queue];
         assert_eq!(left.leased, 0, "{}: {left:?}", worker.name);
     }

@@ -20,7 +20,6 @@ impl Observer {
             differences.compare(&subject, "identifier", Value::Null, identifier);
             return Ok(());
         };
-        let copies = expected.option.targets().len();
         for (what, found, value) in [
             ("size", file["size"].clone(), Value::from(member.size)),
             (
@@ -29,9 +28,9 @@ impl Observer {
                 Algorithm::ALL.len().into(),
             ),
             (
-                "number of copies",
-                count(&file["storage_records"]),
-                copies.into(),
+                "buckets of the copies",
+                self.buckets_in(&file["storage_records"]),
+                self.buckets_of(expected),
             ),
             (
                 "number of events",
@@ -107,6 +106,34 @@ impl Observer {
             differences.compare(&subject, what, found, value);
         }
         Ok(())
+    }
+
+    /// Where the copies are, by their URLs, in order.
+    fn buckets_in(&self, copies: &Value) -> Value {
+        let urls = each(copies).map(|copy| copy["url"].as_str().unwrap_or_default());
+        let mut buckets: Vec<String> = urls
+            .map(|url| match self.place_of(url) {
+                Some((bucket, _)) => bucket.to_string(),
+                None => url.to_owned(),
+            })
+            .collect();
+        buckets.sort_unstable();
+        buckets.into()
+    }
+
+    /// Where the copies of an object's files have to be, in order.
+    fn buckets_of(&self, expected: &Expected) -> Value {
+        let known = &self.site().preservation_buckets;
+        let buckets = expected.option.targets().iter();
+        let mut buckets: Vec<String> = buckets
+            .map(|target| {
+                known
+                    .get(target)
+                    .map_or_else(|| target.to_string(), ToString::to_string)
+            })
+            .collect();
+        buckets.sort_unstable();
+        buckets.into()
     }
 
     /// The bucket and key that the URL of a copy names.
