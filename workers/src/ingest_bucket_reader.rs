@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{Institution, RecordState, WorkItem};
 use muniment_model::{
-    Action, BucketName, Clock, InstitutionId, QueueName, Stage, Status, WorkItemId, bag_name_of,
+    Action, BucketName, Clock, InstitutionId, Pipeline, QueueName, Stage, Status, WorkItemId,
+    bag_name_of,
 };
 use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings, StorageError};
 use muniment_registry_client::{MadeItem, RegistryClient};
@@ -246,13 +247,14 @@ fn new_item(
     refusal: Option<&str>,
     now: DateTime<Utc>,
 ) -> WorkItem {
+    let outcome_of = |status| Pipeline::of(Action::Ingest).outcome_of(status);
     let (status, note, outcome) = match refusal {
         None => (
             Status::Pending,
             "Bag is in receiving bucket",
             "Item is pending ingest",
         ),
-        Some(reason) => (Status::Failed, reason, "Ingest failed due to fatal error."),
+        Some(reason) => (Status::Failed, reason, outcome_of(Status::Failed)),
     };
     WorkItem {
         id: WorkItemId::default(),

@@ -107,10 +107,11 @@ impl IngestPreFetch {
         verdict: ReadVerdict,
     ) -> Result<(), JobError> {
         job.clear_records().await?;
+        job.save_object(object).await?;
         if verdict == ReadVerdict::Unstable {
             return Err(JobError::halt(UNSTABLE));
         }
-        job.save_object(object).await
+        Ok(())
     }
 
     /// The record of an earlier attempt on this very upload, or a new one.

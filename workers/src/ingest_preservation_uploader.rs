@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use muniment_formats::UNKNOWN_MEDIA_TYPE;
 use muniment_model::{
     Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, StorageTarget,
     StoredCopy,
@@ -24,7 +25,7 @@ use muniment_objects::{
 };
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 
-use crate::{UNKNOWN_FORMAT, index, side_by_side, upload};
+use crate::{index, side_by_side, upload};
 
 /// Files of one batch that are copied at a time. Server-side copies cost us nothing but requests;
 /// streamed ones are bounded by the S3 layer.
@@ -145,7 +146,7 @@ impl IngestPreservationUploader {
         let content_type = file
             .format
             .as_ref()
-            .map_or(UNKNOWN_FORMAT, |format| format.media_type.as_str());
+            .map_or(UNKNOWN_MEDIA_TYPE, |format| format.media_type.as_str());
         let metadata = user_metadata(&object.institution, &object.identifier, &file.path, digests)
             .map_err(|fault| {
                 JobError::halt(format!(

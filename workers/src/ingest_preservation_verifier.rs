@@ -78,7 +78,7 @@ impl BatchWorker for IngestPreservationVerifier {
 }
 
 impl IngestPreservationVerifier {
-    /// Verifies one file; what is wrong with its copies goes to `faults`.
+    /// Stamps the copies of `file` that match. What is wrong with the others goes to `faults`.
     async fn look_at(
         &self,
         job: &Job,
@@ -86,109 +86,88 @@ impl IngestPreservationVerifier {
         file: &mut FileRecord,
         faults: &Mutex<Vec<String>>,
     ) -> Result<(), JobError> {
-        match self.verify(job, wanted, file).await {
-            Ok(()) => Ok(()),
-            Err(CopyFault::Unanswered(error)) => Err(error.into()),
-            Err(CopyFault::Stopped) => Err(JobError::Stopped),
-            // The record is older than the stage: the work store lost its last moments.
-            Err(CopyFault::Unmade) => Err(JobError::RecordsLost),
-            Err(fault @ (CopyFault::Missing { .. } | CopyFault::Differs { .. })) => {
-                let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
-                faults.push(fault.to_string());
-                Ok(())
-            }
-        }
-    }
-
-    /// Stamps the copies of `file` that match, and stops at the first that does not.
-    async fn verify(
-        &self,
-        job: &Job,
-        wanted: usize,
-        file: &mut FileRecord,
-    ) -> Result<(), CopyFault> {
         let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
             return Ok(());
         };
         if file.copies.len() != wanted {
-            return Err(CopyFault::Unmade);
+            // The record is older than the stage: the work store lost its last moments.
+            return Err(JobError::RecordsLost);
         }
         let Some(uuid) = file.uuid(self.namespace, job.item_id()) else {
             return Ok(());
         };
         let key = ObjectKey::from(uuid);
-        let (path, size) = (file.path.clone(), file.size);
-        let mut lost = None;
+        let (path, size) = (file.path.as_str(), file.size);
+        let mut missing = Vec::new();
         for copy in &mut file.copies {
             if copy.verified_at.is_some() {
                 continue;
             }
-            if job.may_stop().is_err() {
-                return Err(CopyFault::Stopped);
-            }
-            match self.prove(copy, &key, &path, (size, &digests)).await {
+            job.may_stop()?;
+            let fault = match self.verify(copy, &key, size, &digests).await? {
                 Ok(method) => {
                     copy.verification_method = Some(method);
                     copy.verified_at = Some(self.clock.now());
+                    continue;
                 }
-                Err(CopyFault::Missing { path, target }) => {
-                    lost = Some(CopyFault::Missing { path, target });
-                    copy.verification_method = None;
+                Err(fault) => fault,
+            };
+            let target = copy.target;
+            let told = match fault {
+                CopyFault::Missing => {
+                    missing.push(target);
+                    format!("{target} has no copy of {path}, but one was stored")
                 }
-                Err(fault) => return Err(fault),
-            }
+                CopyFault::Differs(what) => format!("the copy of {path} in {target} holds {what}"),
+            };
+            faults
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(told);
         }
         // Struck from the record, so that Store makes it again when an operator says so.
-        file.copies
-            .retain(|copy| copy.verification_method.is_some());
-        lost.map_or(Ok(()), Err)
+        file.copies.retain(|copy| !missing.contains(&copy.target));
+        Ok(())
     }
 
-    async fn prove(
+    async fn verify(
         &self,
         copy: &StoredCopy,
         key: &ObjectKey,
-        path: &str,
-        (size, digests): (u64, &Digests),
-    ) -> Result<VerificationMethod, CopyFault> {
-        let differs = |what: String| CopyFault::Differs {
-            path: path.to_owned(),
-            target: copy.target,
-            what,
-        };
+        size: u64,
+        digests: &Digests,
+    ) -> Result<Result<VerificationMethod, CopyFault>, StorageError> {
         let found = match self.preservation.head(copy.target, key).await {
             Ok(found) => found,
             // The copy was made a whole stage ago, so "not there" is an answer, not a delay.
             // Asking again would hide a lost copy behind quiet retries.
-            Err(StorageError::NotFound { .. }) => {
-                return Err(CopyFault::Missing {
-                    path: path.to_owned(),
-                    target: copy.target,
-                });
-            }
-            Err(error) => return Err(CopyFault::Unanswered(error)),
+            Err(StorageError::NotFound { .. }) => return Ok(Err(CopyFault::Missing)),
+            Err(error) => return Err(error),
         };
         if found.size != size {
-            return Err(differs(format!("{} bytes instead of {size}", found.size)));
+            let what = format!("{} bytes instead of {size}", found.size);
+            return Ok(Err(CopyFault::Differs(what)));
         }
         let (held, method) = if let Some(crc) = found.crc64nvme {
-            (
-                crc,
-                copy.verification_method
-                    .unwrap_or(VerificationMethod::Carried),
-            )
+            let carried = VerificationMethod::Carried;
+            (crc, copy.verification_method.unwrap_or(carried))
         } else {
             let read = self.preservation.read_back(copy.target, key, size);
-            (
-                read.await.map_err(CopyFault::Unanswered)?,
-                VerificationMethod::ReadBack,
-            )
+            (read.await?, VerificationMethod::ReadBack)
         };
-        if held != digests.crc64nvme {
-            return Err(differs("other bytes".to_owned()));
-        }
-        Ok(method)
+        Ok(if held == digests.crc64nvme {
+            Ok(method)
+        } else {
+            Err(CopyFault::Differs("other bytes".to_owned()))
+        })
     }
+}
+
+/// What is wrong with a copy.
+enum CopyFault {
+    Missing,
+    /// What it holds.
+    Differs(String),
 }
 
 fn or_halt(mut faults: Vec<String>) -> Result<(), JobError> {
@@ -206,27 +185,6 @@ fn or_halt(mut faults: Vec<String>) -> Result<(), JobError> {
         "{}. Requeue the item at Store to make missing copies again.",
         faults.join("; ")
     )))
-}
-
-#[derive(Debug, thiserror::Error)]
-enum CopyFault {
-    #[error("the record does not name every copy")]
-    Unmade,
-    #[error("{target} has no copy of {path}, but one was stored")]
-    Missing {
-        path: String,
-        target: muniment_model::StorageTarget,
-    },
-    #[error("the copy of {path} in {target} holds {what}")]
-    Differs {
-        path: String,
-        target: muniment_model::StorageTarget,
-        what: String,
-    },
-    #[error("could not learn whether the copy is there")]
-    Unanswered(#[source] StorageError),
-    #[error("told to stop")]
-    Stopped,
 }
 
 #[cfg(test)]

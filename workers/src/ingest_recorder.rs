@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use muniment_formats::UNKNOWN_MEDIA_TYPE;
 use muniment_model::registry::{
     Checksum, GenericFile, IntellectualObject, RecordState, StorageRecord,
 };
@@ -29,7 +30,6 @@ use muniment_objects::{
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError, StepDone};
 
-use crate::UNKNOWN_FORMAT;
 use crate::premis::{Events, Kept};
 
 pub(crate) mod deposit_record;
@@ -169,7 +169,7 @@ impl IngestRecorder {
             created_at: None,
             updated_at: None,
             file_format: file.format.as_ref().map_or_else(
-                || UNKNOWN_FORMAT.to_owned(),
+                || UNKNOWN_MEDIA_TYPE.to_owned(),
                 |format| format.media_type.clone(),
             ),
             size: file.size,

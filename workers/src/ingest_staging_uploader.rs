@@ -136,11 +136,7 @@ impl IngestStagingUploader {
         if size >= RANGE_COPY_FROM_BYTES && self.staging.can_copy_from(&bucket) {
             return self.staging.copy_range(tar, range, key, crc).await;
         }
-        let up_to_its_end = Tar {
-            size: range.end,
-            ..tar.clone()
-        };
-        let mut bytes = bucket.read(&up_to_its_end, range.start, job.stop());
+        let mut bytes = bucket.read_range(tar, range, job.stop());
         let mut writer = self.staging.writer(key);
         while let Some(frame) = bytes.next().await? {
             writer.write(frame).await?;

@@ -52,9 +52,6 @@ pub const fn all() -> &'static [WorkerEntry] {
 /// section 8).
 pub(crate) const RANGE_COPY_FROM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What a file without a known format is stored and recorded as (worker contract, 1.8).
-pub(crate) const UNKNOWN_FORMAT: &str = "application/binary";
-
 /// The planner's message of an item at the step of this queue.
 pub(crate) fn planner_of(item: &WorkItem, queue: QueueName) -> Message {
     Message {

@@ -45,7 +45,12 @@ impl IngestPreFetch {
         let result = pass.read_to_end().await;
         match result {
             Ok(()) => pass.close(object).await,
-            Err(Halted::Fault(fault)) => Ok(Reading::Unreadable(pass.findings_with(&fault))),
+            Err(Halted::Fault(fault)) => {
+                // Two readings that meet the same fault say the same: what is in flight is no
+                // matter of timing.
+                pass.join_all().await?;
+                Ok(Reading::Unreadable(pass.findings_with(&fault)))
+            }
             Err(Halted::Job(error)) => {
                 // What is in flight is seen to its end, so that the next attempt begins after it.
                 if matches!(error, JobError::Stopped) {
@@ -149,9 +154,7 @@ impl<'a> Pass<'a> {
             self.job.may_stop()?;
             self.read_block(&block).await?;
         }
-        while !self.jobs.is_empty() {
-            self.join_one().await?;
-        }
+        self.join_all().await?;
         Ok(())
     }
 
@@ -293,10 +296,15 @@ impl<'a> Pass<'a> {
 
     /// Lets what is in flight finish, and writes it down.
     async fn flush(&mut self) -> Result<(), JobError> {
+        self.join_all().await?;
+        self.ledger.save().await
+    }
+
+    async fn join_all(&mut self) -> Result<(), JobError> {
         while !self.jobs.is_empty() {
             self.join_one().await?;
         }
-        self.ledger.save().await
+        Ok(())
     }
 
     fn findings_with(self, fault: &TarFault) -> Findings {

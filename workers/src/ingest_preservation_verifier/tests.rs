@@ -1,16 +1,8 @@
-use muniment_model::StorageTarget;
-
 use super::*;
 
 fn faults(count: usize) -> Vec<String> {
     (0..count)
-        .map(|number| {
-            let fault = CopyFault::Missing {
-                path: format!("data/{:03}", count - number),
-                target: StorageTarget::StandardOr,
-            };
-            fault.to_string()
-        })
+        .map(|number| format!("standard-or has no copy of data/{:03}", count - number))
         .collect()
 }
 
@@ -29,7 +21,7 @@ fn faults_are_told_in_order_up_to_a_limit_with_what_to_do() {
             panic!("{count} faults");
         };
         assert!(
-            note.starts_with("standard-or has no copy of data/001,"),
+            note.starts_with("standard-or has no copy of data/001"),
             "{note}"
         );
         assert!(note.ends_with("Requeue the item at Store to make missing copies again."));

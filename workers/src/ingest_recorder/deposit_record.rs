@@ -2,9 +2,9 @@
 //!
 //! Zstandard-compressed JSON lines: one `deposit` line, one `member` line for each member of the
 //! tar in tar order, followed by `tag_file` lines with the bytes of those files that are preserved
-//! nowhere else (manifests, bagit.txt, fetch.txt), one `finding` line each, and a closing `end` line with the sha256 of every uncompressed byte before
-//! it. It makes receipts, rebuilding the registry and byte-identical restoration possible, and
-//! could not be made later.
+//! nowhere else (manifests, bagit.txt, fetch.txt), one `finding` line each, and a closing `end` line
+//! with the sha256 of every uncompressed byte before it. It makes receipts, rebuilding the registry
+//! and byte-identical restoration possible, and could not be made later.
 //!
 //! Written as a stream, batch by batch. A repeated writing replaces the object as a whole: an
 //! unfinished one is never visible.
