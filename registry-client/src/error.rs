@@ -7,8 +7,6 @@ use muniment_model::{Class, Classify};
 use muniment_retry::{Again, Retryable};
 use reqwest::StatusCode;
 
-use crate::exchange::BACKOFF;
-
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A setting cannot be used: an address without host, a user or key that no header can hold.
@@ -90,12 +88,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => (Class::Outage, SOON),
             Self::Throttled { after, .. } | Self::Unavailable { after, .. } => {
-                let again = match *after {
-                    // A server that asks for more is away for longer than we wait here.
-                    Some(asked) if asked > BACKOFF.longest => Again::Never,
-                    after => Again::Soon { after },
-                };
-                (Class::Outage, again)
+                (Class::Outage, Again::Soon { after: *after })
             }
             Self::Denied { .. } | Self::NotOurs { .. } => (Class::Outage, Again::Never),
             // One request that always breaks its connection, or always makes the registry fail,

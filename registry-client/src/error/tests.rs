@@ -61,30 +61,3 @@ fn every_answer_has_its_class_and_says_whether_to_ask_again() {
         );
     }
 }
-
-/// The error itself says no, so that the work goes back to the queue, which waits better.
-#[test]
-fn a_server_is_given_the_time_it_asks_for_unless_that_is_too_long() {
-    let longest = BACKOFF.longest;
-    let beyond = longest + Duration::from_secs(1);
-    let rows = [
-        (
-            longest,
-            Again::Soon {
-                after: Some(longest),
-            },
-        ),
-        (beyond, Again::Never),
-    ];
-
-    for (asked, expected) in rows {
-        for status in [
-            StatusCode::TOO_MANY_REQUESTS,
-            StatusCode::SERVICE_UNAVAILABLE,
-        ] {
-            let error = ClientError::from_answer("GET items".to_owned(), status, b"", Some(asked));
-
-            assert_eq!(error.again(), expected, "{status} {asked:?}");
-        }
-    }
-}

@@ -43,6 +43,7 @@ mod plan;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use tokio::net::TcpListener;
@@ -56,6 +57,9 @@ use plan::State;
 
 /// More clients wait for one of these to end. Well above what the workers of one process open.
 const CONNECTIONS_MAX: usize = 1_024;
+
+/// A pause when a connection cannot be accepted, as by a process without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why there is no proxy.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +140,11 @@ fn origin(url: &str) -> Option<String> {
 
 async fn accept(listener: TcpListener, origin: String, state: Arc<State>) {
     let mut connections = JoinSet::new();
-    while let Ok((client, _)) = listener.accept().await {
+    loop {
+        let Ok((client, _)) = listener.accept().await else {
+            exchange::wait(ACCEPT_PAUSE).await;
+            continue;
+        };
         let (origin, state) = (origin.clone(), Arc::clone(&state));
         connections.spawn(async move {
             // A side that goes away in the middle is what this proxy is for.

@@ -21,7 +21,7 @@ pub struct Backoff {
     pub attempts_max: usize,
     /// The first wait; each further one is twice as long. Half of each is chance.
     pub first: Duration,
-    /// No wait is longer, whatever the service asks for.
+    /// No wait is longer. A service that asks for more is away: the queue waits for that better.
     pub longest: Duration,
 }
 
@@ -54,8 +54,8 @@ pub trait Retryable: Error {
     fn again(&self) -> Again;
 }
 
-/// Makes `attempt` until it succeeds, its error says never again, the attempts are used up, or
-/// `stop` fires. Returns the last error.
+/// Makes `attempt` until it succeeds, its error says never again or not within the longest wait, the
+/// attempts are used up, or `stop` fires. Returns the last error.
 ///
 /// The first attempt is always made: a worker that stops must still be able to release its item.
 pub async fn retry<T, E, F>(
@@ -76,7 +76,11 @@ where
         let (Again::Soon { after }, Some(delay)) = (error.again(), delays.next()) else {
             return Err(error);
         };
-        let delay = delay.max(after.unwrap_or_default().min(backoff.longest));
+        let after = after.unwrap_or_default();
+        if after > backoff.longest {
+            return Err(error);
+        }
+        let delay = delay.max(after);
         tracing::debug!(%error, ?delay, "trying again");
         pause(delay, stop).await;
         if stop.is_cancelled() {
