@@ -69,6 +69,9 @@ pub(crate) enum StoreError {
     Dangling,
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
+    /// Its disk is full, failing or gone: no fault of the request, and nothing works until that ends.
+    #[error("the registry cannot use its disk or memory; its log says why")]
+    Unusable(#[source] sqlx::Error),
     #[error("the column {column} holds {value:?}, which is not one of our words")]
     Corrupt { column: &'static str, value: String },
     #[error("the database failed")]
@@ -84,7 +87,8 @@ impl From<sqlx::Error> for StoreError {
             SqliteFault::NotUnique => Self::Taken,
             SqliteFault::Dangling => Self::Dangling,
             SqliteFault::Busy => Self::Busy(error),
-            SqliteFault::Unusable | SqliteFault::Refused => Self::Failed(error),
+            SqliteFault::Unusable => Self::Unusable(error),
+            SqliteFault::Refused => Self::Failed(error),
         }
     }
 }

@@ -57,6 +57,7 @@ impl From<StoreError> for ApiError {
             | StoreError::Taken
             | StoreError::Dangling
             | StoreError::Busy(_)
+            | StoreError::Unusable(_)
             | StoreError::Corrupt { .. }
             | StoreError::Failed(_) => Self::Store(error),
         }
@@ -94,7 +95,9 @@ pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {
         return response;
     };
     match error.as_ref() {
-        ApiError::Store(cause @ (StoreError::Failed(_) | StoreError::Corrupt { .. })) => {
+        ApiError::Store(
+            cause @ (StoreError::Failed(_) | StoreError::Unusable(_) | StoreError::Corrupt { .. }),
+        ) => {
             error!(%method, path, cause = %Chain(cause), "request failed");
         }
         ApiError::Store(StoreError::Busy(_)) | ApiError::TooSlow => {
@@ -201,7 +204,7 @@ fn status(error: &ApiError) -> StatusCode {
             StoreError::Refused(rule) => refused(rule),
             StoreError::Taken => StatusCode::CONFLICT,
             StoreError::Dangling => StatusCode::BAD_REQUEST,
-            StoreError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            StoreError::Busy(_) | StoreError::Unusable(_) => StatusCode::SERVICE_UNAVAILABLE,
             StoreError::Corrupt { .. } | StoreError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         },
     }

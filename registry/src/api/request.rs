@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use muniment_model::registry::WorkItem;
 use muniment_model::{InstitutionId, WorkItemId};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_path_to_error::Segment;
 use url::form_urlencoded;
 
@@ -40,6 +40,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// What a record of a batch is called, whatever else is wrong with it.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    identifier: String,
+}
+
 /// Says which member of the body is wrong and, in a batch, of which file.
 fn unreadable<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> ApiError {
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -53,8 +60,8 @@ fn unreadable<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Ap
     };
     let member = member.trim_start_matches(&format!("[{index}]"));
     let fault = format!("{}: {error}", member.trim_start_matches('.'));
-    let records: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let identifier = records[*index]["identifier"].as_str().unwrap_or_default();
+    let records: Vec<Named> = serde_json::from_slice(body).unwrap_or_default();
+    let identifier = records.get(*index).map_or("", |named| &named.identifier);
     RuleError::Invalid(fault).at(*index, identifier).into()
 }
 

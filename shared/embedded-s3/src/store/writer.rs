@@ -133,17 +133,9 @@ async fn commit(
     writer: &Writer,
     changes: &mut [Box<dyn Queued>],
 ) -> Result<Vec<BlobId>, sqlx::Error> {
-    let mut transaction = writer.begin().await?;
-    match apply_all(&mut transaction, changes).await {
-        Ok(unreferenced) => {
-            transaction.commit().await?;
-            Ok(unreferenced)
-        }
-        Err(error) => {
-            transaction.rollback().await;
-            Err(error)
-        }
-    }
+    writer
+        .transaction(async |connection| apply_all(connection, changes).await)
+        .await
 }
 
 async fn apply_all(

@@ -146,14 +146,22 @@ pub(super) async fn save_object(
     item: WorkItemId,
     json: String,
 ) -> Result<(), WorkError> {
-    sqlx::query(
-        "INSERT INTO object_record (item, record) VALUES (?1, ?2) \
-         ON CONFLICT (item) DO UPDATE SET record = excluded.record",
-    )
-    .bind(item.0)
-    .bind(json)
-    .execute(connection)
-    .await?;
+    let statement = "INSERT INTO object_record (item, record) VALUES (?1, ?2) \
+                     ON CONFLICT (item) DO UPDATE SET record = excluded.record";
+    save_record(connection, statement, item, json).await
+}
+
+async fn save_record(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    item: WorkItemId,
+    json: String,
+) -> Result<(), WorkError> {
+    sqlx::query(statement)
+        .bind(item.0)
+        .bind(json)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -300,15 +308,9 @@ pub(super) async fn save_checkpoint(
     item: WorkItemId,
     json: String,
 ) -> Result<(), WorkError> {
-    sqlx::query(
-        "INSERT INTO checkpoint (item, record) VALUES (?1, ?2) \
-         ON CONFLICT (item) DO UPDATE SET record = excluded.record",
-    )
-    .bind(item.0)
-    .bind(json)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let statement = "INSERT INTO checkpoint (item, record) VALUES (?1, ?2) \
+                     ON CONFLICT (item) DO UPDATE SET record = excluded.record";
+    save_record(connection, statement, item, json).await
 }
 
 pub(super) async fn mark_done(
