@@ -6,7 +6,6 @@ use muniment_objects::settings::ReceivingSettings;
 use muniment_objects::{Connections, DepositBucket};
 use muniment_registry_client::{RegistryClient, RegistrySettings};
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::data_folder::DataSettings;
@@ -130,7 +129,7 @@ impl BucketAccess {
             };
             (instance.receiving(), bucket)
         };
-        Ok(settings.connect_depositor(&Connections::new(CancellationToken::new()), bucket))
+        Ok(settings.connect_depositor(&Connections::default(), bucket))
     }
 
     /// As for the registry.

@@ -142,8 +142,13 @@ impl System {
         // Shows that S3 answers, before it is said that it does; the workers ask the registry.
         let receiving = instance.receiving().connect(&services.s3);
         receiving.names().await?;
-        let workers = wiring::start(&instance, &services, &options.shutdown).await?;
+        let connected = wiring::connect(&instance, &services, &options.shutdown).await?;
+        // Before any work: what it says of the places of copies is what the next start goes by.
         instance.write(folder)?;
+        let mut workers = Tasks::default();
+        for (name, running) in connected {
+            workers.spawn(name, running);
+        }
         Ok(Self {
             instance,
             registry,

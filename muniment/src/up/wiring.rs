@@ -5,12 +5,11 @@
 //! value in the same process.
 
 use muniment_model::{QueueName, StorageTarget};
-use muniment_runtime::{Services, Shutdown, StartError, WorkerEntry};
+use muniment_runtime::{Running, Services, Shutdown, StartError, WorkerEntry};
 use url::Url;
 
 use super::instance::Instance;
 use super::settings::RECEIVING_PREFIX;
-use super::tasks::Tasks;
 
 /// Soon enough for a person who watches, and two small requests when there is nothing new.
 const LOOK_FOR_BAGS_EVERY: &str = "1s";
@@ -22,23 +21,24 @@ const PASSES: &str = "2";
 /// Steps that wait for S3 or the registry most of the time.
 const JOBS: &str = "4";
 
-/// Starts all workers. They end when told to stop.
-pub(super) async fn start(
+/// Connects all workers. What is answered for each claims work once it is polled, and ends when told
+/// to stop.
+pub(super) async fn connect(
     instance: &Instance,
     services: &Services,
     shutdown: &Shutdown,
-) -> Result<Tasks, StartError> {
+) -> Result<Vec<(&'static str, Running)>, StartError> {
     let flags = flags(instance);
-    let mut tasks = Tasks::default();
+    let mut connected = Vec::new();
     for worker in workers::all() {
         let settings = flags.iter().map(|(flag, value)| (*flag, value.as_str()));
         let command = worker.command();
         let arguments = worker.arguments(&command, settings.chain([pace_of(worker)]));
         let matches = command.try_get_matches_from(arguments)?;
         let running = worker.start(&matches, services, shutdown).await?;
-        tasks.spawn(worker.name, running);
+        connected.push((worker.name, running));
     }
-    Ok(tasks)
+    Ok(connected)
 }
 
 /// How much a worker does at a time, or how often a sweep runs.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use muniment::up::instance::Instance;
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{Stage, StorageOption};
+use muniment_model::{Action, Pipeline, Step, StorageOption};
 use muniment_observer::Observer;
 use tokio::time::{interval, timeout};
 
@@ -113,7 +113,7 @@ async fn ingests_survive_being_killed_again_and_again() {
     drop(first);
 
     let mut completed = 0;
-    while completed + STAGES_PER_LIFE < BAGS * INGEST.len() {
+    while completed + STAGES_PER_LIFE < BAGS * steps().len() {
         let (up, view) = Up::start(folder.path()).await;
         completed = stages_from(&view, completed + STAGES_PER_LIFE).await;
         drop(up);
@@ -141,17 +141,9 @@ async fn a_second_process_is_kept_out_of_the_folder() {
     drop(up);
 }
 
-const INGEST: [Stage; 9] = [
-    Stage::Receive,
-    Stage::Validate,
-    Stage::ReingestCheck,
-    Stage::CopyToStaging,
-    Stage::FormatIdentification,
-    Stage::Store,
-    Stage::StorageValidation,
-    Stage::Record,
-    Stage::Cleanup,
-];
+fn steps() -> &'static [Step] {
+    Pipeline::of(Action::Ingest).steps
+}
 
 /// Waits until all items together have completed this many stages, and answers how many they have.
 async fn stages_from(view: &Observer, wanted: usize) -> usize {
@@ -174,9 +166,10 @@ async fn stages_completed(view: &Observer) -> usize {
     items
         .map(|item| {
             assert_ne!(item["status"], "Suspended", "{item:#}");
-            let current = INGEST
-                .iter()
-                .position(|stage| item["stage"] == stage.as_str());
+            let current = steps().iter().position(|step| {
+                step.stage
+                    .is_some_and(|stage| item["stage"] == stage.as_str())
+            });
             let over = usize::from(item["status"] == "Success");
             current.expect("a stage of an ingest") + over
         })

@@ -144,57 +144,52 @@ async fn headers_that_lie_are_refused() {
     let sparse = |key: &'static str, value: &'static str| {
         Entry::file("sparse/data/s.bin", "packed").pax(key, value)
     };
-    assert_rejected(
-        vec![
-            (
-                "repeated",
-                with_entry("repeated", Entry::file("repeated/data/letter.txt", "other")),
-                "data/letter.txt",
-            ),
-            (
+    assert_rejected(vec![
+        (
+            "repeated",
+            with_entry("repeated", Entry::file("repeated/data/letter.txt", "other")),
+            "data/letter.txt",
+        ),
+        (
+            "sizes",
+            with_entry(
                 "sizes",
-                with_entry(
-                    "sizes",
-                    Entry::file("sizes/data/x.bin", vec![7; 2_000]).pax("size", "512"),
-                ),
-                "disagree about the size",
+                Entry::file("sizes/data/x.bin", vec![7; 2_000]).pax("size", "512"),
             ),
-            (
+            "disagree about the size",
+        ),
+        (
+            "longname",
+            with_entry(
                 "longname",
-                with_entry(
-                    "longname",
-                    Entry::of_type(b'L', "././@LongLink", "x").claiming(1 << 30),
-                ),
-                "longname",
+                Entry::of_type(b'L', "././@LongLink", "x").claiming(1 << 30),
             ),
-            (
+            "header",
+        ),
+        (
+            "sparse-old",
+            with_entry(
                 "sparse-old",
-                with_entry(
-                    "sparse-old",
-                    Entry::old_sparse("sparse-old/data/s.bin", vec![0; 512]),
-                ),
-                "sparse",
+                Entry::old_sparse("sparse-old/data/s.bin", vec![0; 512]),
             ),
-            (
-                "sparse-0-0",
-                with_entry("sparse", sparse("GNU.sparse.size", "100")),
-                "sparse",
-            ),
-            (
-                "sparse-0-1",
-                with_entry("sparse", sparse("GNU.sparse.map", "0,6")),
-                "sparse",
-            ),
-            (
-                "sparse-1-0",
-                with_entry("sparse", sparse("GNU.sparse.major", "1")),
-                "sparse",
-            ),
-        ]
-        .into_iter()
-        .map(|(name, tar, words)| (name, tar, if words == name { "header" } else { words }))
-        .collect(),
-    )
+            "sparse",
+        ),
+        (
+            "sparse-0-0",
+            with_entry("sparse", sparse("GNU.sparse.size", "100")),
+            "sparse",
+        ),
+        (
+            "sparse-0-1",
+            with_entry("sparse", sparse("GNU.sparse.map", "0,6")),
+            "sparse",
+        ),
+        (
+            "sparse-1-0",
+            with_entry("sparse", sparse("GNU.sparse.major", "1")),
+            "sparse",
+        ),
+    ])
     .await;
 }
 

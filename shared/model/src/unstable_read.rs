@@ -49,6 +49,8 @@ impl UnstableReads {
     fn count_one(&mut self) -> ReadVerdict {
         self.count += 1;
         if self.count >= UNSTABLE_READS_MAX {
+            // An operator who says that it is resolved is owed as many readings again.
+            self.count = 0;
             ReadVerdict::Unstable
         } else {
             ReadVerdict::ReadAgain
@@ -82,6 +84,18 @@ mod tests {
             assert_eq!(reads.compare(format!("cut at {n}")), ReadVerdict::ReadAgain);
         }
         assert_eq!(reads.compare("cut at 99".to_owned()), ReadVerdict::Unstable);
+    }
+
+    #[test]
+    fn after_an_operator_has_looked_readings_are_compared_anew() {
+        let mut reads = UnstableReads::default();
+        for n in 0..UNSTABLE_READS_MAX {
+            reads.compare(format!("cut at {n}"));
+        }
+
+        let after = [512, 512].map(|n| reads.compare(format!("cut at {n}")));
+
+        assert_eq!(after, [ReadVerdict::ReadAgain, ReadVerdict::Believed]);
     }
 
     #[test]

@@ -26,8 +26,8 @@ use crate::error::{Resource, StorageError};
 use crate::gate::{Gate, Outcome};
 
 /// Eight attempts within some 16 s. While a store answers 30 % of requests with 503, one request in
-/// 15,000 fails eight times; with fewer attempts most large jobs would go back to the queue. No
-/// wait is longer than 5 s, whatever the store asks for: the queue waits better than a job.
+/// 15,000 fails eight times; with fewer attempts most large jobs would go back to the queue. A
+/// store that asks for more than 5 s is left alone: the queue waits better than a job.
 pub(crate) const BACKOFF: Backoff = Backoff {
     attempts_max: 8,
     first: Duration::from_millis(200),

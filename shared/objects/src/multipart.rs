@@ -138,7 +138,7 @@ impl Upload {
     }
 
     /// Lets the store fill part `number` (from 1) with `range` of `source`. A condition that fails
-    /// is about the source, and says so.
+    /// is about the source, and says so, as does an object that is not there.
     pub(crate) async fn copy_part(
         &self,
         number: u32,

@@ -29,11 +29,7 @@ impl ReceivingBuckets {
 
     /// The receiving buckets that the store has, whether an institution is known for them or not.
     pub async fn names(&self) -> Result<Vec<BucketName>, StorageError> {
-        self.names_with_prefix(&self.prefix).await
-    }
-
-    pub async fn names_with_prefix(&self, prefix: &str) -> Result<Vec<BucketName>, StorageError> {
-        listing::buckets(&self.connection, prefix).await
+        listing::buckets(&self.connection, &self.prefix).await
     }
 }
 

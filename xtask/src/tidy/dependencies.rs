@@ -45,8 +45,8 @@ const MAY_USE: [(&str, &str); 21] = [
     ),
     (
         "muniment",
-        "model bag-builder bagit digest embedded-s3 formats objects registry registry-client \
-         runtime work workers",
+        "model bag-builder bagit digest embedded-s3 objects registry registry-client runtime work \
+         workers",
     ),
     ("xtask", ""),
 ];
