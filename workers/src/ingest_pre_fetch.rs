@@ -62,7 +62,7 @@ impl Worker for IngestPreFetch {
 
     async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         match self.receive(job).await {
-            Err(error) => Err(upload::or_halt_if_storing(&self.staging, job.item(), error).await),
+            Err(error) => Err(upload::unless_storing(&self.staging, job.item(), error).await),
             Ok(()) => Ok(Completed::step()),
         }
     }
@@ -87,8 +87,8 @@ impl IngestPreFetch {
                     let verdict = object.unstable_reads.count_wrong_bytes();
                     self.read_again_or_halt(job, &object, verdict).await?;
                 }
-                Reading::Unreadable(findings) => {
-                    let verdict = object.unstable_reads.compare(findings.note());
+                Reading::Unreadable(said, findings) => {
+                    let verdict = object.unstable_reads.compare(said);
                     if verdict == ReadVerdict::Believed {
                         return Err(JobError::Reject(findings));
                     }

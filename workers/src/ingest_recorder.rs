@@ -21,7 +21,7 @@ use muniment_model::registry::{
 };
 use muniment_model::{
     Algorithm, BatchNumber, Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
-    QueueName, Status, StoredCopy, VerificationMethod,
+    QueueName, ReadVerdict, Stage, Status, StoredCopy, VerificationMethod,
 };
 use muniment_objects::{
     PreservationBuckets, PreservationSettings, RecordsBucket, RecordsSettings, StagingBucket,
@@ -31,6 +31,8 @@ use muniment_registry_client::RegistryClient;
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError, StepDone};
 
 use crate::premis::{Events, Kept};
+use crate::staged::STAGING_UNSTABLE;
+use deposit_record::Unwritten;
 
 pub(crate) mod deposit_record;
 
@@ -98,8 +100,13 @@ impl BatchWorker for IngestRecorder {
     }
 
     async fn finish(&self, job: &Job, object: &mut ObjectRecord) -> Result<StepDone, JobError> {
-        let saved = deposit_record::write(self, job, object).await?;
-        object.saved = Some(saved);
+        match deposit_record::write(self, job, object).await {
+            Ok(saved) => object.saved = Some(saved),
+            Err(Unwritten::StagedFileChanged) => {
+                return Err(self.stage_again(job, object).await?);
+            }
+            Err(Unwritten::Job(error)) => return Err(error),
+        }
         Ok(StepDone {
             intended: Some(Status::Success),
         })
@@ -107,6 +114,35 @@ impl BatchWorker for IngestRecorder {
 }
 
 impl IngestRecorder {
+    /// Removes the staged files that the deposit record needs, as what changed one of them may have
+    /// changed more, and answers where the item goes.
+    async fn stage_again(
+        &self,
+        job: &Job,
+        object: &mut ObjectRecord,
+    ) -> Result<JobError, JobError> {
+        let verdict = object.unstable_reads.count_wrong_bytes();
+        job.save_object(object).await?;
+        if verdict == ReadVerdict::Unstable {
+            return Ok(JobError::halt(STAGING_UNSTABLE));
+        }
+        job.clear_done(&[QueueName::IngestStagingUploader]).await?;
+        let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
+        for batch in (0..batches).map(BatchNumber) {
+            for file in job.files(batch).await? {
+                if deposit_record::holds(&file) {
+                    job.require_lease()?;
+                    let key = self.namespace.staging_key(object.item, file.tar_offset);
+                    self.staging.remove(&key).await?;
+                }
+            }
+        }
+        Ok(JobError::GoBack {
+            stage: Stage::CopyToStaging,
+            note: "A file changed in our staging bucket; it is staged again".to_owned(),
+        })
+    }
+
     fn events<'a>(&self, object: &'a ObjectRecord, now: DateTime<Utc>) -> Events<'a> {
         Events {
             namespace: self.namespace,

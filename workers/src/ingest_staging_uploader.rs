@@ -1,24 +1,26 @@
 //! Stages what pass one left out or lost, by reading the member's range of the tar again.
 //!
-//! Stage Copy To Staging. One listing tells whether anything is missing; as a rule nothing is, and
-//! the planner advances the item without looking at a record.
+//! Stage Copy To Staging. One listing, compared with the records, tells whether anything is missing;
+//! as a rule nothing is, and the planner advances the item.
 //!
 //! Idempotent: keys are derived from tar offsets, every byte is compared with the digest of
 //! pass one before the store takes it, and what is there already is not read again.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Clock, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey, ObjectRecord,
-    QueueName, Tar,
+    BatchNumber, Clock, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey,
+    ObjectRecord, QueueName, Tar,
 };
 use muniment_objects::{
     ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings, StorageError,
 };
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
+use uuid::Uuid;
 
 use crate::{RANGE_COPY_FROM_BYTES, side_by_side, upload};
 
@@ -57,22 +59,15 @@ impl BatchWorker for IngestStagingUploader {
 
     async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
         let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
-        let prefix = KeyPrefix::of(job.item_id());
-        let index = KeyPrefix::index_of(job.item_id());
-        let mut listing = self.staging.list(&prefix);
-        let mut staged: u64 = 0;
-        while let Some(page) = listing.next_page().await? {
+        let staged = self.staged(job).await?;
+        for batch in (0..received.batches).map(BatchNumber) {
             job.may_stop()?;
-            let files = page
-                .iter()
-                .filter(|listed| !listed.key.starts_with(index.as_str()));
-            staged += files.count() as u64;
+            let files = job.files(batch).await?;
+            if files.iter().any(|file| self.is_missing(job, file, &staged)) {
+                return Ok(Batches::All);
+            }
         }
-        Ok(if staged >= received.files {
-            Batches::None
-        } else {
-            Batches::All
-        })
+        Ok(Batches::None)
     }
 
     async fn run_batch(
@@ -89,6 +84,28 @@ impl BatchWorker for IngestStagingUploader {
 }
 
 impl IngestStagingUploader {
+    /// The staged files, by the uuid in their keys: 16 bytes for each, as a bag may have a million.
+    async fn staged(&self, job: &Job) -> Result<HashSet<Uuid>, JobError> {
+        let prefix = KeyPrefix::of(job.item_id());
+        let mut listing = self.staging.list(&prefix);
+        let mut staged = HashSet::new();
+        while let Some(page) = listing.next_page().await? {
+            job.may_stop()?;
+            staged.extend(
+                page.iter()
+                    .filter_map(|listed| uuid_in(&prefix, &listed.key)),
+            );
+        }
+        Ok(staged)
+    }
+
+    fn is_missing(&self, job: &Job, file: &FileRecord, staged: &HashSet<Uuid>) -> bool {
+        let item = job.item_id();
+        let key = self.namespace.staging_key(item, file.tar_offset);
+        let uuid = uuid_in(&KeyPrefix::of(item), key.as_str());
+        is_staged_kind(file) && uuid.is_none_or(|uuid| !staged.contains(&uuid))
+    }
+
     async fn stage_again(
         &self,
         job: &Job,
@@ -96,12 +113,9 @@ impl IngestStagingUploader {
         file: &mut FileRecord,
     ) -> Result<(), JobError> {
         job.may_stop()?;
-        let Some(digests) = file.digests else {
+        let Some(digests) = file.digests.filter(|_| is_staged_kind(file)) else {
             return Ok(());
         };
-        if file.kind == MemberKind::Directory {
-            return Ok(());
-        }
         let key = self.namespace.staging_key(job.item_id(), file.tar_offset);
         match self.staging.head(&key).await {
             Ok(head) if head.size == file.size => return Ok(()),
@@ -119,7 +133,7 @@ impl IngestStagingUploader {
             }
             Err(error) => {
                 let lost = upload::explain_read(job.item(), error);
-                Err(upload::or_halt_if_storing(&self.staging, job.item(), lost).await)
+                Err(upload::unless_storing(&self.staging, job.item(), lost).await)
             }
         }
     }
@@ -144,4 +158,14 @@ impl IngestStagingUploader {
         writer.finish(Some(crc)).await?;
         Ok(())
     }
+}
+
+/// Whether pass one stages such a member at all.
+fn is_staged_kind(file: &FileRecord) -> bool {
+    file.kind != MemberKind::Directory && file.digests.is_some()
+}
+
+/// `None` for what is no staged file, such as the index.
+fn uuid_in(prefix: &KeyPrefix, key: &str) -> Option<Uuid> {
+    key.strip_prefix(prefix.as_str())?.parse().ok()
 }

@@ -6,7 +6,8 @@
 //!
 //! Idempotent: it reads, and writes the same findings and metadata again. When the work store
 //! was lost it first makes the records again from the index. A bag that seems wrong although the
-//! store had no checksum of the tar to compare our reading with is read a second time first.
+//! store had no checksum of the tar to compare our reading with is read a second time first, and so
+//! is one whose manifests are not in staging as pass one staged them.
 //!
 //! It never reads the receiving bucket.
 
@@ -19,15 +20,16 @@ use muniment_bagit::validate::{
 };
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    BatchNumber, FileRecord, Findings, Namespace, ObjectRecord, QueueName, ReadVerdict, Received,
-    Stage,
+    BatchNumber, Crc64Nvme, FileRecord, Findings, Namespace, ObjectRecord, QueueName, ReadVerdict,
+    Received, Said, Stage,
 };
 use muniment_objects::{StagingBucket, StagingSettings};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 use uuid::Uuid;
 
-use crate::index;
 use crate::ingest_pre_fetch::UNSTABLE;
+use crate::staged::{STAGING_UNSTABLE, StagedFault, StagedFile};
+use crate::{index, upload};
 
 /// The steps after this one that keep account of their batches.
 const LATER_IN_BATCHES: [QueueName; 4] = [
@@ -75,15 +77,23 @@ impl Worker for IngestValidator {
         };
         let key = JoinKey(Uuid::new_v4().into_bytes());
         let mut check = BagCheck::new(facts, None, key);
-        if let Err(error) = self.drive(job, &received, &mut check).await {
-            if matches!(error, JobError::RecordsLost) {
-                forget_reading(job, &mut object).await?;
+        match self.drive(job, &received, &mut check).await {
+            Ok(()) => {}
+            Err(Halted::StagedFileChanged) => return read_again(job, object).await,
+            Err(Halted::Job(error)) => {
+                if matches!(error, JobError::RecordsLost) {
+                    forget_reading(job, &mut object).await?;
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         let Verdict { findings, metadata } = check.finish();
         if !findings.is_valid() {
-            return self.read_again_or_reject(job, object, findings).await;
+            let judged = self.read_again_or_reject(job, object, findings).await;
+            return match judged {
+                Err(error) => Err(upload::unless_storing(&self.staging, job.item(), error).await),
+                Ok(completed) => Ok(completed),
+            };
         }
         object.findings = findings;
         object.metadata = metadata;
@@ -105,8 +115,9 @@ impl IngestValidator {
         if received.confirmed {
             return Err(JobError::Reject(findings));
         }
-        let said = format!("crc64nvme {}", received.crc64nvme.to_base64());
-        let verdict = object.unstable_reads.compare(said);
+        let verdict = object
+            .unstable_reads
+            .compare(Said::Whole(received.crc64nvme));
         if verdict == ReadVerdict::Believed {
             return Err(JobError::Reject(findings));
         }
@@ -147,7 +158,7 @@ impl IngestValidator {
         job: &Job,
         received: &Received,
         check: &mut BagCheck<'_>,
-    ) -> Result<(), JobError> {
+    ) -> Result<(), Halted> {
         while let Some(want) = check.next_want() {
             match want {
                 Want::File(file) => self.read(job, received, file).await?,
@@ -160,7 +171,7 @@ impl IngestValidator {
                     // Records of ours that are missing must not look like files missing from the
                     // bag.
                     if files != received.files {
-                        return Err(JobError::RecordsLost);
+                        return Err(Halted::Job(JobError::RecordsLost));
                     }
                 }
             }
@@ -173,13 +184,13 @@ impl IngestValidator {
         job: &Job,
         received: &Received,
         mut file: WantedFile<'_, '_>,
-    ) -> Result<(), JobError> {
-        let Some((tar_offset, size)) = staged(received, file.path()) else {
+    ) -> Result<(), Halted> {
+        let Some(place) = staged(received, file.path()) else {
             file.pass_over();
             return Ok(());
         };
-        let key = self.namespace.staging_key(job.item_id(), tar_offset);
-        let mut bytes = self.staging.read(&key, size);
+        let key = self.namespace.staging_key(job.item_id(), place.tar_offset);
+        let mut bytes = StagedFile::open(&self.staging, &key, place.size, place.crc64nvme);
         while let Some(block) = bytes.next().await? {
             job.may_stop()?;
             file.push(&block);
@@ -188,16 +199,66 @@ impl IngestValidator {
     }
 }
 
-/// Offset and size of a manifest or tag file whose place pass one kept. No profile that the check
-/// chooses here wants another file.
-fn staged(received: &Received, path: &str) -> Option<(u64, u64)> {
-    let manifests = received.manifests.iter();
-    let tag_files = received.tag_files.iter();
-    manifests
-        .map(|file| (&file.path, file.tar_offset, file.size))
-        .chain(tag_files.map(|file| (&file.path, file.tar_offset, file.size)))
-        .find(|(known, ..)| *known == path)
-        .map(|(_, tar_offset, size)| (tar_offset, size))
+/// Why the check was not driven to its end.
+enum Halted {
+    /// A staged file is gone or not as pass one staged it.
+    StagedFileChanged,
+    Job(JobError),
+}
+
+impl From<JobError> for Halted {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
+impl From<StagedFault> for Halted {
+    fn from(fault: StagedFault) -> Self {
+        match fault {
+            StagedFault::Changed => Self::StagedFileChanged,
+            StagedFault::Unanswered(error) => Self::Job(error.into()),
+        }
+    }
+}
+
+/// Where a manifest or tag file is, as pass one kept it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    tar_offset: u64,
+    size: u64,
+    crc64nvme: Option<Crc64Nvme>,
+}
+
+/// No profile that the check chooses here wants another file.
+fn staged(received: &Received, path: &str) -> Option<Place> {
+    let manifest = received.manifests.iter().find(|file| file.path == path);
+    let tag_file = received.tag_files.iter().find(|file| file.path == path);
+    manifest
+        .map(|file| Place {
+            tar_offset: file.tar_offset,
+            size: file.size,
+            crc64nvme: file.crc64nvme,
+        })
+        .or_else(|| {
+            tag_file.map(|file| Place {
+                tar_offset: file.tar_offset,
+                size: file.size,
+                crc64nvme: file.crc64nvme,
+            })
+        })
+}
+
+/// The tar is read again from its beginning: whatever changed one staged file may have changed more.
+async fn read_again(job: &Job, mut object: ObjectRecord) -> Result<Completed, JobError> {
+    let verdict = object.unstable_reads.count_wrong_bytes();
+    forget_reading(job, &mut object).await?;
+    if verdict == ReadVerdict::Unstable {
+        return Err(JobError::halt(STAGING_UNSTABLE));
+    }
+    Ok(Completed::GoTo {
+        stage: Stage::Receive,
+        note: "A file changed in our staging bucket; the bag is read again".to_owned(),
+    })
 }
 
 /// Makes pass one read the tar again: a record that says it is complete would be believed.

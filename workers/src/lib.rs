@@ -24,6 +24,7 @@ pub mod reingest_manager;
 
 mod index;
 mod premis;
+mod staged;
 mod upload;
 
 /// Every worker there is, in the order in which a bag meets them; the sweeps first.

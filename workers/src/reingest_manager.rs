@@ -2,8 +2,9 @@
 //!
 //! Stage Reingest Check, after Validate: the last stage of the ones that may still end any way.
 //! From here to its end this is the one open work item of its object. Files whose bytes the
-//! registry knows are marked unchanged and neither stored nor recorded again; a changed file will
-//! take a new key. An object keeps its storage option for as long as it is active.
+//! registry knows are marked unchanged and neither stored nor recorded again, if each of their
+//! copies answers; a changed file will take a new key. An object keeps its storage option for as
+//! long as it is active.
 //!
 //! Idempotent: it only asks, and the lock is the same when taken twice. What an earlier
 //! attempt of this very item recorded is recognised, the object by its work item and files by
@@ -17,18 +18,24 @@ use muniment_model::{
     Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectRecord, QueueName,
     RegisteredFile, RegisteredObject,
 };
+use muniment_objects::{PreservationBuckets, PreservationSettings};
 use muniment_registry_client::{LockAnswer, RegistryClient};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
+
+mod copies;
 
 /// How long an item waits before it asks for the lock again.
 const LOCK_DELAY: Duration = Duration::from_secs(10);
 
-/// It has none of its own
 #[derive(Debug, clap::Args)]
-pub struct Settings {}
+pub struct Settings {
+    #[command(flatten)]
+    preservation: PreservationSettings,
+}
 
 pub struct ReingestManager {
     registry: RegistryClient,
+    preservation: PreservationBuckets,
     namespace: Namespace,
 }
 
@@ -40,9 +47,10 @@ impl Worker for ReingestManager {
     type Subject = WorkItem;
     type Settings = Settings;
 
-    async fn connect(_settings: &Settings, services: &Services) -> Result<Self, StartError> {
+    async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
         Ok(Self {
             registry: services.registry.clone(),
+            preservation: settings.preservation.connect(&services.s3)?,
             namespace: services.registry.installation().await?.namespace,
         })
     }
@@ -152,6 +160,7 @@ impl ReingestManager {
                 for file in files.iter_mut() {
                     self.mark(job, object, file, &known);
                 }
+                copies::require_copies(&self.preservation, job, object, files).await?;
                 job.save_batch(*batch, files).await?;
             }
             first = end;

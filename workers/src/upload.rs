@@ -100,17 +100,27 @@ pub(crate) fn explain_read(item: &WorkItem, error: StorageError) -> JobError {
     error.into()
 }
 
-/// Past the point of no return nothing can be cancelled any more, whichever worker finds the upload gone.
-pub(crate) async fn or_halt_if_storing(
+/// Past the point of no return nothing ends but in Success: what would end otherwise goes to an
+/// operator, whichever worker finds it.
+pub(crate) async fn unless_storing(
     staging: &StagingBucket,
     item: &WorkItem,
     error: JobError,
 ) -> JobError {
-    let JobError::Cancel { note } = error else {
-        return error;
+    let note = match &error {
+        JobError::Cancel { note } => note.clone(),
+        JobError::Reject(findings) => findings.note(),
+        JobError::Retry { .. }
+        | JobError::RecordsLost
+        | JobError::GoBack { .. }
+        | JobError::Halt { .. }
+        | JobError::Stopped
+        | JobError::Outage { .. }
+        | JobError::Wait { .. }
+        | JobError::LeaseLost => return error,
     };
     match index::has_begun_storing(staging, item.id).await {
-        Ok(false) => JobError::Cancel { note },
+        Ok(false) => error,
         Ok(true) => JobError::halt(format!(
             "{note}. But copies of its files are in preservation storage already, and what is left \
              cannot be read. Upload the same bag again; it is taken up as a new item once this one \

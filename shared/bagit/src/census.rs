@@ -83,6 +83,7 @@ fn count_manifest(seen: &mut Received, path: &str, size: u64, tar_offset: u64) -
                 of_tags: file.of_tags,
                 tar_offset,
                 size,
+                crc64nvme: None,
             });
         }
         return is_first;
@@ -102,6 +103,7 @@ fn count_tag_file(seen: &mut Received, path: &str, size: u64, tar_offset: u64) -
             path: path.to_owned(),
             tar_offset,
             size,
+            crc64nvme: None,
         });
     }
     is_kept

@@ -33,4 +33,4 @@ pub use records::{
 };
 pub use steps::{Outcomes, Pipeline, Step};
 pub use storage::{Provider, StorageClass, StorageOption, StorageTarget};
-pub use unstable_read::{ReadVerdict, UnstableReads};
+pub use unstable_read::{ReadVerdict, Said, UnstableReads};

@@ -107,6 +107,22 @@ pub struct Received {
     pub fetch_offset: Option<u64>,
 }
 
+impl Received {
+    /// Notes the checksum of a member, if it is one that is read again.
+    pub fn note_checksum(&mut self, tar_offset: u64, crc64nvme: Crc64Nvme) {
+        for manifest in &mut self.manifests {
+            if manifest.tar_offset == tar_offset {
+                manifest.crc64nvme = Some(crc64nvme);
+            }
+        }
+        for tag_file in &mut self.tag_files {
+            if tag_file.tar_offset == tar_offset {
+                tag_file.crc64nvme = Some(crc64nvme);
+            }
+        }
+    }
+}
+
 /// A payload or tag manifest, staged under the key of its tar offset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -117,6 +133,9 @@ pub struct Manifest {
     pub of_tags: bool,
     pub tar_offset: u64,
     pub size: u64,
+    /// As pass one computed it: a later reading of the staged file must come to the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc64nvme: Option<Crc64Nvme>,
 }
 
 /// A tag file that is read for its tags, staged under the key of its tar offset.
@@ -126,6 +145,9 @@ pub struct StagedTagFile {
     pub path: String,
     pub tar_offset: u64,
     pub size: u64,
+    /// As pass one computed it: a later reading of the staged file must come to the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc64nvme: Option<Crc64Nvme>,
 }
 
 /// What the depositor's tag files say about the object. All texts are as in the tag files.

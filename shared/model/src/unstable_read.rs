@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Crc64Nvme, FindingCode};
+
 /// How often a tar is read before an operator has to look at why its readings differ.
 const UNSTABLE_READS_MAX: u32 = 4;
 
@@ -20,23 +22,34 @@ pub enum ReadVerdict {
     Unstable,
 }
 
+/// What a reading said. Nothing that depends on how far the staging of earlier members had come, so
+/// that two readings of the same bytes say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// The tar cannot be read on from this byte.
+    Unreadable { fault: FindingCode, offset: u64 },
+    /// It was read to its end, and has this checksum.
+    Whole(Crc64Nvme),
+}
+
 /// The unstable reads of one tar so far. Part of the item's record, so that they count across jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnstableReads {
-    /// What the last of them said: the fault and its byte, or the checksum of the whole.
+    /// What the last of them said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    last: Option<String>,
+    last_said: Option<Said>,
     #[serde(default)]
     count: u32,
 }
 
 impl UnstableReads {
     /// Counts a reading that said this, and compares it with the reading before.
-    pub fn compare(&mut self, said: String) -> ReadVerdict {
-        if self.last.as_ref() == Some(&said) {
+    pub fn compare(&mut self, said: Said) -> ReadVerdict {
+        if self.last_said == Some(said) {
             return ReadVerdict::Believed;
         }
-        self.last = Some(said);
+        self.last_said = Some(said);
         self.count_one()
     }
 
@@ -62,18 +75,19 @@ impl UnstableReads {
 mod tests {
     use super::*;
 
+    fn cut_at(offset: u64) -> Said {
+        Said::Unreadable {
+            fault: FindingCode::TarTruncated,
+            offset,
+        }
+    }
+
     #[test]
     fn what_two_readings_say_is_believed() {
         let mut reads = UnstableReads::default();
 
-        assert_eq!(
-            reads.compare("cut at 512".to_owned()),
-            ReadVerdict::ReadAgain
-        );
-        assert_eq!(
-            reads.compare("cut at 512".to_owned()),
-            ReadVerdict::Believed
-        );
+        assert_eq!(reads.compare(cut_at(512)), ReadVerdict::ReadAgain);
+        assert_eq!(reads.compare(cut_at(512)), ReadVerdict::Believed);
     }
 
     #[test]
@@ -81,19 +95,19 @@ mod tests {
         let mut reads = UnstableReads::default();
 
         for n in 1..UNSTABLE_READS_MAX {
-            assert_eq!(reads.compare(format!("cut at {n}")), ReadVerdict::ReadAgain);
+            assert_eq!(reads.compare(cut_at(n.into())), ReadVerdict::ReadAgain);
         }
-        assert_eq!(reads.compare("cut at 99".to_owned()), ReadVerdict::Unstable);
+        assert_eq!(reads.compare(cut_at(99)), ReadVerdict::Unstable);
     }
 
     #[test]
     fn after_an_operator_has_looked_readings_are_compared_anew() {
         let mut reads = UnstableReads::default();
         for n in 0..UNSTABLE_READS_MAX {
-            reads.compare(format!("cut at {n}"));
+            reads.compare(cut_at(n.into()));
         }
 
-        let after = [512, 512].map(|n| reads.compare(format!("cut at {n}")));
+        let after = [512, 512].map(|n| reads.compare(cut_at(n)));
 
         assert_eq!(after, [ReadVerdict::ReadAgain, ReadVerdict::Believed]);
     }

@@ -261,6 +261,25 @@ impl Bucket {
     }
 
     /// Deletes the object only if it still has `etag`.
+    /// Deletes the object, if there is one.
+    pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        let resource = self.resource_of(key);
+        let result = self
+            .connection
+            .send(&resource, Limit::ANSWER, Condition::None, |client| {
+                client
+                    .delete_object()
+                    .bucket(self.name.as_str())
+                    .key(key.as_str())
+                    .send()
+            })
+            .await;
+        match result {
+            Ok(_) | Err(StorageError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) async fn delete_if_match(
         &self,
         key: &ObjectKey,

@@ -95,6 +95,11 @@ impl StagingBucket {
         self.0.delete_page(page).await
     }
 
+    /// Removes one object, so that it is staged again.
+    pub async fn remove(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        self.0.delete(key).await
+    }
+
     /// Aborts the uploads that a killed worker left open; returns how many there were.
     pub async fn abort_uploads(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
         self.0.abort_uploads(prefix).await

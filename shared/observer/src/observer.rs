@@ -236,7 +236,17 @@ impl Observer {
         }
     }
 
-    pub(crate) async fn put(
+    /// Flips the last bit of an object's first byte, as a store may; without a byte it stays.
+    pub async fn flip_a_bit(&self, bucket: &BucketName, key: &str) -> Result<(), ObserverError> {
+        let mut bytes = self.bytes(bucket, key).await?.unwrap_or_default();
+        if let Some(first) = bytes.first_mut() {
+            *first ^= 1;
+            self.put(bucket, key, bytes).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn put(
         &self,
         bucket: &BucketName,
         key: &str,

@@ -178,6 +178,10 @@ pub(crate) fn ending_of(
             retry(&cause, after.unwrap_or(step.retry_delay), facts, step)
         }
         JobError::RecordsLost => rebuild(facts, step),
+        JobError::GoBack { stage, note } => Plan {
+            ending: Ending::Retry,
+            ..go_to(pipeline, stage, note)
+        },
         JobError::Reject(findings) => reject(pipeline, Status::Failed, findings.note()),
         JobError::Cancel { note } => reject(pipeline, Status::Cancelled, note),
         JobError::Halt { note } => halt(note),

@@ -255,6 +255,8 @@ pub enum JobError {
     },
     /// The work records are gone or older than the step: they are made again. Counts as an attempt.
     RecordsLost,
+    /// What an earlier step made is gone or changed: that step makes it again.
+    GoBack { stage: Stage, note: String },
     /// The bag is wrong. Only the depositor can fix it; they see the findings.
     Reject(Findings),
     /// The upload was replaced or withdrawn before anything was stored.

@@ -16,6 +16,7 @@ pub fn manifest(algorithm: Algorithm) -> Manifest {
         of_tags: false,
         tar_offset: 0,
         size: 100,
+        crc64nvme: None,
     }
 }
 

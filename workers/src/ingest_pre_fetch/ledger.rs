@@ -134,6 +134,10 @@ impl<'a> Ledger<'a> {
                 kind: record.kind,
             };
             census::count(&mut self.so_far, member, record.size, record.tar_offset);
+            if let Some(digests) = &record.digests {
+                self.so_far
+                    .note_checksum(record.tar_offset, digests.crc64nvme);
+            }
             self.bytes += record.size;
             self.files.push(record);
         }

@@ -11,7 +11,9 @@ use muniment_bagit::member::check_identity;
 use muniment_bagit::survey::{BagMember, Survey};
 use muniment_bagit::tar::{Event, Member, TarFault, TarReader};
 use muniment_digest::Crc64;
-use muniment_model::{FileRecord, Findings, MemberKind, ObjectIdentifier, ObjectRecord, Received};
+use muniment_model::{
+    FileRecord, Findings, MemberKind, ObjectIdentifier, ObjectRecord, Received, Said,
+};
 use muniment_objects::TarStream;
 use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
@@ -32,8 +34,9 @@ const WAITING_MAX: usize = 1_000;
 /// What came of a reading.
 pub(super) enum Reading {
     Whole(Received, Findings),
-    /// The tar could not be read to its end.
-    Unreadable(Findings),
+    /// The tar could not be read to its end. The findings are for the depositor; what the reading
+    /// says is compared with another.
+    Unreadable(Said, Findings),
     /// The bytes read are not those that the receiving bucket has a checksum of.
     WrongBytes,
 }
@@ -46,10 +49,9 @@ impl IngestPreFetch {
         match result {
             Ok(()) => pass.close(object).await,
             Err(Halted::Fault(fault)) => {
-                // Two readings that meet the same fault say the same: what is in flight is no
-                // matter of timing.
+                // So that the findings do not depend on timing either.
                 pass.join_all().await?;
-                Ok(Reading::Unreadable(pass.findings_with(&fault)))
+                Ok(unreadable(pass.ledger, pass.findings, &fault))
             }
             Err(Halted::Job(error)) => {
                 // What is in flight is seen to its end, so that the next attempt begins after it.
@@ -307,21 +309,10 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn findings_with(self, fault: &TarFault) -> Findings {
-        let mut findings = self.ledger.into_findings();
-        findings.append(self.findings);
-        findings.error(fault.code(), "", fault);
-        findings
-    }
-
     async fn close(self, object: &ObjectRecord) -> Result<Reading, JobError> {
         let end = match self.parser.finish() {
             Ok(end) => end,
-            Err(fault) => {
-                let mut findings = self.ledger.into_findings();
-                findings.error(fault.code(), "", fault);
-                return Ok(Reading::Unreadable(findings));
-            }
+            Err(fault) => return Ok(unreadable(self.ledger, self.findings, &fault)),
         };
         let whole = self.crc.value();
         if let Some(expected) = object.tar.crc64nvme
@@ -335,4 +326,16 @@ impl<'a> Pass<'a> {
         received.confirmed = object.tar.crc64nvme.is_some();
         Ok(Reading::Whole(received, findings))
     }
+}
+
+/// `open` are the findings about the member that was open.
+fn unreadable(ledger: Ledger<'_>, open: Findings, fault: &TarFault) -> Reading {
+    let said = Said::Unreadable {
+        fault: fault.code(),
+        offset: fault.offset(),
+    };
+    let mut findings = ledger.into_findings();
+    findings.append(open);
+    fault.report(&mut findings);
+    Reading::Unreadable(said, findings)
 }

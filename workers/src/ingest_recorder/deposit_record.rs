@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::IngestRecorder;
+use crate::staged::{StagedFault, StagedFile};
 
 /// The version of the lines' shapes.
 const FORMAT: u16 = 1;
@@ -85,12 +86,25 @@ pub(crate) fn key_of(
         .map_err(|fault| JobError::halt(format!("no key for the deposit record: {fault}")))
 }
 
+/// Why the record was not written.
+pub(super) enum Unwritten {
+    /// A staged file is gone or not as pass one staged it.
+    StagedFileChanged,
+    Job(JobError),
+}
+
+impl<E: Into<JobError>> From<E> for Unwritten {
+    fn from(error: E) -> Self {
+        Self::Job(error.into())
+    }
+}
+
 /// Writes the deposit record of the item, and counts what it saved.
 pub(super) async fn write(
     recorder: &IngestRecorder,
     job: &Job,
     object: &ObjectRecord,
-) -> Result<Saved, JobError> {
+) -> Result<Saved, Unwritten> {
     let received = object.received.as_ref().ok_or(JobError::RecordsLost)?;
     let mut lines = Lines::open(
         recorder
@@ -153,6 +167,11 @@ fn kept_as(
     Ok((Some(uuid), urls))
 }
 
+/// Whether the record holds the bytes of a file.
+pub(super) fn holds(file: &FileRecord) -> bool {
+    file.digests.is_some() && !file.kind.is_preserved()
+}
+
 /// Writes a file that is kept nowhere else: manifests, bagit.txt, fetch.txt. In pieces, each a line,
 /// because a manifest may be larger than memory.
 async fn write_content(
@@ -160,14 +179,21 @@ async fn write_content(
     lines: &mut Lines,
     item: WorkItemId,
     file: &FileRecord,
-) -> Result<(), JobError> {
-    if file.kind.is_preserved() || file.digests.is_none() {
+) -> Result<(), Unwritten> {
+    let Some(digests) = file.digests.filter(|_| holds(file)) else {
         return Ok(());
-    }
+    };
     let key = recorder.namespace.staging_key(item, file.tar_offset);
-    let mut bytes = recorder.staging.read(&key, file.size);
+    let expected = Some(digests.crc64nvme);
+    let mut bytes = StagedFile::open(&recorder.staging, &key, file.size, expected);
     let mut offset = 0;
-    while let Some(block) = bytes.next().await? {
+    loop {
+        let block = match bytes.next().await {
+            Ok(Some(block)) => block,
+            Ok(None) => return Ok(()),
+            Err(StagedFault::Changed) => return Err(Unwritten::StagedFileChanged),
+            Err(StagedFault::Unanswered(error)) => return Err(error.into()),
+        };
         for piece in block.chunks(PIECE_BYTES) {
             lines
                 .push(&Line::TagFile {
@@ -180,7 +206,6 @@ async fn write_content(
             offset += piece.len() as u64;
         }
     }
-    Ok(())
 }
 
 /// JSON lines on their way into the records bucket.

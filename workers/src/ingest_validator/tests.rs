@@ -13,13 +13,25 @@ fn only_what_pass_one_kept_the_offset_of_is_read_again() {
         path: "bag-info.txt".to_owned(),
         tar_offset: 1_024,
         size: 7,
+        crc64nvme: Some(Crc64Nvme(9)),
     });
     let rows = [
         (
             manifest.path.as_str(),
-            Some((manifest.tar_offset, manifest.size)),
+            Some(Place {
+                tar_offset: manifest.tar_offset,
+                size: manifest.size,
+                crc64nvme: None,
+            }),
         ),
-        ("bag-info.txt", Some((1_024, 7))),
+        (
+            "bag-info.txt",
+            Some(Place {
+                tar_offset: 1_024,
+                size: 7,
+                crc64nvme: Some(Crc64Nvme(9)),
+            }),
+        ),
         ("manifest-sha224.txt", None),
         ("fetch.txt", None),
     ];

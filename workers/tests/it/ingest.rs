@@ -1,13 +1,15 @@
-//! A bag through eleven processes, one for each worker, as on ECS.
+//! A bag through eleven processes, one for each worker, as on ECS; and what may happen to its
+//! interim files on the way.
 
 use muniment_bag_builder::BagBuilder;
 use muniment_model::{BucketName, QueueName, StorageOption};
 use muniment_observer::{
     Expected, Observer, RegistryAccess, S3Access, Site as ObservedSite, TarListing, Upload,
 };
+use serde_json::Value;
 
 use crate::kit::{
-    ACCESS_KEY, RECEIVING, RECORDS, SECRET_KEY, STAGING, STORAGE_HOST, Site, WITHIN,
+    ACCESS_KEY, Process, RECEIVING, RECORDS, SECRET_KEY, STAGING, STORAGE_HOST, Site, WITHIN,
     preservation_buckets,
 };
 
@@ -38,76 +40,199 @@ fn observer_of(site: &Site) -> Observer {
     .expect("an observer")
 }
 
-async fn deposit(observer: &Observer) -> (Upload, Expected) {
-    let tar = BagBuilder::aptrust("photos")
-        .file("data/hello.txt", "hello")
-        .file("data/world.txt", "world")
-        .to_tar();
-    let expected = Expected {
-        object: "test.edu/photos".to_owned(),
-        option: StorageOption::Standard,
-        tar: TarListing::read(tar.as_slice()).expect("a tar"),
-    };
-    let upload = observer.deposit("test.edu", "photos.tar", tar).await;
-    (upload.expect("deposited"), expected)
+/// The processes that are running, and what is seen of them from outside.
+struct Ingest {
+    site: Site,
+    observer: Observer,
+    processes: Vec<Process>,
+}
+
+impl Ingest {
+    async fn with(starts: impl Fn(&str) -> bool) -> Self {
+        let site = Site::start().await;
+        let observer = observer_of(&site);
+        let mut ingest = Self {
+            site,
+            observer,
+            processes: Vec::new(),
+        };
+        for worker in workers::all() {
+            if starts(worker.name) {
+                ingest.start(worker.name).await;
+            }
+        }
+        ingest
+    }
+
+    async fn start(&mut self, name: &str) {
+        let worker = workers::all().iter().find(|worker| worker.name == name);
+        let process = self.site.spawn(worker.expect("it is there")).await;
+        self.processes.push(process);
+    }
+
+    async fn deposit(&self) -> (Upload, Expected) {
+        let bag = BagBuilder::aptrust("photos")
+            .file("data/hello.txt", "hello")
+            .file("data/world.txt", "world");
+        let tar = bag.to_tar();
+        let expected = Expected {
+            object: "test.edu/photos".to_owned(),
+            option: StorageOption::Standard,
+            tar: TarListing::read(tar.as_slice()).expect("a tar"),
+        };
+        (self.upload("photos.tar", tar).await, expected)
+    }
+
+    async fn upload(&self, key: &str, tar: Vec<u8>) -> Upload {
+        let upload = self.observer.deposit("test.edu", key, tar).await;
+        upload.expect("deposited")
+    }
+
+    /// The work item of an upload, once the bucket reader has made it.
+    async fn item_of(&self, upload: &Upload) -> Value {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+        let found = tokio::time::timeout(WITHIN, async {
+            loop {
+                ticks.tick().await;
+                let item = self.observer.item_of(upload).await.expect("answers");
+                if !item.is_null() {
+                    return item;
+                }
+            }
+        });
+        found.await.expect("an item")
+    }
+
+    /// The keys of the staged files, without the index.
+    async fn staged_files(&self) -> Vec<String> {
+        let keys = self.observer.staged_keys().await.expect("listed");
+        let files = keys.into_iter().filter(|key| !key.contains("/index/"));
+        let files: Vec<_> = files.collect();
+        assert!(files.len() > 2, "{files:?}");
+        files
+    }
+
+    async fn check_preserved(&self, upload: &Upload, expected: &Expected) {
+        let checked = self.observer.check_preserved(upload, expected, WITHIN);
+        let differences = checked.await.expect("answers");
+        assert!(differences.is_empty(), "{differences}");
+    }
+
+    async fn stop(self) {
+        for mut process in self.processes {
+            process.signal("TERM");
+            assert!(process.ended().await.success(), "{}", process.logged());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bag_goes_through_eleven_processes() {
-    let site = Site::start().await;
-    let observer = observer_of(&site);
-    let mut processes = Vec::new();
-    for worker in workers::all() {
-        processes.push(site.spawn(worker).await);
+    let ingest = Ingest::with(|_| true).await;
+
+    let (upload, expected) = ingest.deposit().await;
+
+    ingest.check_preserved(&upload, &expected).await;
+    ingest.stop().await;
+}
+
+/// Every file of the bag has its bytes read from the tar once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staged_files_that_were_lost_are_staged_again() {
+    let mut ingest = Ingest::with(|name| name != "ingest_staging_uploader").await;
+    let (upload, expected) = ingest.deposit().await;
+    let queue = QueueName::IngestStagingUploader;
+    ingest.site.wait_until_waiting(queue).await;
+    let staging = bucket(STAGING);
+    for key in ingest.staged_files().await {
+        let lost = ingest.observer.lose(&staging, &key).await;
+        lost.expect("deleted");
     }
 
-    let (upload, expected) = deposit(&observer).await;
-    let differences = observer.check_preserved(&upload, &expected, WITHIN).await;
+    ingest.start("ingest_staging_uploader").await;
 
-    let differences = differences.expect("answers");
-    assert!(differences.is_empty(), "{differences}");
-    for mut process in processes {
-        process.signal("TERM");
-        assert!(process.ended().await.success(), "{}", process.logged());
+    ingest.check_preserved(&upload, &expected).await;
+    ingest.stop().await;
+}
+
+/// Another object under the item's prefix makes up the number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_staged_file_that_was_lost_is_not_hidden_by_a_count_that_matches() {
+    let mut ingest = Ingest::with(|name| name != "ingest_staging_uploader").await;
+    let (upload, expected) = ingest.deposit().await;
+    let queue = QueueName::IngestStagingUploader;
+    ingest.site.wait_until_waiting(queue).await;
+    let staging = bucket(STAGING);
+    let files = ingest.staged_files().await;
+    let lost = ingest.observer.lose(&staging, &files[0]).await;
+    lost.expect("deleted");
+    let (prefix, _) = files[0].split_once('/').expect("a prefix");
+    let stray = format!("{prefix}/00000000-0000-5000-8000-000000000000");
+    let put = ingest.observer.put(&staging, &stray, b"stray".to_vec());
+    put.await.expect("put");
+
+    ingest.start("ingest_staging_uploader").await;
+
+    ingest.check_preserved(&upload, &expected).await;
+    ingest.stop().await;
+}
+
+/// Before the manifests and tag files are judged, and before they are recorded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_depositor_is_not_blamed_for_a_bit_that_flipped_in_our_staging() {
+    let rows = [
+        ("ingest_validator", QueueName::IngestValidator),
+        ("ingest_recorder", QueueName::IngestRecorder),
+    ];
+
+    for (name, queue) in rows {
+        let mut ingest = Ingest::with(|other| other != name).await;
+        let (upload, expected) = ingest.deposit().await;
+        ingest.site.wait_until_waiting(queue).await;
+        for key in ingest.staged_files().await {
+            let flipped = ingest.observer.flip_a_bit(&bucket(STAGING), &key).await;
+            flipped.expect("flipped");
+        }
+
+        ingest.start(name).await;
+
+        ingest.check_preserved(&upload, &expected).await;
+        ingest.stop().await;
     }
 }
 
-/// Every file of the bag in turn has its bytes read from the tar once more.
+/// Copies may have been made before the work store was lost: whatever the tar looks like now, its
+/// item is not said to have failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn staged_files_that_were_lost_are_staged_again() {
-    let site = Site::start().await;
-    let observer = observer_of(&site);
-    let stages_again = "ingest_staging_uploader";
-    let mut processes = Vec::new();
-    for worker in workers::all() {
-        if worker.name != stages_again {
-            processes.push(site.spawn(worker).await);
-        }
-    }
-    let (upload, expected) = deposit(&observer).await;
-    let queue = QueueName::IngestStagingUploader;
-    site.wait_until_waiting(queue).await;
+async fn nothing_fails_or_is_cleaned_once_storing_has_begun() {
+    let mut ingest = Ingest::with(|name| name == "ingest_bucket_reader").await;
+    let broken = BagBuilder::aptrust("broken").file("data/a", "a");
+    let broken = broken.without_file_but_listed("data/b").to_tar();
+    let uploads = [
+        ingest.upload("no-tar.tar", b"no tar".repeat(200)).await,
+        ingest.upload("broken.tar", broken).await,
+    ];
     let staging = bucket(STAGING);
-    let staged = observer.staged_keys().await.expect("listed");
-    let files: Vec<_> = staged
-        .iter()
-        .filter(|key| !key.contains("/index/"))
-        .collect();
-    assert!(files.len() > 2, "{staged:?}");
-    for key in files {
-        observer.lose(&staging, key).await.expect("deleted");
+    for upload in &uploads {
+        let item = ingest.item_of(upload).await;
+        let marker = format!("{}/index/storing", item["id"]);
+        let put = ingest.observer.put(&staging, &marker, b"1".to_vec());
+        put.await.expect("put");
     }
 
-    let worker = workers::all()
-        .iter()
-        .find(|worker| worker.name == stages_again);
-    processes.push(site.spawn(worker.expect("it is there")).await);
-    let differences = observer.check_preserved(&upload, &expected, WITHIN).await;
-
-    let differences = differences.expect("answers");
-    assert!(differences.is_empty(), "{differences}");
-    for mut process in processes {
-        process.signal("TERM");
-        assert!(process.ended().await.success(), "{}", process.logged());
+    for name in ["ingest_pre_fetch", "ingest_validator", "ingest_cleanup"] {
+        ingest.start(name).await;
     }
+
+    for upload in &uploads {
+        let ended = ingest.observer.wait_for_ending(upload, WITHIN).await;
+        let item = ended.expect("answers");
+        assert_eq!(item["status"], "Suspended", "{item:#}");
+        let note = item["note"].as_str().expect("a note");
+        assert!(
+            note.contains("are in preservation storage already"),
+            "{note}"
+        );
+    }
+    ingest.stop().await;
 }

@@ -80,6 +80,7 @@ fn a_manifest_is_known_by_its_name() {
         of_tags: true,
         tar_offset: 512,
         size: 10,
+        crc64nvme: None,
     };
     assert_eq!(seen.manifests, [manifest]);
     assert_eq!(seen.unknown_manifests, ["manifest-sha224.txt"]);

@@ -111,6 +111,27 @@ impl TarFault {
         }
     }
 
+    /// The byte of the tar that it is about.
+    pub fn offset(&self) -> u64 {
+        match self {
+            Self::NotATar(_) | Self::Empty => 0,
+            Self::CutInHeader { tar_size } | Self::CutInData { tar_size, .. } => *tar_size,
+            Self::Interrupted { position, .. } => *position,
+            Self::BadChecksum { offset }
+            | Self::ImpossibleSize { offset }
+            | Self::BadRecord { offset }
+            | Self::NestedHeader { offset }
+            | Self::NoMember { offset }
+            | Self::LoneZeroBlock { offset }
+            | Self::NamesDisagree { offset }
+            | Self::MetaTooLarge { offset, .. }
+            | Self::SizesDisagree { offset, .. }
+            | Self::SizeWithoutFile { offset, .. }
+            | Self::GlobalKey { offset, .. }
+            | Self::TooManyMembers { offset } => *offset,
+        }
+    }
+
     /// Adds the finding that this fault is.
     pub fn report(&self, findings: &mut Findings) {
         findings.error(self.code(), "", self);
