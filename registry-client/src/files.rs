@@ -43,7 +43,7 @@ impl FileQuery {
 }
 
 impl RegistryClient {
-    /// One page of files with their checksums, storage records and events.
+    /// One page of files with the checksums and copies of their present bytes, and all their events.
     pub async fn files(
         &self,
         query: &FileQuery,
@@ -58,8 +58,8 @@ impl RegistryClient {
         self.fetch_if_any(&Call::get(path)).await
     }
 
-    /// Those of the identifiers that are recorded, with checksums and copies, superseded ones
-    /// included, but without events. One request per thousand.
+    /// Those of the identifiers that are recorded, with the checksums and copies of all their versions,
+    /// but without events. One request per thousand.
     pub async fn lookup_files(
         &self,
         object_id: i64,

@@ -272,6 +272,8 @@ fn checksums_of(digests: &Digests, at: DateTime<Utc>) -> Vec<Checksum> {
             generic_file_id: 0,
             created_at: None,
             updated_at: None,
+            version: None,
+            superseded_at: None,
         })
         .collect()
 }
@@ -282,5 +284,6 @@ fn storage_record(url: String) -> StorageRecord {
         generic_file_id: 0,
         url,
         superseded_at: None,
+        version: None,
     }
 }

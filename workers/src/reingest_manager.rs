@@ -207,7 +207,8 @@ fn of_older_version(row: &GenericFile, digests: &Digests) -> RegisteredFile {
     }
 }
 
-/// Compares by the strongest digest that the registry has of the file.
+/// Compares by the strongest digest that the registry has of the bytes the file has now. Those of former
+/// versions do not count, whatever their dates: bytes may go from one to another and back.
 fn has_same_bytes(row: &GenericFile, digests: &Digests) -> bool {
     let strongest_first = [
         Algorithm::Sha512,
@@ -216,12 +217,12 @@ fn has_same_bytes(row: &GenericFile, digests: &Digests) -> bool {
         Algorithm::Sha1,
     ];
     for algorithm in strongest_first {
-        let newest = row
-            .checksums
-            .iter()
-            .filter(|checksum| checksum.algorithm == algorithm)
-            .max_by_key(|checksum| (checksum.datetime, checksum.id));
-        if let Some(checksum) = newest {
+        let present = row.checksums.iter().find(|checksum| {
+            checksum.algorithm == algorithm
+                && checksum.version == Some(row.uuid)
+                && checksum.superseded_at.is_none()
+        });
+        if let Some(checksum) = present {
             return checksum.digest == digests.hex(algorithm);
         }
     }

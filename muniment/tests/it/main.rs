@@ -23,3 +23,5 @@ mod round_trips;
 mod shared_bags;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod versions;

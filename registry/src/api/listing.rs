@@ -71,7 +71,7 @@ impl Asked {
             .min(PER_PAGE_MAX);
         let query = Query {
             scope: caller.scope,
-            conditions: conditions(resource, &pairs)?,
+            conditions: with_defaults(resource, conditions(resource, &pairs)?),
             order: order(resource, &pairs)?,
             limit: per_page,
             offset: (page - 1).saturating_mul(per_page),
@@ -173,6 +173,22 @@ fn refuse_foreign(pairs: &[(String, String)], caller: Caller) -> Result<(), ApiE
 fn number_of(pairs: &[(String, String)], name: &str) -> Option<i64> {
     let (_, value) = pairs.iter().find(|(known, _)| known == name)?;
     value.parse().ok()
+}
+
+fn with_defaults(resource: &'static Resource, mut conditions: Vec<Condition>) -> Vec<Condition> {
+    let name = resource.off_unless_asked;
+    let default = resource.filters.iter().find(|f| Some(f.name) == name);
+    if let Some(filter) = default
+        && !conditions
+            .iter()
+            .any(|given| given.filter.name == filter.name)
+    {
+        conditions.push(Condition {
+            filter,
+            values: vec![Value::Flag(false)],
+        });
+    }
+    conditions
 }
 
 /// One condition per filter that has a value. As in the original, a parameter without any is none.

@@ -35,7 +35,7 @@ pub(crate) enum Plan {
         id: i64,
         storage_option: StorageOption,
         /// The bytes are others: the copies recorded so far are kept for their undo time only.
-        supersedes_copies: bool,
+        is_new_version: bool,
     },
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn plan(wanted: &GenericFile, stored: Option<&Stored>) -> Result<Plan
                 } else {
                     wanted.storage_option
                 },
-                supersedes_copies: stored.uuid != wanted.uuid,
+                is_new_version: stored.uuid != wanted.uuid,
             })
         }
         // The id names no row, or another one.

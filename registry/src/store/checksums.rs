@@ -21,6 +21,7 @@ pub(crate) const CHECKSUMS: Resource = Resource {
         "__gteq" AtLeast Time: c.datetime;
         "__lteq" AtMost Time: c.datetime;
     },
+    off_unless_asked: None,
     sorts: sorts! { c.id, c.datetime, c.generic_file_id },
     default_sort: ("c.datetime", Direction::Descending),
 };

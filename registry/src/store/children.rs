@@ -1,5 +1,9 @@
 //! What belongs to a file: checksums, copies and events. Written once, never changed; the one
-//! exception is that a copy becomes superseded, or current again.
+//! exception is that a checksum or copy becomes superseded, or current again.
+//!
+//! A checksum or copy is of one version of its file, and current while the file has that version:
+//! `superseded_at` is set and cleared in the transaction that changes the file. Dates decide nothing,
+//! since former bytes may come back.
 //!
 //! Idempotent: a child that is there already, by the unique key of its kind, is left alone. An
 //! event whose identifier another event has is refused.
@@ -11,6 +15,7 @@ use chrono::{DateTime, Utc};
 use muniment_model::InstitutionId;
 use muniment_model::registry::{Checksum, GenericFile, PremisEvent, StorageRecord};
 use sqlx::query_builder::Separated;
+use uuid::Uuid;
 
 use super::columns::{Columns, key, micros, record};
 use super::multi_row::{self, Insert};
@@ -18,48 +23,131 @@ use super::query::View;
 use super::{Connection, Db, Row, StoreError};
 use crate::rules::RuleError;
 
-/// A checksum and the file it belongs to.
+/// A checksum and the file and version it belongs to.
+#[derive(Clone, Copy)]
 pub(super) struct ChecksumRow<'a> {
     pub(super) checksum: &'a Checksum,
     pub(super) file: i64,
+    pub(super) version: Uuid,
     pub(super) now: DateTime<Utc>,
 }
 
-pub(super) const CHECKSUMS: Insert = Insert {
+const CHECKSUMS: Insert = Insert {
     head: "INSERT INTO checksums \
-           (created_at, updated_at, algorithm, datetime, digest, generic_file_id) ",
-    tail: " ON CONFLICT (generic_file_id, algorithm, digest) DO NOTHING",
+           (created_at, updated_at, algorithm, datetime, digest, generic_file_id, version) ",
+    tail: " ON CONFLICT (generic_file_id, version, algorithm, digest) \
+           DO UPDATE SET superseded_at = NULL WHERE checksums.superseded_at IS NOT NULL",
 };
 
-pub(super) fn push_checksum(columns: &mut Separated<'_, Db, &'static str>, row: &ChecksumRow<'_>) {
+/// Adds digests of the bytes that their files have now. Those of former bytes that have come back are
+/// current again.
+pub(super) async fn insert_checksums(
+    connection: &mut Connection,
+    rows: &[ChecksumRow<'_>],
+) -> Result<(), StoreError> {
+    // PostgreSQL updates no row twice in one statement.
+    let mut seen = HashSet::new();
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|row| seen.insert((row.file, row.checksum.algorithm, &row.checksum.digest)))
+        .copied()
+        .collect();
+    multi_row::insert(connection, &CHECKSUMS, &rows, push_checksum).await?;
+    Ok(())
+}
+
+/// Marks as superseded what is current of the file: it takes another version now.
+pub(super) async fn supersede_version(
+    connection: &mut Connection,
+    file: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let copies = "UPDATE storage_records SET superseded_at = $1 \
+                  WHERE generic_file_id = $2 AND superseded_at IS NULL";
+    sqlx::query(copies)
+        .bind(now.timestamp_micros())
+        .bind(file)
+        .execute(&mut *connection)
+        .await?;
+    supersede_checksums(connection, file, now).await
+}
+
+/// Marks as superseded the digests of bytes that were overwritten under the same uuid, as workers of the
+/// original do. A file whose new digests agree with what is recorded is left as it is.
+pub(super) async fn supersede_contradicted_checksums(
+    connection: &mut Connection,
+    files: &[(i64, &[Checksum])],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let ids: Vec<_> = files.iter().map(|(id, _)| *id).collect();
+    let mut current = HashMap::new();
+    for stored in checksums_of(connection, &ids).await? {
+        if stored.superseded_at.is_none() {
+            current.insert((stored.generic_file_id, stored.algorithm), stored.digest);
+        }
+    }
+    for (id, checksums) in files {
+        let mut new = checksums.iter().filter(|child| child.id == 0);
+        let is_contradicted = new.any(|sent| {
+            let stored = current.get(&(*id, sent.algorithm));
+            stored.is_some_and(|stored| !stored.eq_ignore_ascii_case(&sent.digest))
+        });
+        if is_contradicted {
+            supersede_checksums(connection, *id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn supersede_checksums(
+    connection: &mut Connection,
+    file: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let digests = "UPDATE checksums SET superseded_at = $1 \
+                   WHERE generic_file_id = $2 AND superseded_at IS NULL";
+    sqlx::query(digests)
+        .bind(now.timestamp_micros())
+        .bind(file)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn push_checksum(columns: &mut Separated<'_, Db, &'static str>, row: &ChecksumRow<'_>) {
     columns
         .push_bind(row.now.timestamp_micros())
         .push_bind(row.now.timestamp_micros())
         .push_bind(row.checksum.algorithm.name())
         .push_bind(micros(row.checksum.datetime))
         .push_bind(row.checksum.digest.to_ascii_lowercase())
-        .push_bind(row.file);
+        .push_bind(row.file)
+        .push_bind(row.version.to_string());
 }
 
-/// A copy and the file it belongs to.
+/// A copy and the file and version it belongs to.
 #[derive(Clone, Copy)]
 pub(super) struct StorageRow<'a> {
     pub(super) url: &'a str,
     pub(super) file: i64,
+    pub(super) version: Uuid,
+    /// Set when the file has another version by now.
+    pub(super) superseded_at: Option<DateTime<Utc>>,
 }
 
 const STORAGE_RECORDS: Insert = Insert {
-    head: "INSERT INTO storage_records (generic_file_id, url) ",
+    head: "INSERT INTO storage_records (generic_file_id, url, version, superseded_at) ",
     tail: " ON CONFLICT (generic_file_id, url) DO NOTHING",
 };
 
 const CURRENT_COPIES: Insert = Insert {
-    head: "INSERT INTO storage_records (generic_file_id, url) ",
-    tail: " ON CONFLICT (generic_file_id, url) DO UPDATE SET superseded_at = NULL \
+    head: "INSERT INTO storage_records (generic_file_id, url, version, superseded_at) ",
+    tail: " ON CONFLICT (generic_file_id, url) \
+           DO UPDATE SET superseded_at = NULL, version = excluded.version \
            WHERE storage_records.superseded_at IS NOT NULL",
 };
 
-/// Leaves a superseded copy superseded: a copy that is sent alone does not say of which bytes it is.
+/// Leaves a superseded copy superseded: a copy that is sent alone makes no version current.
 pub(super) async fn insert_storage_records(
     connection: &mut Connection,
     rows: &[StorageRow<'_>],
@@ -86,7 +174,11 @@ pub(super) async fn insert_current_copies(
 }
 
 fn push_storage_record(columns: &mut Separated<'_, Db, &'static str>, row: &StorageRow<'_>) {
-    columns.push_bind(row.file).push_bind(row.url.to_owned());
+    columns
+        .push_bind(row.file)
+        .push_bind(row.url.to_owned())
+        .push_bind(row.version.to_string())
+        .push_bind(micros(row.superseded_at));
 }
 
 /// An event and what it is about.
@@ -193,7 +285,21 @@ fn push_event(columns: &mut Separated<'_, Db, &'static str>, row: &EventRow<'_>)
         .push_bind(event.outcome_information.clone());
 }
 
-/// Fills in the checksums (newest first) and copies.
+/// Fills in the checksums and copies of the version that each file has.
+pub(super) async fn attach_current(
+    connection: &mut Connection,
+    files: &mut [GenericFile],
+) -> Result<(), StoreError> {
+    attach_records(connection, files).await?;
+    for file in files {
+        file.checksums.retain(|child| child.superseded_at.is_none());
+        file.storage_records
+            .retain(|child| child.superseded_at.is_none());
+    }
+    Ok(())
+}
+
+/// Fills in the checksums (newest first) and copies of all versions.
 pub(super) async fn attach_records(
     connection: &mut Connection,
     files: &mut [GenericFile],
@@ -212,7 +318,7 @@ pub(super) async fn attach_records(
     Ok(())
 }
 
-/// The checksums of these files, newest first.
+/// The checksums of these files and all their versions, newest first.
 pub(super) async fn checksums_of(
     connection: &mut Connection,
     files: &[i64],
@@ -270,7 +376,8 @@ fn by_file<T>(children: Vec<T>, file: fn(&T) -> i64) -> HashMap<i64, Vec<T>> {
 
 pub(super) fn checksum(row: &Row) -> Result<Checksum, StoreError> {
     Ok(record!(row => Checksum {
-        id, algorithm, datetime, digest, generic_file_id, created_at, updated_at
+        id, algorithm, datetime, digest, generic_file_id, created_at, updated_at, version,
+        superseded_at
     }))
 }
 

@@ -95,6 +95,13 @@ impl Cell for Option<Status> {
     }
 }
 
+impl Cell for Option<Uuid> {
+    fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        let text: Option<String> = row.try_get(column)?;
+        text.map(|text| word(column, text)).transpose()
+    }
+}
+
 macro_rules! words {
     ($($word:ident),+) => {$(
         impl Cell for $word {

@@ -29,6 +29,7 @@ pub(crate) const EVENTS: Resource = Resource {
         "__lteq" AtMost Time: e.date_time;
         "__is_null" Absent Flag: e.generic_file_id;
     },
+    off_unless_asked: None,
     sorts: sorts! { e.id, e.date_time },
     default_sort: ("e.date_time", Direction::Descending),
 };

@@ -13,8 +13,8 @@ use muniment_model::{InstitutionId, WorkItemId};
 use sqlx::query_builder::Separated;
 
 use super::children::{
-    CHECKSUMS, ChecksumRow, EventRow, StorageRow, attach_events_named, attach_records,
-    insert_current_copies, insert_events, push_checksum,
+    ChecksumRow, EventRow, StorageRow, attach_events_named, attach_records, insert_checksums,
+    insert_current_copies, insert_events, supersede_contradicted_checksums, supersede_version,
 };
 use super::columns::{Columns, key, micros, record, signed};
 use super::locks::recorder;
@@ -80,6 +80,7 @@ impl Store {
         batch.judge(institution)?;
         batch.refuse_taken_uuids().await?;
         batch.insert_files().await?;
+        batch.supersede_checksums().await?;
         batch.replace_files().await?;
         batch.insert_children().await?;
         batch.move_counters().await?;
@@ -219,25 +220,34 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Of files that keep their uuid: the bytes may be others all the same.
+    async fn supersede_checksums(&mut self) -> Result<(), StoreError> {
+        let mut kept = Vec::new();
+        for (file, plan) in self.files.iter().zip(&self.plans) {
+            if let Plan::Replace {
+                id,
+                is_new_version: false,
+                ..
+            } = plan
+            {
+                kept.push((*id, file.checksums.as_slice()));
+            }
+        }
+        supersede_contradicted_checksums(self.connection, &kept, self.now).await
+    }
+
     async fn replace_files(&mut self) -> Result<(), StoreError> {
         for (file, plan) in self.files.iter().zip(&self.plans) {
             let Plan::Replace {
                 id,
                 storage_option,
-                supersedes_copies,
+                is_new_version,
             } = *plan
             else {
                 continue;
             };
-            if supersedes_copies {
-                sqlx::query(
-                    "UPDATE storage_records SET superseded_at = $1 \
-                     WHERE generic_file_id = $2 AND superseded_at IS NULL",
-                )
-                .bind(self.now.timestamp_micros())
-                .bind(id)
-                .execute(&mut *self.connection)
-                .await?;
+            if is_new_version {
+                supersede_version(self.connection, id, self.now).await?;
             }
             let (Some(parent), Some(before)) = (
                 self.parents.get_mut(&file.intellectual_object_id),
@@ -278,7 +288,7 @@ impl Batch<'_> {
     }
 
     /// Adds the children without an id; those with one are only an echo of what is stored. By now
-    /// every file has the uuid it was sent with, so the copies sent with it are those of its bytes.
+    /// every file has the uuid it was sent with, so what is sent with it is of that version.
     async fn insert_children(&mut self) -> Result<(), StoreError> {
         let mut checksums = Vec::new();
         let mut copies = Vec::new();
@@ -288,12 +298,15 @@ impl Batch<'_> {
             checksums.extend(new_checksums.map(|checksum| ChecksumRow {
                 checksum,
                 file: *id,
+                version: file.uuid,
                 now: self.now,
             }));
             let new_copies = file.storage_records.iter().filter(|child| child.id == 0);
             copies.extend(new_copies.map(|record| StorageRow {
                 url: &record.url,
                 file: *id,
+                version: file.uuid,
+                superseded_at: None,
             }));
             let new_events = file.premis_events.iter().filter(|child| child.id == 0);
             events.extend(new_events.map(|event| EventRow {
@@ -305,7 +318,7 @@ impl Batch<'_> {
                 now: self.now,
             }));
         }
-        multi_row::insert(self.connection, &CHECKSUMS, &checksums, push_checksum).await?;
+        insert_checksums(self.connection, &checksums).await?;
         insert_current_copies(self.connection, &copies).await?;
         insert_events(self.connection, &events).await
     }
@@ -317,8 +330,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The files as they are stored now, with all checksums and copies and the events that were
-    /// sent.
+    /// The files as they are stored now, with the checksums and copies of all versions and the events
+    /// that were sent.
     async fn read_back(&mut self) -> Result<Vec<GenericFile>, StoreError> {
         let head = "SELECT * FROM generic_files WHERE id IN";
         let rows =

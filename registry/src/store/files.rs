@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use muniment_model::registry::{FileLookup, GenericFile};
 use muniment_model::{Algorithm, InstitutionId};
 
-use super::children::{attach_events, attach_records, checksums_of};
+use super::children::{attach_current, attach_events, attach_records, checksums_of};
 use super::columns::{Columns, record};
 use super::query::{Direction, Identifier, Resource, View, filters, sorts};
 use super::{Connection, Row, Store, StoreError, multi_row};
@@ -32,6 +32,7 @@ pub(crate) const FILES: Resource = Resource {
         "__gteq" AtLeast Time: f.created_at, f.updated_at, f.last_fixity_check;
         "__lteq" AtMost Time: f.created_at, f.updated_at, f.last_fixity_check;
     },
+    off_unless_asked: None,
     sorts: sorts! {
         f.id, f.identifier, f.size, f.created_at, f.updated_at, f.last_fixity_check
     },
@@ -40,8 +41,8 @@ pub(crate) const FILES: Resource = Resource {
 
 impl Store {
     /// Those of the identifiers that are recorded in the object, in the order of the question, with
-    /// checksums and copies and without events. Superseded copies are among them: they show
-    /// that the row has replaced an older version.
+    /// the checksums and copies of all versions and without events. Superseded copies show that the row
+    /// has replaced an older version.
     pub(crate) async fn lookup_files(
         &self,
         lookup: &FileLookup,
@@ -65,7 +66,9 @@ impl Store {
     }
 }
 
-/// With everything that belongs to it, as the admin API lists it and both APIs show it.
+/// With everything that belongs to it, as the admin API lists it and both APIs show it. Of former
+/// versions it shows nothing but the events: clients of the contract take every checksum and copy that
+/// they see for one of the present bytes.
 impl View for GenericFile {
     const RESOURCE: &'static Resource = &FILES;
 
@@ -82,12 +85,12 @@ impl View for GenericFile {
     }
 
     async fn complete(connection: &mut Connection, files: &mut [Self]) -> Result<(), StoreError> {
-        attach_records(connection, files).await?;
+        attach_current(connection, files).await?;
         attach_events(connection, files).await
     }
 }
 
-/// With the newest digest of each algorithm, as the member API lists it.
+/// With the digests of its present bytes, as the member API lists it.
 impl View for FileView {
     const RESOURCE: &'static Resource = &FILES;
 
@@ -106,13 +109,15 @@ impl View for FileView {
 
     async fn complete(connection: &mut Connection, views: &mut [Self]) -> Result<(), StoreError> {
         let ids: Vec<_> = views.iter().map(|view| view.id).collect();
-        let mut newest = HashMap::new();
+        let mut current = HashMap::new();
         for checksum in checksums_of(connection, &ids).await? {
-            let key = (checksum.generic_file_id, checksum.algorithm);
-            newest.entry(key).or_insert(checksum.digest);
+            if checksum.superseded_at.is_none() {
+                let key = (checksum.generic_file_id, checksum.algorithm);
+                current.insert(key, checksum.digest);
+            }
         }
         for view in views {
-            let mut digest = |algorithm| newest.remove(&(view.id, algorithm)).unwrap_or_default();
+            let mut digest = |algorithm| current.remove(&(view.id, algorithm)).unwrap_or_default();
             view.md5 = digest(Algorithm::Md5);
             view.sha1 = digest(Algorithm::Sha1);
             view.sha256 = digest(Algorithm::Sha256);

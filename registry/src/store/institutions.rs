@@ -19,6 +19,7 @@ pub(crate) const INSTITUTIONS: Resource = Resource {
         "" Is Text: i.kind as type;
         "__contains" Contains Text: i.name;
     },
+    off_unless_asked: None,
     sorts: sorts! { i.id, i.name, i.identifier },
     default_sort: ("i.name", Direction::Ascending),
 };

@@ -41,6 +41,7 @@ pub(crate) const ITEMS: Resource = Resource {
         "__is_null" Absent Flag: w.generic_file_id, w.intellectual_object_id, w.node, w.queued_at;
         "__not_null" Present Flag: w.node, w.queued_at;
     },
+    off_unless_asked: None,
     sorts: sorts! {
         w.id, w.created_at, w.updated_at, w.date_processed, w.bag_date, w.queued_at, w.name,
         w.size, w.stage, w.status, w.action, w.institution_id

@@ -8,7 +8,7 @@ use muniment_sqlite::{Database, Migration, OpenError};
 const IDENTITY: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";
 
 /// In order: name, text.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("records", include_str!("../../migrations/0001_records.sql")),
     (
         "last turn",
@@ -17,6 +17,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         "last lock",
         include_str!("../../migrations/0003_last_lock.sql"),
+    ),
+    (
+        "versions",
+        include_str!("../../migrations/0004_versions.sql"),
     ),
 ];
 
@@ -38,7 +42,7 @@ fn migrations() -> Vec<Migration> {
 #[cfg(test)]
 mod tests {
     use sqlx::migrate::{Migration as Step, MigrationType, Migrator};
-    use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+    use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 
     use super::*;
 
@@ -68,5 +72,96 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(last_lock, None);
+    }
+
+    /// Before the migration a digest was kept once, with its first date. A file whose bytes went A, B, A
+    /// had its present digests under the older date; which they are is told by its ingestion events.
+    const FORMER_ROWS: &str = "
+        INSERT INTO institutions VALUES (1, 0, 0, 'T', 'test.edu', 'A', '', 'in', 'out', NULL, NULL);
+        INSERT INTO intellectual_objects (id, created_at, updated_at, title, description, identifier,
+            alt_identifier, access, bag_name, institution_id, state, etag, bag_group_identifier,
+            storage_option, bagit_profile_identifier, source_organization, internal_sender_identifier,
+            internal_sender_description)
+        VALUES (1, 0, 0, 't', '', 'test.edu/a', '', 'institution', 'a', 1, 'A', '', '', 'Standard', '',
+            '', '', '');
+        INSERT INTO generic_files (id, created_at, updated_at, file_format, size, identifier,
+            intellectual_object_id, state, last_fixity_check, institution_id, storage_option, uuid)
+        VALUES (1, 0, 300, 'x', 1, 'test.edu/a/1', 1, 'A', 0, 1, 'Standard',
+                '00000000-0000-0000-0000-000000000003'),
+               (2, 0, 300, 'x', 1, 'test.edu/a/2', 1, 'A', 0, 1, 'Standard',
+                '00000000-0000-0000-0000-000000000009');
+        INSERT INTO checksums (created_at, updated_at, algorithm, datetime, digest, generic_file_id)
+        VALUES (0, 0, 'md5', 100, 'aa', 1), (0, 0, 'sha256', 101, 'aaaa', 1),
+               (0, 0, 'md5', 200, 'bb', 1), (0, 0, 'sha256', 201, 'bbbb', 1),
+               (0, 0, 'md5', 100, 'aa', 2), (0, 0, 'md5', 200, 'bb', 2);
+        INSERT INTO storage_records (generic_file_id, url, superseded_at)
+        VALUES (1, 'https://s3/b/00000000-0000-0000-0000-000000000001', 200),
+               (1, 'https://s3/b/00000000-0000-0000-0000-000000000003', NULL),
+               (2, 'https://s3/b/by-another-name', NULL);
+        INSERT INTO premis_events (created_at, updated_at, agent, date_time, detail, event_type,
+            generic_file_id, identifier, institution_id, intellectual_object_id, object, old_uuid,
+            outcome, outcome_detail, outcome_information)
+        VALUES (0, 0, '', 110, 'Completed copy to preservation storage (00000000-0000-0000-0000-000000000001)',
+                'ingestion', 1, 'e1', 1, 1, '', '', 'Success', 'md5:aa', ''),
+               (0, 0, '', 210, 'Completed copy to preservation storage (00000000-0000-0000-0000-000000000002)',
+                'ingestion', 1, 'e2', 1, 1, '', '', 'Success', 'md5:bb', ''),
+               (0, 0, '', 310, 'Completed copy to preservation storage (00000000-0000-0000-0000-000000000003)',
+                'ingestion', 1, 'e3', 1, 1, '', '', 'Success', 'md5:aa', '');";
+
+    #[tokio::test]
+    async fn former_digests_and_copies_are_given_their_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(&folder.path().join("r.db"));
+        let former = &migrations()[..3];
+        database
+            .clone()
+            .open(former)
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        let mut connection = database.connect().await.unwrap();
+        sqlx::raw_sql(FORMER_ROWS)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+
+        run(database).await.unwrap();
+
+        let mut rows = async |sql: &'static str| -> Vec<(String, Option<String>, Option<i64>)> {
+            let found = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+            found
+                .iter()
+                .map(|row| (row.get(0), row.get(1), row.get(2)))
+                .collect()
+        };
+        let row = |what: &str, version: Option<u128>, superseded_at| {
+            let version = version.map(|number| uuid::Uuid::from_u128(number).to_string());
+            (what.to_owned(), version, superseded_at)
+        };
+        let digests = "SELECT digest, version, superseded_at FROM checksums ORDER BY id";
+        assert_eq!(
+            rows(digests).await,
+            [
+                row("aa", Some(3), None),
+                row("aaaa", Some(3), None),
+                row("bb", None, Some(300)),
+                row("bbbb", None, Some(300)),
+                // No event tells: the last digest is taken for the present one.
+                row("aa", None, Some(300)),
+                row("bb", Some(9), None),
+            ]
+        );
+        let copies =
+            "SELECT substr(url, 14, 4), version, superseded_at FROM storage_records ORDER BY id";
+        assert_eq!(
+            rows(copies).await,
+            [
+                row("0000", Some(1), Some(200)),
+                row("0000", Some(3), None),
+                row("by-a", Some(9), None),
+            ]
+        );
     }
 }

@@ -34,6 +34,7 @@ pub(crate) const OBJECTS: Resource = Resource {
         "__gteq" AtLeast Time: o.created_at, o.updated_at;
         "__lteq" AtMost Time: o.created_at, o.updated_at;
     },
+    off_unless_asked: None,
     sorts: sorts! {
         o.id, o.identifier, o.bag_name, o.created_at, o.updated_at, o.size, o.file_count
     },

@@ -119,6 +119,8 @@ pub(crate) struct Resource {
     /// The column by which a depositor sees only its own rows.
     pub(crate) institution: &'static str,
     pub(crate) filters: &'static [Filter],
+    /// The filter that is `false` unless a client gives it a value.
+    pub(crate) off_unless_asked: Option<&'static str>,
     pub(crate) sorts: &'static [SortColumn],
     pub(crate) default_sort: (&'static str, Direction),
 }

@@ -1,9 +1,11 @@
-//! Copies, as they are listed, and added one by one.
+//! Copies, as they are listed, and added one by one. Superseded ones are listed only when they are asked
+//! for: a client of the contract takes every copy that it sees for one of the present bytes.
 //!
 //! Idempotent: one file has one record per address.
 
 use muniment_model::InstitutionId;
 use muniment_model::registry::StorageRecord;
+use uuid::Uuid;
 
 use super::children::{StorageRow, insert_storage_records};
 use super::columns::{Columns, record};
@@ -17,7 +19,11 @@ pub(crate) const STORAGE_RECORDS: Resource = Resource {
     id: "s.id",
     identifier: Identifier::None,
     institution: "f.institution_id",
-    filters: filters! { "" Is Number: s.generic_file_id; },
+    filters: filters! {
+        "" Is Number: s.generic_file_id;
+        "__not_null" Present Flag: s.superseded_at;
+    },
+    off_unless_asked: Some("superseded_at__not_null"),
     sorts: sorts! { s.id, s.generic_file_id },
     default_sort: ("s.id", Direction::Descending),
 };
@@ -30,17 +36,21 @@ impl Store {
         record: &StorageRecord,
     ) -> Result<StorageRecord, StoreError> {
         let mut transaction = self.write().await?;
-        let owner: Option<i64> =
-            sqlx::query_scalar("SELECT institution_id FROM generic_files WHERE id = $1")
-                .bind(record.generic_file_id)
-                .fetch_optional(&mut *transaction)
-                .await?;
-        if owner.ok_or(StoreError::Dangling)? != institution.0 {
+        let file = sqlx::query("SELECT institution_id, uuid FROM generic_files WHERE id = $1")
+            .bind(record.generic_file_id)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let file = file.ok_or(StoreError::Dangling)?;
+        if file.value::<InstitutionId>("institution_id")? != institution {
             return Err(RuleError::Mismatch.into());
         }
+        let present = file.value("uuid")?;
+        let version = version_of(&record.url).unwrap_or(present);
         let row = StorageRow {
             url: &record.url,
             file: record.generic_file_id,
+            version,
+            superseded_at: (version != present).then(|| self.now()),
         };
         insert_storage_records(&mut transaction, &[row]).await?;
         let id: i64 = sqlx::query_scalar(
@@ -56,11 +66,19 @@ impl Store {
     }
 }
 
+/// The version that a copy is of, as its key says.
+fn version_of(url: &str) -> Option<Uuid> {
+    let (_, key) = url.rsplit_once('/')?;
+    Uuid::try_parse(key).ok()
+}
+
 impl View for StorageRecord {
     const RESOURCE: &'static Resource = &STORAGE_RECORDS;
 
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(record!(row => Self { id, generic_file_id, url, superseded_at }))
+        Ok(record!(row => Self {
+            id, generic_file_id, url, superseded_at, version
+        }))
     }
 
     /// Only administrators see where copies are.

@@ -19,4 +19,6 @@ mod objects;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod versions;
+#[cfg(test)]
 mod wire;

@@ -203,14 +203,16 @@ pub struct GenericFile {
     pub last_fixity_check: Option<DateTime<Utc>>,
     pub institution_id: InstitutionId,
     pub storage_option: StorageOption,
-    /// The key of the file's copies in preservation storage.
+    /// Names the version that the file has, and is the key of its copies in preservation storage.
     pub uuid: Uuid,
     #[serde(default, with = "zero_time")]
     pub mtime: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "null_as_empty")]
     pub premis_events: Vec<PremisEvent>,
+    /// Of the present version; a look-up and the reply to a save have those of former versions, too.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub checksums: Vec<Checksum>,
+    /// As `checksums`.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub storage_records: Vec<StorageRecord>,
 }
@@ -230,6 +232,13 @@ pub struct Checksum {
     pub created_at: Option<DateTime<Utc>>,
     #[serde(default, with = "zero_time")]
     pub updated_at: Option<DateTime<Utc>>,
+    /// Ours: the uuid of the file's version that has this digest; `None` where it is not known.
+    /// Ignored when sent: it is the uuid of the file that the checksum is sent with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Uuid>,
+    /// Ours: set while the file has other bytes.
+    #[serde(default, with = "zero_time")]
+    pub superseded_at: Option<DateTime<Utc>>,
 }
 
 /// One copy of a file in preservation storage.
@@ -243,6 +252,10 @@ pub struct StorageRecord {
     /// Ours: set while a copy that a re-ingest replaced is kept for its undo time.
     #[serde(default, with = "zero_time")]
     pub superseded_at: Option<DateTime<Utc>>,
+    /// Ours: the uuid of the file's version that the copy is of; `None` where it is not known. Ignored
+    /// when sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Uuid>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,11 +26,11 @@ fn stored(state: RecordState) -> Stored {
 
 #[test]
 fn what_is_there_is_left_alone_and_only_a_named_row_is_replaced() {
-    let replace = |storage_option, supersedes_copies| {
+    let replace = |storage_option, is_new_version| {
         Ok(Plan::Replace {
             id: 9,
             storage_option,
-            supersedes_copies,
+            is_new_version,
         })
     };
     let taken = || {
