@@ -16,6 +16,8 @@ mod observed;
 #[cfg(test)]
 mod other_uploads;
 #[cfg(test)]
+mod re_uploads;
+#[cfg(test)]
 mod rejected;
 #[cfg(test)]
 mod round_trips;

@@ -1,6 +1,7 @@
 //! What must be true of an upload after it has ended (worker contract, part 4).
 
 mod deposit_record;
+mod fetchable;
 mod files;
 
 use std::time::Duration;

@@ -137,7 +137,7 @@ impl Observer {
     }
 
     /// The bucket and key that the URL of a copy names.
-    fn place_of<'a>(&self, url: &'a str) -> Option<(BucketName, &'a str)> {
+    pub(super) fn place_of<'a>(&self, url: &'a str) -> Option<(BucketName, &'a str)> {
         let host = format!(".{}/", self.site().storage_host);
         let (_, place) = url.split_once(&host)?;
         let (bucket, key) = place.split_once('/')?;
@@ -169,7 +169,7 @@ fn path_in(stored: &Stored) -> Option<String> {
         .map(|(_, path)| path.into_owned())
 }
 
-fn each(list: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn each(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
