@@ -28,6 +28,31 @@ fn storing_key(item: WorkItemId) -> ObjectKey {
     KeyPrefix::index_of(item).key("storing")
 }
 
+fn returns_key(item: WorkItemId) -> ObjectKey {
+    KeyPrefix::index_of(item).key("returns")
+}
+
+/// Counts that the item has come back to Validate, and answers how often it has. Kept here and not
+/// in the work store, which may lose its records each time.
+pub(crate) async fn count_return(
+    staging: &StagingBucket,
+    item: WorkItemId,
+) -> Result<u32, JobError> {
+    let key = returns_key(item);
+    let before: u32 = get(staging, &key).await?.unwrap_or_default();
+    let returns = before.saturating_add(1);
+    put(staging, &key, &returns).await?;
+    Ok(returns)
+}
+
+/// An operator who says that it is resolved is owed as many returns again.
+pub(crate) async fn forget_returns(
+    staging: &StagingBucket,
+    item: WorkItemId,
+) -> Result<(), JobError> {
+    put(staging, &returns_key(item), &0).await
+}
+
 pub(crate) async fn put_batch(
     staging: &StagingBucket,
     item: WorkItemId,

@@ -22,8 +22,13 @@ use muniment_objects::{
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{Completed, Final, Job, JobError, Services, StartError, Worker};
 
+use crate::index;
 use crate::ingest_recorder::deposit_record::key_of;
 use crate::upload::{self, Upload};
+
+/// What an operator reads when an item is to fail past the point of no return.
+const FAILED_BUT_STORED: &str = "the item is to fail, but copies of its files are in preservation \
+    storage already. Nothing was cleaned. Requeue the item at Validate, or cancel it.";
 
 #[derive(Debug, clap::Args)]
 pub struct Settings {
@@ -62,6 +67,12 @@ impl Worker for IngestCleanup {
         match job.item().intended_status {
             Some(Status::Success) => self.clean_after_success(job).await,
             Some(status @ (Status::Failed | Status::Cancelled)) => {
+                // A bag cannot fail once copies of it are made; only an operator can give it up.
+                if status == Status::Failed
+                    && index::has_begun_storing(&self.staging, job.item_id()).await?
+                {
+                    return Err(JobError::halt(FAILED_BUT_STORED));
+                }
                 self.clean_staging(job).await?;
                 // The note that came with the intended ending stays: it says why.
                 Ok(ended(job, status, None, 0))

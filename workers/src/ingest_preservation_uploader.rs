@@ -112,6 +112,8 @@ impl IngestPreservationUploader {
             return Ok(());
         };
         let order = self.order(job, object, file, &digests)?;
+        // Of an option that the object turned out not to have. Nobody counts on that copy.
+        file.copies.retain(|copy| targets.contains(&copy.target));
         for target in targets {
             if file.copies.iter().any(|copy| copy.target == *target) {
                 continue;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, StoredCopy,
-    VerificationMethod,
+    Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, StorageTarget,
+    StoredCopy, VerificationMethod,
 };
 use muniment_objects::{PreservationBuckets, PreservationSettings, StorageError};
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
@@ -61,7 +61,7 @@ impl BatchWorker for IngestPreservationVerifier {
         object: &ObjectRecord,
         files: &mut [FileRecord],
     ) -> Result<(), JobError> {
-        let wanted = object.storage_option().targets().len();
+        let wanted = object.storage_option().targets();
         let faults = Mutex::new(Vec::new());
         let files = files
             .iter_mut()
@@ -82,14 +82,15 @@ impl IngestPreservationVerifier {
     async fn look_at(
         &self,
         job: &Job,
-        wanted: usize,
+        wanted: &[StorageTarget],
         file: &mut FileRecord,
         faults: &Mutex<Vec<String>>,
     ) -> Result<(), JobError> {
         let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
             return Ok(());
         };
-        if file.copies.len() != wanted {
+        file.copies.retain(|copy| wanted.contains(&copy.target));
+        if !has_all(&file.copies, wanted) {
             // The record is older than the stage: the work store lost its last moments.
             return Err(JobError::RecordsLost);
         }
@@ -161,6 +162,11 @@ impl IngestPreservationVerifier {
             Err(CopyFault::Differs("other bytes".to_owned()))
         })
     }
+}
+
+fn has_all(copies: &[StoredCopy], wanted: &[StorageTarget]) -> bool {
+    let mut wanted = wanted.iter();
+    wanted.all(|target| copies.iter().any(|copy| copy.target == *target))
 }
 
 /// What is wrong with a copy.

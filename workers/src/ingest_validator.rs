@@ -39,6 +39,10 @@ const LATER_IN_BATCHES: [QueueName; 4] = [
     QueueName::IngestRecorder,
 ];
 
+/// How often one item may come back to be validated again. Losing a work store is a rare accident,
+/// also when it happens twice in one ingest.
+const RETURNS_MAX: u32 = 10;
+
 #[derive(Debug, clap::Args)]
 pub struct Settings {
     #[command(flatten)]
@@ -66,6 +70,9 @@ impl Worker for IngestValidator {
 
     async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = self.load_or_rebuild(job).await?;
+        if object.metadata.is_some() {
+            self.count_return(job).await?;
+        }
         // Whatever later steps did for records that were lost since, they do again.
         job.clear_done(&LATER_IN_BATCHES).await?;
         let received = object.received.clone().ok_or(JobError::RecordsLost)?;
@@ -132,6 +139,20 @@ impl IngestValidator {
         })
     }
 
+    /// An item that was validated before comes back when its records were lost or are older than
+    /// its stage. That is repaired, but not for ever.
+    async fn count_return(&self, job: &Job) -> Result<(), JobError> {
+        let returns = index::count_return(&self.staging, job.item_id()).await?;
+        if returns < RETURNS_MAX {
+            return Ok(());
+        }
+        index::forget_returns(&self.staging, job.item_id()).await?;
+        Err(JobError::halt(format!(
+            "The work records were lost {returns} times since the bag was read. Find out what \
+             removes them from the work store before you requeue the item."
+        )))
+    }
+
     async fn load_or_rebuild(&self, job: &Job) -> Result<ObjectRecord, JobError> {
         if let Some(object) = job.find_object().await? {
             return Ok(object);
@@ -139,6 +160,7 @@ impl IngestValidator {
         let object = index::end(&self.staging, job.item_id())
             .await?
             .ok_or(JobError::RecordsLost)?;
+        self.count_return(job).await?;
         let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
         for number in (0..batches).map(BatchNumber) {
             job.may_stop()?;

@@ -29,3 +29,30 @@ fn faults_are_told_in_order_up_to_a_limit_with_what_to_do() {
         assert!(more.is_none_or(|more| note.contains(more)), "{note}");
     }
 }
+
+/// A copy too many is not a copy too few.
+#[test]
+fn every_wanted_target_has_to_be_named_and_no_other() {
+    use StorageTarget::{StandardOr, StandardVa, WasabiVa};
+    let wanted = [StandardVa, StandardOr];
+    let rows: [(&[StorageTarget], bool); 4] = [
+        (&[StandardVa, StandardOr], true),
+        (&[WasabiVa, StandardOr, StandardVa], true),
+        (&[StandardVa], false),
+        (&[StandardVa, WasabiVa], false),
+    ];
+
+    for (held, expected) in rows {
+        let copies: Vec<_> = held.iter().map(|target| copy_in(*target)).collect();
+        assert_eq!(has_all(&copies, &wanted), expected, "{held:?}");
+    }
+}
+
+fn copy_in(target: StorageTarget) -> StoredCopy {
+    StoredCopy {
+        target,
+        stored_at: chrono::DateTime::UNIX_EPOCH,
+        verified_at: None,
+        verification_method: None,
+    }
+}

@@ -139,7 +139,7 @@ pub(super) async fn write(
             let (uuid, urls) = kept_as(recorder, object, &file)?;
             if uuid.is_some() {
                 saved.files += 1;
-                saved.copies += file.copies.len() as u64;
+                saved.copies += urls.len() as u64;
             }
             let record = &file;
             lines.push(&Line::Member { uuid, urls, record }).await?;

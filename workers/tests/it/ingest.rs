@@ -236,3 +236,50 @@ async fn nothing_fails_or_is_cleaned_once_storing_has_begun() {
     }
     ingest.stop().await;
 }
+
+/// The copies that were made would be known to nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_is_to_fail_with_copies_in_preservation_is_not_cleaned() {
+    let mut ingest = Ingest::with(|name| name != "ingest_preservation_verifier").await;
+    let (upload, _) = ingest.deposit().await;
+    let queue = QueueName::IngestPreservationVerifier;
+    ingest.site.wait_until_waiting(queue).await;
+    let staged = ingest.staged_files().await;
+    let cleanup = QueueName::IngestCleanup;
+    let item = ingest.item_of(&upload).await;
+    ingest.site.put_at(&item, cleanup).await;
+
+    ingest.start("ingest_preservation_verifier").await;
+
+    let ended = ingest.observer.wait_for_ending(&upload, WITHIN).await;
+    let item = ended.expect("answers");
+    assert_eq!(item["status"], "Suspended", "{item:#}");
+    assert_eq!(ingest.staged_files().await, staged);
+    ingest.stop().await;
+}
+
+/// Whatever loses the records, an operator hears of it; and then the item goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_does_not_come_back_to_be_validated_for_ever() {
+    let mut ingest = Ingest::with(|name| name != "ingest_preservation_verifier").await;
+    let (upload, expected) = ingest.deposit().await;
+    let queue = QueueName::IngestPreservationVerifier;
+    ingest.site.wait_until_waiting(queue).await;
+    let item = ingest.item_of(&upload).await;
+    let returns = format!("{}/index/returns", item["id"]);
+    let staging = bucket(STAGING);
+    let put = ingest.observer.put(&staging, &returns, b"9".to_vec());
+    put.await.expect("put");
+
+    let validate = QueueName::IngestValidator;
+    ingest.site.put_at(&item, validate).await;
+    let ended = ingest.observer.wait_for_ending(&upload, WITHIN).await;
+    let halted = ended.expect("answers");
+    let note = halted["note"].as_str().expect("a note");
+    assert!(note.contains("lost 10 times"), "{halted:#}");
+
+    ingest.site.put_at(&item, validate).await;
+    ingest.start("ingest_preservation_verifier").await;
+    ingest.check_preserved(&upload, &expected).await;
+    ingest.stop().await;
+}

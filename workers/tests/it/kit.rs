@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use muniment_embedded_s3::{Credentials, EmbeddedS3};
 use muniment_model::registry::{Institution, InstitutionKind, WorkItem};
-use muniment_model::{BucketName, InstitutionId, QueueName, Stage, StorageTarget};
+use muniment_model::{
+    BucketName, InstitutionId, QueueName, Stage, Status, StorageTarget, WorkItemId,
+};
 use muniment_registry::{Registry, Role};
-use muniment_registry_client::{RegistryClient, RegistrySettings};
+use muniment_registry_client::{ClientError, RegistryClient, RegistrySettings};
 use muniment_runtime::{SystemClock, WorkerEntry};
 use muniment_work::{Backlog, Message, Queue, SqliteWork, Subject};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -203,6 +205,28 @@ impl Site {
         }
         let moved = WorkItem { stage, ..item };
         self.registry.update_work_item(&moved).await.expect("moved")
+    }
+
+    /// Puts an item, as the registry shows it, to the step of another queue, as an operator may. An
+    /// item at Cleanup is to fail.
+    pub(crate) async fn put_at(&self, item: &Value, queue: QueueName) {
+        let id = WorkItemId(item["id"].as_i64().expect("an id"));
+        let stage = queue.step().stage.expect("a stage");
+        loop {
+            let seen = self.registry.work_item(id).await.expect("answers");
+            let moved = WorkItem {
+                stage,
+                status: Status::Pending,
+                intended_status: (stage == Stage::Cleanup).then_some(Status::Failed),
+                ..seen.expect("an item")
+            };
+            match self.registry.update_work_item(&moved).await {
+                Ok(moved) => return self.publish(&moved, queue).await,
+                // A worker has written it meanwhile.
+                Err(ClientError::VersionConflict { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     async fn publish(&self, item: &WorkItem, queue: QueueName) {
