@@ -14,7 +14,7 @@ use muniment_runtime::{
 use muniment_testkit::{BreakingStore, Moment};
 use muniment_work::Records;
 
-use crate::kit::{Fake, NEXT, NoSettings, Site, always, is_at};
+use crate::kit::{Act, Fake, NEXT, NoSettings, Site, always, is_at};
 
 const QUEUE: QueueName = QueueName::IngestPreservationVerifier;
 const STAGE: Stage = Stage::StorageValidation;
@@ -209,4 +209,96 @@ async fn a_registry_that_loses_requests_or_answers_changes_nothing_but_the_durat
     let done: Vec<()> = runs.buffer_unordered(AT_A_TIME).collect().await;
 
     assert_eq!(done.len(), 16);
+}
+
+/// Sends an item back from a step. Answers how many calls the store had.
+async fn run_backwards(breaks_at: u64, moment: Moment) -> u64 {
+    let mut site = Site::start().await;
+    let item = site.ready_item().await;
+    let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
+    let services = site.services_with(Arc::<BreakingStore>::clone(&store));
+    let goes_back = always(|| {
+        Ok(Completed::GoTo {
+            stage: Stage::Receive,
+            note: "again".to_owned(),
+        })
+    });
+    site.run_on(services, Fake::new([goes_back]), 1);
+
+    take_over_until(&site, &item, is_at(Stage::Receive, Status::Pending)).await;
+
+    // Nobody but the step's own message makes up for one that was not published.
+    site.wait_for_backlog(QueueName::IngestPreFetch, |back| back.ready == 1)
+        .await;
+    let calls = store.calls();
+    site.end().await;
+    calls
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_goes_back_is_never_stuck_whichever_call_fails() {
+    break_everywhere(run_backwards, 3).await;
+}
+
+/// Many times as many refused writes as an item has attempts.
+const WRITES_REFUSED: u64 = 24;
+
+/// The registry goes away while the job runs, and comes back long after it has ended.
+async fn end_during_an_outage(name: &'static str, ends: Ends, wanted: fn(&WorkItem) -> bool) {
+    let mut site = Site::start().await;
+    let item = site.ready_item().await;
+    let proxy = FaultProxy::before(&site.registry_url).await;
+    let proxy = Arc::new(proxy.expect("a proxy"));
+    let goes_away = Arc::clone(&proxy);
+    let ends_in_an_outage: Act = Arc::new(move |_job| {
+        goes_away.plan(Requests::any(), Times::Always, Fault::unavailable(None));
+        Box::pin(async move { ends() })
+    });
+    let worker = Fake::new([ends_in_an_outage]);
+    site.run_on(site.services_behind(&proxy.url()), worker.clone(), 1);
+    wait_until(|| proxy.count(&Method::PUT) > WRITES_REFUSED).await;
+    let seen = site.look(&item).await;
+    assert_eq!(seen.status, Status::Started, "{name}: nothing is suspended");
+
+    proxy.heal();
+
+    let ended = site.wait_for(&item, wanted).await;
+    assert!(!ended.note.contains("attempt 2"), "{name}: {}", ended.note);
+    assert_eq!(worker.ran(), 1, "{name}: the job is not repeated");
+    site.end().await;
+}
+
+type Ends = fn() -> Result<Completed, JobError>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ending_is_recorded_after_any_outage_of_the_registry_and_counts_nothing() {
+    let completed: Ends = || Ok(Completed::step());
+    let retry: Ends = || Err(JobError::retry("reset"));
+    let cancel: Ends = || {
+        Err(JobError::Cancel {
+            note: "replaced".to_owned(),
+        })
+    };
+    let halt: Ends = || Err(JobError::halt("look"));
+
+    tokio::join!(
+        end_during_an_outage("completed", completed, |item| {
+            (item.stage, item.status) == (Stage::Store, Status::Pending)
+        }),
+        end_during_an_outage("retry", retry, |item| {
+            item.status == Status::Pending && item.note.contains("attempt 1 of")
+        }),
+        end_during_an_outage("cancel", cancel, |item| item.stage == Stage::Cleanup),
+        end_during_an_outage("halt", halt, |item| item.status == Status::Suspended),
+    );
+}
+
+async fn wait_until(reached: impl Fn() -> bool) {
+    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+    let reached = tokio::time::timeout(std::time::Duration::from_mins(5), async {
+        while !reached() {
+            ticks.tick().await;
+        }
+    });
+    reached.await.expect("reached");
 }
