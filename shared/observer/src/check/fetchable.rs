@@ -12,10 +12,18 @@ const PAGE: usize = 100;
 impl Observer {
     /// Fetches every current file of an object from every copy that the registry lists of it, and
     /// compares the bytes with the recorded sha256.
-    pub async fn check_fetchable(&self, identifier: &str) -> Result<Differences, ObserverError> {
+    pub async fn check_fetchable(
+        &self,
+        object_identifier: &str,
+    ) -> Result<Differences, ObserverError> {
         let mut differences = Differences::default();
-        let Some(object) = self.object(identifier).await? else {
-            differences.compare(&Subject::Object, "identifier", Value::Null, identifier);
+        let Some(object) = self.object(object_identifier).await? else {
+            differences.compare(
+                &Subject::Object,
+                "identifier",
+                Value::Null,
+                object_identifier,
+            );
             return Ok(differences);
         };
         let mut found = 0;
