@@ -29,6 +29,16 @@ pub(crate) enum RuleError {
     /// What a work item sends after its lock was released must not overwrite what the next one records.
     #[error("work item {item} does not hold the lock of {object}")]
     WithoutLock { item: WorkItemId, object: String },
+    /// What an item did before its ending may be another's to do by now.
+    #[error(
+        "work item {item} has to wait for work item {holder}, which works on {object}; put it back to \
+         Reingest Check, where it waits"
+    )]
+    LockedBy {
+        item: WorkItemId,
+        object: String,
+        holder: WorkItemId,
+    },
     #[error("the work item is at version {stored}, not {sent}")]
     VersionDiffers { sent: i64, stored: i64 },
     /// The element of a batch that made the whole batch fail.

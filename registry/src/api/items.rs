@@ -22,7 +22,7 @@ pub(super) async fn create(
         return Err(RuleError::Mismatch.into());
     }
     let item = in_micros(item);
-    checks::item(&item)?;
+    checks::new_item(&item)?;
     let (status, item) = made(app.store.create_item(&item).await?);
     Ok(versioned(status, item.version, &item))
 }

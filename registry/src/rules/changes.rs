@@ -17,6 +17,18 @@ pub(crate) fn item(stored: &WorkItem, wanted: &WorkItem) -> Result<(), RuleError
         ("bucket", wanted.bucket == stored.bucket),
         ("bag_date", wanted.bag_date == stored.bag_date),
         (
+            "aptrust_approver",
+            wanted.aptrust_approver == stored.aptrust_approver,
+        ),
+        (
+            "inst_approver",
+            wanted.inst_approver == stored.inst_approver,
+        ),
+        (
+            "deletion_request_id",
+            wanted.deletion_request_id == stored.deletion_request_id,
+        ),
+        (
             "intellectual_object_id",
             may_become(stored.intellectual_object_id, wanted.intellectual_object_id),
         ),

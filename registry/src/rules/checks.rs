@@ -2,6 +2,7 @@
 //! (registry contract, 2.4): one `Field: message` line per fault. A word that is none of a closed
 //! list is refused before, where the body is read.
 
+use muniment_model::Action;
 use muniment_model::registry::{
     BATCH_MAX, Checksum, GenericFile, IntellectualObject, PremisEvent, StorageRecord, WorkItem,
 };
@@ -52,6 +53,23 @@ pub(crate) fn item(item: &WorkItem) -> Result<(), RuleError> {
         "Note: Note is too long." unless short(&item.note) && short(&item.outcome);
     }
     verdict(&faults)
+}
+
+/// An item that a client makes. A deletion is made by the approval of its request alone: otherwise one key
+/// could do what takes two persons.
+pub(crate) fn new_item(item: &WorkItem) -> Result<(), RuleError> {
+    let is_unapproved = item.aptrust_approver.is_empty()
+        && item.inst_approver.is_empty()
+        && item.deletion_request_id == 0;
+    let mut faults = Faults::new();
+    require! { faults:
+        "Action: a Delete item is made by the approval of a deletion request"
+            unless item.action != Action::Delete;
+        "Approver: approvers and deletion request are set by the approval of the request"
+            unless is_unapproved;
+    }
+    verdict(&faults)?;
+    self::item(item)
 }
 
 pub(crate) fn object(object: &IntellectualObject) -> Result<(), RuleError> {

@@ -3,7 +3,8 @@
 //!
 //! The lock is a fence for recording, too. A worker that was thought dead may wake up after its item
 //! has ended and another item has recorded a later upload, so an item that once had a lock records
-//! only while it has it.
+//! only while it has it. One that goes on after its ending has its lock again before it works on the
+//! object, or is refused.
 //!
 //! Two items may ask at once. The store asks this rule inside the write transaction, and a unique
 //! index backs it, so that at most one of them is told that it has the lock.
@@ -58,6 +59,14 @@ pub(crate) fn holder(asking: &Contender, others: &[Contender]) -> WorkItemId {
         .filter(|other| other.stage == Stage::ReingestCheck && other.is_older_than(asking))
         .min_by_key(|other| (other.bag_date, other.id))
         .map_or(asking.id, |oldest| oldest.id)
+}
+
+/// The object whose lock an item takes again when it goes on at this stage after its ending: the last one
+/// that it had. At an earlier stage it goes on without, and asks at Reingest Check; at Cleanup it works on
+/// no object.
+pub(crate) fn to_take_again<'a>(stage: Stage, holds: &str, last_lock: &'a str) -> Option<&'a str> {
+    let goes_without = !holds.is_empty() || last_lock.is_empty() || !UNASKED.contains(&stage);
+    (!goes_without).then_some(last_lock)
 }
 
 /// An ingest that is about to record something.
@@ -164,6 +173,24 @@ mod tests {
 
         for (name, asking, others, expected) in rows {
             assert_eq!(holder(&asking, &others), WorkItemId(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_item_that_goes_on_at_its_object_takes_its_last_lock_again() {
+        let bag = "test.edu/a";
+        let rows = [
+            (Stage::Record, "", bag, Some(bag)),
+            (Stage::CopyToStaging, "", bag, Some(bag)),
+            (Stage::Record, bag, bag, None),
+            (Stage::Record, "", "", None),
+            (Stage::Receive, "", bag, None),
+            (Stage::ReingestCheck, "", bag, None),
+            (Stage::Cleanup, "", bag, None),
+        ];
+
+        for (stage, holds, last, expected) in rows {
+            assert_eq!(to_take_again(stage, holds, last), expected, "{stage}");
         }
     }
 

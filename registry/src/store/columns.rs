@@ -1,4 +1,5 @@
-//! From rows to the words of the domain, and back. NULL is "none": 0, empty, or no time.
+//! From rows to the words of the domain, and back. NULL is "none": 0, empty, or no time. What is none of
+//! our words, or no value of its column's kind, is corrupt: a fault of one row.
 
 use std::str::FromStr;
 
@@ -8,7 +9,7 @@ use muniment_model::{Action, Algorithm, InstitutionId, Stage, Status, StorageOpt
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Row, StoreError};
+use super::{Db, Row, StoreError};
 use crate::rules::access::Role;
 
 /// Reads a record whose members are named like the columns of the row. Those that are not follow the
@@ -34,6 +35,17 @@ impl Columns for Row {
     }
 }
 
+/// The column as the database has it.
+fn raw<'r, T>(row: &'r Row, column: &'static str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, Db> + sqlx::Type<Db>,
+{
+    row.try_get(column).map_err(|error| match error {
+        sqlx::Error::ColumnDecode { source, .. } => corrupt(column, source.to_string()),
+        other => other.into(),
+    })
+}
+
 /// What a column can be read as.
 pub(super) trait Cell: Sized {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError>;
@@ -41,13 +53,13 @@ pub(super) trait Cell: Sized {
 
 impl Cell for String {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        Ok(row.try_get::<Option<Self>, _>(column)?.unwrap_or_default())
+        Ok(raw::<Option<Self>>(row, column)?.unwrap_or_default())
     }
 }
 
 impl Cell for i64 {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        Ok(row.try_get::<Option<Self>, _>(column)?.unwrap_or_default())
+        Ok(raw::<Option<Self>>(row, column)?.unwrap_or_default())
     }
 }
 
@@ -65,13 +77,13 @@ impl Cell for WorkItemId {
 
 impl Cell for bool {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        Ok(row.try_get(column)?)
+        Ok(raw(row, column)?)
     }
 }
 
 impl Cell for Option<DateTime<Utc>> {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        let Some(micros) = row.try_get::<Option<i64>, _>(column)? else {
+        let Some(micros) = raw::<Option<i64>>(row, column)? else {
             return Ok(None);
         };
         let time = DateTime::from_timestamp_micros(micros);
@@ -90,14 +102,14 @@ impl Cell for u64 {
 
 impl Cell for Option<Status> {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        let text: Option<String> = row.try_get(column)?;
+        let text: Option<String> = raw(row, column)?;
         text.map(|text| word(column, text)).transpose()
     }
 }
 
 impl Cell for Option<Uuid> {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        let text: Option<String> = row.try_get(column)?;
+        let text: Option<String> = raw(row, column)?;
         text.map(|text| word(column, text)).transpose()
     }
 }
@@ -106,7 +118,7 @@ macro_rules! words {
     ($($word:ident),+) => {$(
         impl Cell for $word {
             fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-                word(column, row.try_get(column)?)
+                word(column, raw(row, column)?)
             }
         }
     )+};

@@ -35,7 +35,7 @@ pub(crate) const EVENTS: Resource = Resource {
 };
 
 impl Store {
-    /// The time of a fixity check is also kept on its file.
+    /// The time of a fixity check is also kept on its file, unless a later one is there.
     pub(crate) async fn create_event(
         &self,
         wanted: &PremisEvent,
@@ -53,7 +53,8 @@ impl Store {
         insert_events(&mut transaction, &[row]).await?;
         if wanted.event_type == EventType::FixityCheck {
             sqlx::query(
-                "UPDATE generic_files SET last_fixity_check = $1, updated_at = $2 WHERE id = $3",
+                "UPDATE generic_files SET last_fixity_check = $1, updated_at = $2 \
+                 WHERE id = $3 AND last_fixity_check < $1",
             )
             .bind(micros(wanted.date_time))
             .bind(self.now().timestamp_micros())

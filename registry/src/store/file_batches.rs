@@ -263,11 +263,13 @@ impl Batch<'_> {
             };
             parent.tally.remove(counted(before.state, before.size));
             parent.tally.add(counted(file.state, file.size));
-            // New bytes belong to the ingest that has the object's lock; a change of anything else
-            // leaves the file to the one that recorded it.
+            // New bytes belong to the ingest that has the object's lock, and were checked when it says; a
+            // change of anything else leaves the file to the one that recorded it, and its last check
+            // where it is when it is later.
             sqlx::query(
                 "UPDATE generic_files SET updated_at = $1, file_format = $2, size = $3, \
-                 state = $4, last_fixity_check = coalesce($5, last_fixity_check), \
+                 state = $4, last_fixity_check = CASE WHEN $5 IS NULL \
+                 OR (uuid = $7 AND last_fixity_check > $5) THEN last_fixity_check ELSE $5 END, \
                  storage_option = $6, uuid = $7, mtime = $8, \
                  work_item_id = CASE WHEN uuid = $7 THEN work_item_id ELSE $9 END WHERE id = $10",
             )

@@ -2,12 +2,13 @@
 //!
 //! Idempotent: an ingest is created once per upload, and an update that names its version is
 //! carried out once. The lock of an object is taken in `locks.rs` and released here, by the update that
-//! ends the item.
+//! ends the item; an update that lets an ended item go on takes it again, or is refused.
 
 use muniment_model::registry::{Recorded, WorkItem};
 use muniment_model::{Action, InstitutionId, ObjectIdentifier, Status, WorkItemId, bag_name_of};
 
 use super::columns::{Columns, key, micros, record, signed, text_if_any};
+use super::locks::take_again;
 use super::query::{Direction, Identifier, Resource, Value, View, filters, one, sorts};
 use super::{Connection, Made, Row, Statement, Store, StoreError};
 use crate::rules::{RuleError, changes};
@@ -123,6 +124,9 @@ impl Store {
                 stored: before.version + 1,
             }
             .into());
+        }
+        if before.status.is_ended() && !wanted.status.is_ended() {
+            take_again(&mut transaction, wanted.id).await?;
         }
         let after = stored(&mut transaction, wanted.id).await?;
         transaction.commit().await?;

@@ -1,5 +1,6 @@
-//! The lock of an object: taken here, released by the update that ends the item (`items.rs`). Every
-//! write of objects and files asks here whether its item has it.
+//! The lock of an object: taken here, released by the update that ends the item, and taken again by the
+//! update with which an ended item goes on (`items.rs`). Every write of objects and files asks here
+//! whether its item has it.
 //!
 //! Idempotent: an item that has the lock keeps it. Two items that ask at once are served one
 //! after the other by the write lock; where a database lets both in, the unique index on `holds`
@@ -12,7 +13,7 @@ use sqlx::QueryBuilder;
 use super::columns::{Columns, record};
 use super::{Connection, Row, Store, StoreError};
 use crate::rules::RuleError;
-use crate::rules::lock::{Contender, Recorder, UNASKED, holder};
+use crate::rules::lock::{Contender, Recorder, UNASKED, holder, to_take_again};
 
 /// Ends before the condition. The partial index on open items wants this very wording.
 const CONTENDERS: &str = "SELECT id, bag_date, stage, holds FROM work_items \
@@ -63,6 +64,39 @@ impl Store {
         transaction.commit().await?;
         Ok(lock)
     }
+}
+
+/// Gives an item that goes on after its ending its lock again, where it needs it at once.
+pub(super) async fn take_again(
+    connection: &mut Connection,
+    id: WorkItemId,
+) -> Result<(), StoreError> {
+    let row =
+        sqlx::query("SELECT id, bag_date, stage, holds, last_lock FROM work_items WHERE id = $1")
+            .bind(id.0)
+            .fetch_one(&mut *connection)
+            .await?;
+    let (held, last): (String, String) = (row.value("holds")?, row.value("last_lock")?);
+    let asking = contender(&row)?;
+    let Some(object) = to_take_again(asking.stage, &held, &last) else {
+        return Ok(());
+    };
+    let others = others(connection, &asking, object).await?;
+    let holder = holder(&asking, &others);
+    if holder != id {
+        return Err(RuleError::LockedBy {
+            item: id,
+            object: object.to_owned(),
+            holder,
+        }
+        .into());
+    }
+    sqlx::query("UPDATE work_items SET holds = $1 WHERE id = $2")
+        .bind(object)
+        .bind(id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Two items that ask at once may both see the lock free; the second then sees which one has it.

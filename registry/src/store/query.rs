@@ -8,6 +8,7 @@
 use muniment_model::InstitutionId;
 use serde::Serialize;
 use sqlx::QueryBuilder;
+use tracing::error;
 
 use super::{Connection, Db, Row, Store, StoreError};
 use crate::rules::access::Scope;
@@ -181,21 +182,28 @@ pub(crate) trait View: Serialize + Sized + Send + 'static {
 }
 
 impl Store {
-    /// Counts and reads in one transaction, so that they agree.
+    /// Counts and reads in one transaction, so that they agree. A row that cannot be read is counted and
+    /// left out: it must not hide all others on its page.
     pub(crate) async fn page<V: View>(&self, query: &Query) -> Result<Page<V>, StoreError> {
         let mut transaction = self.read().await?;
         let count = count_statement(V::RESOURCE, query)
             .build_query_scalar::<i64>()
             .fetch_one(&mut *transaction)
             .await?;
-        let mut rows = page_statement(V::RESOURCE, query)
+        let found = page_statement(V::RESOURCE, query)
             .build()
             .fetch_all(&mut *transaction)
-            .await?
-            .iter()
-            .map(V::read)
-            .collect::<Result<Vec<_>, _>>()?;
-        V::complete(&mut transaction, &mut rows).await?;
+            .await?;
+        let mut rows = Vec::with_capacity(found.len());
+        for row in &found {
+            rows.extend(readable(V::RESOURCE, V::read(row))?);
+        }
+        match V::complete(&mut transaction, &mut rows).await {
+            Err(StoreError::Corrupt { .. }) => {
+                rows = complete_each(&mut transaction, rows).await?;
+            }
+            completed => completed?,
+        }
         Ok(Page { count, rows })
     }
 
@@ -209,6 +217,30 @@ impl Store {
         };
         let mut transaction = self.read().await?;
         one(&mut transaction, column, value).await
+    }
+}
+
+/// Completes what can be completed.
+async fn complete_each<V: View>(
+    connection: &mut Connection,
+    rows: Vec<V>,
+) -> Result<Vec<V>, StoreError> {
+    let mut complete = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let completed = V::complete(connection, std::slice::from_mut(&mut row)).await;
+        complete.extend(readable(V::RESOURCE, completed.map(|()| row))?);
+    }
+    Ok(complete)
+}
+
+/// `None`, with a line in the log, for what a row holds that is none of our words.
+fn readable<T>(resource: &Resource, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(cause @ StoreError::Corrupt { .. }) => {
+            error!(table = resource.from, %cause, "a row cannot be read and was left out of a list");
+            Ok(None)
+        }
+        other => other.map(Some),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use muniment_model::registry::GenericFile;
 use muniment_testkit::MockClock;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -13,6 +14,7 @@ use super::query::{Condition, Op, Query, Resource, Value, count_statement, page_
 use super::storage_records::STORAGE_RECORDS;
 use super::*;
 use crate::rules::access::Scope;
+use crate::views::ItemView;
 
 const RESOURCES: [&Resource; 7] = [
     &INSTITUTIONS,
@@ -64,6 +66,60 @@ async fn the_default_order_of_every_list_is_read_from_an_index() {
         assert!(!sorted, "{}: {plan:?}", resource.from);
     }
 }
+
+/// A row may be written by hand, or by a newer program before a step back.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_fail_the_list_of_all_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("r.db"), Arc::new(MockClock::default()))
+        .await
+        .unwrap();
+    let mut writer = store.write().await.unwrap();
+    sqlx::raw_sql(ROWS).execute(&mut *writer).await.unwrap();
+    writer.commit().await.unwrap();
+    let spoilers = [
+        "SELECT 1",
+        "UPDATE work_items SET stage = 'Nowhere' WHERE id = 2",
+        "UPDATE work_items SET bag_date = 'yesterday' WHERE id = 1",
+        "UPDATE generic_files SET storage_option = 'Attic' WHERE id = 2",
+        "UPDATE checksums SET algorithm = 'crc32' WHERE generic_file_id = 1",
+    ];
+    let expected = [(3, 3), (2, 3), (1, 3), (1, 2), (1, 1)];
+
+    for (spoiler, expected) in spoilers.into_iter().zip(expected) {
+        let mut writer = store.write().await.unwrap();
+        sqlx::raw_sql(spoiler).execute(&mut *writer).await.unwrap();
+        writer.commit().await.unwrap();
+
+        let items = store.page::<ItemView>(&query(Vec::new())).await.unwrap();
+        let files = store.page::<GenericFile>(&query(Vec::new())).await.unwrap();
+
+        assert_eq!((items.count, files.count), (3, 3), "{spoiler}");
+        let read = (items.rows.len(), files.rows.len());
+        assert_eq!(read, expected, "{spoiler}");
+    }
+}
+
+/// Three items and three files with a digest each.
+const ROWS: &str = "
+    INSERT INTO institutions VALUES (1, 0, 0, 'T', 'test.edu', 'A', '', 'in', 'out', NULL, NULL);
+    INSERT INTO intellectual_objects (id, created_at, updated_at, title, description, identifier,
+        alt_identifier, access, bag_name, institution_id, state, etag, bag_group_identifier,
+        storage_option, bagit_profile_identifier, source_organization, internal_sender_identifier,
+        internal_sender_description)
+    VALUES (1, 0, 0, 't', '', 'test.edu/a', '', 'institution', 'a', 1, 'A', '', '', 'Standard', '', '',
+        '', '');
+    INSERT INTO generic_files (id, created_at, updated_at, file_format, size, identifier,
+        intellectual_object_id, state, last_fixity_check, institution_id, storage_option, uuid)
+    SELECT n, 0, 0, 'x', 1, 'test.edu/a/' || n, 1, 'A', 0, 1, 'Standard',
+        '00000000-0000-0000-0000-00000000000' || n FROM (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3);
+    INSERT INTO checksums (created_at, updated_at, algorithm, datetime, digest, generic_file_id)
+    SELECT 0, 0, 'md5', 0, 'aa', id FROM generic_files;
+    INSERT INTO work_items (id, created_at, updated_at, name, etag, institution_id, bucket, user_email,
+        note, action, stage, status, outcome, bag_date, date_processed, retry, pid, needs_admin_review,
+        size, aptrust_approver, inst_approver, version)
+    SELECT id, 0, 0, identifier, 'e', 1, 'in', 'u@test.edu', '', 'Ingest', 'Receive', 'Pending', '', id,
+        0, TRUE, 0, FALSE, 1, '', '', 1 FROM generic_files;";
 
 #[tokio::test]
 async fn the_namespace_is_made_once() {

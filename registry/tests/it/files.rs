@@ -344,6 +344,39 @@ async fn a_fixity_check_is_noted_on_its_file() {
     assert_eq!(found.premis_events.len(), 10);
 }
 
+/// Events are posted again after a lost answer, and checkers run beside each other.
+#[tokio::test]
+async fn an_older_fixity_check_does_not_move_the_last_one_back() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(7)).await;
+    let saved = save(&site, &[file(&object, "data/1", 1)]).await.remove(0);
+    let check = |number, time: &str| {
+        let mut check = saved.premis_events[0].clone();
+        check.id = 0;
+        check.identifier = uuid::Uuid::from_u128(number);
+        check.event_type = EventType::FixityCheck;
+        check.date_time = Some(time.parse().unwrap());
+        check
+    };
+    let [later, earlier] = ["2026-03-01T00:00:00Z", "2026-02-01T00:00:00Z"];
+
+    for check in [check(77, later), check(78, earlier)] {
+        let (status, _) = site.post("/admin-api/v3/events/create", json!(check)).await;
+        assert_eq!(status, StatusCode::CREATED);
+    }
+    // Written by a client that read the file before the check.
+    let echoed = save(&site, std::slice::from_ref(&saved)).await.remove(0);
+
+    assert_eq!(echoed.last_fixity_check, check(0, later).date_time);
+    let shown = site
+        .client()
+        .file(&saved.identifier)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(shown.premis_events.len(), 11, "both checks are recorded");
+}
+
 /// The longest batch our recorder sends; the time is printed, the budget is a second.
 #[tokio::test]
 async fn a_full_batch_is_recorded_in_one_request() {

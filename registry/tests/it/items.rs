@@ -1,7 +1,7 @@
 //! Work items: created once per upload, updated under their version.
 
 use muniment_model::registry::WorkItem;
-use muniment_model::{Class, Classify, Stage, Status, WorkItemId};
+use muniment_model::{Action, Class, Classify, Stage, Status, WorkItemId};
 use muniment_registry_client::{ClientError, MadeItem, PageRequest, WorkItemQuery};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -139,6 +139,42 @@ async fn what_identifies_an_upload_stays_and_the_object_is_filled_in_once() {
     assert!(matches!(renamed, Err(ClientError::Rejected { .. })));
     assert_eq!(filled.object_identifier, "test.edu/a");
     assert!(matches!(moved, Err(ClientError::Rejected { .. })));
+}
+
+/// A deletion takes two persons. One key must not make what the second one approves.
+#[tokio::test]
+async fn no_client_makes_a_deletion_or_an_approval() {
+    let site = Site::start().await;
+    let made = site.item("a", 1).await;
+    let edits: [(&str, fn(&mut WorkItem)); 4] = [
+        ("action", |item| item.action = Action::Delete),
+        ("aptrust_approver", |item| {
+            item.aptrust_approver = "admin@system.test".to_owned();
+        }),
+        ("inst_approver", |item| {
+            item.inst_approver = "manager@test.edu".to_owned();
+        }),
+        ("deletion_request_id", |item| item.deletion_request_id = 5),
+    ];
+
+    for (what, edit) in edits {
+        let mut new = upload(site.institution, "test.edu", "b", 2);
+        let mut changed = made.clone();
+        edit(&mut new);
+        edit(&mut changed);
+        let created = site.client().create_work_item(&new).await;
+        let updated = site.client().update_work_item(&changed).await;
+
+        assert!(
+            matches!(created, Err(ClientError::Rejected { .. })),
+            "{what}"
+        );
+        assert!(
+            matches!(updated, Err(ClientError::Rejected { .. })),
+            "{what}"
+        );
+    }
+    assert_eq!(site.client().work_item(made.id).await.unwrap(), Some(made));
 }
 
 #[tokio::test]

@@ -167,6 +167,46 @@ async fn a_late_recorder_overwrites_nothing() {
     assert!(client.save_object(&object).await.is_ok());
 }
 
+/// An item that was ended by mistake, or by an operator who then thinks better of it.
+#[tokio::test]
+async fn an_item_that_goes_on_after_its_ending_has_its_lock_again() {
+    let site = Site::start().await;
+    let client = site.client();
+    let bag = ObjectIdentifier::new("test.edu", "a");
+    let item = at_reingest_check(&site, site.item("a", 1).await).await;
+    client.take_lock(item.id, &bag).await.unwrap();
+    site.object("a", item.id).await;
+    ended(&site, item.clone(), Status::Cancelled).await;
+    let next = at_reingest_check(&site, site.item("a", 2).await).await;
+
+    let at_record = put_back(&site, item.id, Stage::Record).await.unwrap();
+
+    assert_eq!(
+        client.take_lock(next.id, &bag).await.unwrap(),
+        HeldBy(item.id)
+    );
+    let wanted = object(site.institution, "test.edu", "a", item.id);
+    assert!(
+        client.save_object(&wanted).await.is_ok(),
+        "it records again"
+    );
+    ended(&site, at_record, Status::Failed).await;
+    assert_eq!(client.take_lock(next.id, &bag).await.unwrap(), Taken);
+    let refused = put_back(&site, item.id, Stage::Record).await;
+    let Err(ClientError::Conflict { message, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        message.contains(&format!("has to wait for work item {}", next.id)),
+        "{message}"
+    );
+    put_back(&site, item.id, Stage::ReingestCheck)
+        .await
+        .unwrap();
+    let waits = client.take_lock(item.id, &bag).await.unwrap();
+    assert_eq!(waits, HeldBy(next.id));
+}
+
 #[tokio::test]
 async fn an_item_that_had_the_lock_makes_no_object_and_one_that_never_asked_does() {
     let site = Site::start().await;
@@ -207,6 +247,14 @@ async fn a_batch_of_an_item_that_is_no_number_is_a_bad_request() {
 async fn at_reingest_check(site: &Site, mut item: WorkItem) -> WorkItem {
     item.stage = Stage::ReingestCheck;
     site.client().update_work_item(&item).await.unwrap()
+}
+
+/// As an operator puts an ended item back.
+async fn put_back(site: &Site, id: WorkItemId, stage: Stage) -> Result<WorkItem, ClientError> {
+    let mut item = site.client().work_item(id).await.unwrap().unwrap();
+    item.status = Status::Pending;
+    item.stage = stage;
+    site.client().update_work_item(&item).await
 }
 
 async fn ended(site: &Site, mut item: WorkItem, status: Status) {
