@@ -209,6 +209,7 @@ fn says_the_same(stored: &WorkItem, sent: &WorkItem) -> bool {
         && stored.stage == sent.stage
         && stored.intended_status == sent.intended_status
         && stored.note == sent.note
+        && stored.reason == sent.reason
         && stored.outcome == sent.outcome
         && stored.retry == sent.retry
         && stored.node == sent.node

@@ -286,6 +286,7 @@ fn new_item(
         deletion_request_id: 0,
         version: 0,
         intended_status: None,
+        reason: String::new(),
         institution_identifier: String::new(),
         object_identifier: String::new(),
     }

@@ -102,6 +102,7 @@ fn item(id: i64, name: &str, status: Status, note: &str) -> WorkItem {
         deletion_request_id: 0,
         version: 1,
         intended_status: None,
+        reason: String::new(),
         institution_identifier: "test.edu".to_owned(),
         object_identifier: String::new(),
     }

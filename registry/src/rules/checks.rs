@@ -51,6 +51,7 @@ pub(crate) fn item(item: &WorkItem) -> Result<(), RuleError> {
         "BagDate: BagDate is required." unless item.bag_date.is_some();
         "Size: Size is too large." unless fits(item.size);
         "Note: Note is too long." unless short(&item.note) && short(&item.outcome);
+        "Reason: Reason is too long." unless short(&item.reason);
     }
     verdict(&faults)
 }

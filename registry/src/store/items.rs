@@ -65,9 +65,9 @@ impl Store {
              needs_admin_review, queued_at, size, stage_started_at, aptrust_approver, \
              inst_approver, deletion_request_id, intended_status, intellectual_object_id, \
              generic_file_id, updated_at, date_processed, created_at, name, etag, \
-             institution_id, bucket, action, bag_date, subject, version) \
+             institution_id, bucket, action, bag_date, subject, reason, version) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-             $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, 1) RETURNING id",
+             $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, 1) RETURNING id",
         );
         let row = bind_values(insert, item)
             .bind(now.timestamp_micros())
@@ -80,6 +80,7 @@ impl Store {
             .bind(item.action.as_str())
             .bind(micros(item.bag_date))
             .bind(subject)
+            .bind(&item.reason)
             .fetch_one(&mut *transaction)
             .await?;
         let id = WorkItemId(row.value("id")?);
@@ -106,13 +107,14 @@ impl Store {
              inst_approver = $14, deletion_request_id = $15, intended_status = $16, \
              intellectual_object_id = $17, generic_file_id = $18, updated_at = $19, \
              date_processed = $20, version = version + 1, \
-             holds = CASE WHEN $21 THEN NULL ELSE holds END \
-             WHERE id = $22 AND version = $23",
+             holds = CASE WHEN $21 THEN NULL ELSE holds END, reason = $22 \
+             WHERE id = $23 AND version = $24",
         );
         let done = bind_values(update, wanted)
             .bind(now.timestamp_micros())
             .bind(micros(wanted.date_processed.or(before.date_processed)))
             .bind(wanted.status.is_ended())
+            .bind(&wanted.reason)
             .bind(wanted.id.0)
             .bind(before.version)
             .execute(&mut *transaction)
@@ -258,8 +260,8 @@ fn item(row: &Row) -> Result<WorkItem, StoreError> {
         id, created_at, updated_at, name, etag, institution_id, intellectual_object_id,
         generic_file_id, bucket, note, action, stage, status, outcome, bag_date, date_processed,
         retry, node, pid, needs_admin_review, queued_at, size, stage_started_at, aptrust_approver,
-        inst_approver, deletion_request_id, version, intended_status, institution_identifier,
-        object_identifier;
+        inst_approver, deletion_request_id, version, intended_status, reason,
+        institution_identifier, object_identifier;
         user: row.value("user_email")?
     }))
 }

@@ -8,7 +8,7 @@ use muniment_sqlite::{Database, Migration, OpenError};
 const IDENTITY: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";
 
 /// In order: name, text.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("records", include_str!("../../migrations/0001_records.sql")),
     (
         "last turn",
@@ -22,6 +22,7 @@ const MIGRATIONS: [(&str, &str); 4] = [
         "versions",
         include_str!("../../migrations/0004_versions.sql"),
     ),
+    ("reason", include_str!("../../migrations/0005_reason.sql")),
 ];
 
 pub(super) async fn run(database: Database) -> Result<(), OpenError> {

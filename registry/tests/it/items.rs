@@ -80,13 +80,15 @@ async fn an_update_that_was_carried_out_already_counts_as_done() {
     let client = site.client();
     let mut item = site.item("a", 1).await;
     item.stage = Stage::Validate;
-    item.intended_status = Some(Status::Success);
+    item.intended_status = Some(Status::Failed);
+    item.reason = "data/letter — 1912.txt is missing".to_owned();
     let first = client.update_work_item(&item).await.unwrap();
 
     let second = client.update_work_item(&item).await.unwrap();
 
     assert_eq!(second, first);
     assert_eq!(second.version, 2);
+    assert_eq!(second.reason, item.reason);
 }
 
 #[tokio::test]

@@ -119,6 +119,10 @@ pub struct WorkItem {
     /// the ending is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intended_status: Option<Status>,
+    /// Ours: why the item is to fail or be cancelled, in the depositor's words; empty until that is
+    /// decided. The note may say more, and is for people only: nothing is read back out of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
     /// Joined for reading: ignored when sent.
     #[serde(default)]
     pub institution_identifier: String,

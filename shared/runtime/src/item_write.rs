@@ -93,6 +93,7 @@ impl ItemWrite {
             Self::Intended { at, status, reason } => WorkItem {
                 stage: *at,
                 note: clipped(reason),
+                reason: clipped(reason),
                 outcome: item.pipeline().outcome_of(*status).to_owned(),
                 intended_status: Some(*status),
                 ..going_on
@@ -160,13 +161,13 @@ fn with_attempt(note: &str, attempt: Option<Attempt>, now: DateTime<Utc>) -> Str
     format!("{note} (attempt {number} of {max}, next try at {next})")
 }
 
-/// Why an item is to fail or be cancelled: its first note after that was decided. It stays to the
-/// end, because nothing else holds the findings by then.
+/// Why an item is to fail or be cancelled, once that is decided. It stays in the note to the end. It has
+/// a member of its own because findings may hold any text, dashes included: nothing is ever read back
+/// out of a note.
 fn reason_of(item: &WorkItem) -> Option<&str> {
     match item.intended_status {
         Some(Status::Failed | Status::Cancelled) => {
-            let (reason, _) = item.note.split_once(LATER).unwrap_or((&item.note, ""));
-            Some(reason)
+            Some(item.reason.as_str()).filter(|reason| !reason.is_empty())
         }
         Some(Status::Success | Status::Pending | Status::Started | Status::Suspended) | None => {
             None
@@ -174,12 +175,10 @@ fn reason_of(item: &WorkItem) -> Option<&str> {
     }
 }
 
-/// Between the reason and what happened since.
-const LATER: &str = " — ";
-
+/// For people: the reason, then what happened since.
 fn after_reason(item: &WorkItem, note: &str) -> String {
     match reason_of(item) {
-        Some(reason) => format!("{reason}{LATER}{note}"),
+        Some(reason) => format!("{reason} — {note}"),
         None => note.to_owned(),
     }
 }

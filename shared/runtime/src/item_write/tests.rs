@@ -33,6 +33,7 @@ pub(crate) fn item() -> WorkItem {
         deletion_request_id: 0,
         version: 3,
         intended_status: None,
+        reason: String::new(),
         institution_identifier: String::new(),
         object_identifier: String::new(),
     }
@@ -212,6 +213,44 @@ fn the_reason_of_a_rejection_is_not_written_over_when_it_is_cleaned() {
     assert!(retried.note.starts_with("bad manifest — connection reset"));
     assert!(retried_again.note.starts_with("bad manifest — timed out"));
     assert_eq!(ended.note, "bad manifest");
+}
+
+/// File names hold any text: `letter — 1912.txt` hid its own finding and the next one.
+#[test]
+fn a_reason_with_a_dash_in_it_is_kept_whole() {
+    let reason = "data/letter — 1912.txt has other bytes; data/b.txt is missing";
+    let holder = Holder {
+        node: "host".to_owned(),
+        pid: 7,
+    };
+    let start = ItemWrite::Started { holder };
+    let suspended = ItemWrite::Suspended {
+        note: "staging refuses — look".to_owned(),
+    };
+    let failed = Final {
+        status: Status::Failed,
+        outcome: "Ingest failed due to fatal error.".to_owned(),
+        note: None,
+        object_id: 0,
+    };
+    let rejected = intended(Status::Failed, reason).apply(&item(), now());
+
+    let started = start.apply(&rejected, now());
+    let retried = waiting("timed out — again", 2).apply(&started, now());
+    let asked = suspended.apply(&start.apply(&retried, now()), now());
+    let ended = ItemWrite::Ended(failed).apply(&start.apply(&asked, now()), now());
+
+    assert_eq!(
+        (started.note.as_str(), started.reason.as_str()),
+        (reason, reason)
+    );
+    assert!(
+        retried
+            .note
+            .starts_with(&format!("{reason} — timed out — again"))
+    );
+    assert_eq!(asked.note, format!("{reason} — staging refuses — look"));
+    assert_eq!(ended.note, reason);
 }
 
 /// A new bag of an object that is preserved fails: the item still names the object.
