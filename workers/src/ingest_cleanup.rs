@@ -4,9 +4,9 @@
 //! records. For Success it first makes sure that the registry holds everything Record wrote;
 //! only then are staging and, last, the tar deleted. A failed or cancelled item's tar stays.
 //!
-//! Order: staging, tar (`If-Match`), final status, work records (by the run loop). Idempotent
-//! from any point between them: what is gone stays gone, and a tar that was replaced meanwhile is
-//! another upload, which stays.
+//! Order: staging, tar, final status, work records (by the run loop). Idempotent from any point
+//! between them: what is gone stays gone, and a tar that was put again meanwhile is another upload,
+//! which stays, also when its bytes are the same. Each try of a delete needs the lease.
 //!
 //! It cannot touch preservation storage.
 
@@ -16,7 +16,7 @@ use muniment_model::{
     KeyPrefix, ObjectIdentifier, ObjectRecord, QueueName, Saved, Status, bag_name_of,
 };
 use muniment_objects::{
-    ReceivingBuckets, ReceivingSettings, RecordsBucket, RecordsSettings, StagingBucket,
+    Deletion, ReceivingBuckets, ReceivingSettings, RecordsBucket, RecordsSettings, StagingBucket,
     StagingSettings, StorageError,
 };
 use muniment_registry_client::RegistryClient;
@@ -109,6 +109,14 @@ fn difference(recorded: Recorded, saved: Saved) -> Option<String> {
     })
 }
 
+/// A delete may be tried again only while the lease is held.
+fn permitted(deletion: Deletion) -> Result<(), JobError> {
+    match deletion {
+        Deletion::Deleted | Deletion::Gone => Ok(()),
+        Deletion::Forbidden => Err(JobError::LeaseLost),
+    }
+}
+
 /// So that Record records everything again when an operator says so.
 async fn forget_recording(job: &Job, object: Option<ObjectRecord>) -> Result<(), JobError> {
     job.clear_done(&[QueueName::IngestRecorder]).await?;
@@ -173,8 +181,8 @@ impl IngestCleanup {
         self.staging.abort_uploads(&prefix).await?;
         let mut listing = self.staging.list(&prefix);
         while let Some(page) = listing.next_page().await? {
-            job.require_lease()?;
-            self.staging.delete(&page).await?;
+            let may_delete = || job.require_lease().is_ok();
+            permitted(self.staging.delete(&page, may_delete).await?)?;
         }
         Ok(())
     }
@@ -182,15 +190,16 @@ impl IngestCleanup {
     /// Deletes the tar, unless another upload has taken its place: then says so.
     async fn delete_tar(&self, job: &Job) -> Result<Option<String>, JobError> {
         let item = job.item();
-        match upload::look(&self.receiving, item).await? {
+        let looked_at = match upload::look(&self.receiving, item).await? {
             Upload::Replaced(newer) => return Ok(Some(upload::replaced_note(item, Some(&newer)))),
             Upload::Gone => return Ok(None),
-            Upload::Same(_) => {}
-        }
+            Upload::Same(head) => head,
+        };
         let (bucket, key) = upload::place_of(item)?;
-        job.require_lease()?;
-        match self.receiving.bucket(bucket).delete(&key, &item.etag).await {
-            Ok(_) => Ok(None),
+        let receiving = self.receiving.bucket(bucket);
+        let may_delete = || job.require_lease().is_ok();
+        match receiving.delete(&key, &looked_at, may_delete).await {
+            Ok(deletion) => permitted(deletion).map(|()| None),
             // Replaced since we looked: the newer upload is an item of its own.
             Err(StorageError::Superseded { .. }) => Ok(Some(upload::replaced_note(item, None))),
             Err(error) => Err(error.into()),

@@ -38,6 +38,7 @@ pub(crate) async fn serve(client: TcpStream, origin: &str, state: &State) -> io:
 async fn exchange(mut client: TcpStream, origin: &str, state: &State) -> io::Result<()> {
     let request = Head::read(&mut client, Vec::new()).await?;
     let seen = request.seen().ok_or(io::ErrorKind::InvalidData)?;
+    let mut healings = state.healings();
     let fault = state.take(seen);
     if let Some(Fault::Status {
         status,
@@ -47,8 +48,11 @@ async fn exchange(mut client: TcpStream, origin: &str, state: &State) -> io::Res
         let answer = status_answer(status, retry_after);
         client.write_all(answer.as_bytes()).await?;
     } else {
-        if let Some(Fault::Delay(delay)) = fault {
-            wait(delay).await;
+        match fault {
+            Some(Fault::Delay(delay)) => wait(delay).await,
+            // The sender lives as long as the state.
+            Some(Fault::Hold) => drop(healings.changed().await),
+            _ => {}
         }
         carry_out(&mut client, request, origin, fault.as_ref()).await?;
     }
@@ -170,6 +174,9 @@ async fn answer(
     }
     if let Some(Fault::WithoutHeaders(prefix)) = fault {
         head.remove(prefix);
+    }
+    if let Some(Fault::WithHeader(name, value)) = fault {
+        head.add(name, value);
     }
     to_client.write_all(&head.last()).await?;
     if let Some(Fault::ResetAfter(count) | Fault::TruncateAfter(count) | Fault::Shorten(count)) =

@@ -86,6 +86,10 @@ impl Head {
         self.lines.retain(|line| !begins(line, prefix));
     }
 
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        self.lines.push(format!("{name}: {value}\r\n").into_bytes());
+    }
+
     /// Limits the length that the head promises.
     pub(crate) fn shorten(&mut self, length_max: u64) {
         for line in self.lines.iter_mut().skip(1) {

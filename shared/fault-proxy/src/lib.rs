@@ -112,7 +112,7 @@ impl FaultProxy {
         self.state.plan(requests, times, fault);
     }
 
-    /// Forgets every plan: from now on all requests are passed on.
+    /// Forgets every plan: from now on all requests are passed on, those that are held as well.
     pub fn heal(&self) {
         self.state.heal();
     }

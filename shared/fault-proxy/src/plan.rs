@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use tokio::sync::watch;
 
 use crate::head::Seen;
 
@@ -22,6 +23,8 @@ pub enum Fault {
     },
     /// Passed on after this time.
     Delay(Duration),
+    /// Passed on when the proxy is healed, and not before: for what has to happen in between.
+    Hold,
     /// The connection is reset after this many bytes of the body. The client may have received fewer:
     /// a reset overtakes what is still in buffers.
     ResetAfter(u64),
@@ -37,6 +40,8 @@ pub enum Fault {
     Double,
     /// The answer loses the headers whose names begin with this.
     WithoutHeaders(&'static str),
+    /// The answer has one more header, with this name and value.
+    WithHeader(&'static str, &'static str),
 }
 
 impl Fault {
@@ -125,6 +130,7 @@ struct Inner {
     plans: Vec<Plan>,
     seen: VecDeque<Seen>,
     counts: HashMap<Method, u64>,
+    healed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -144,7 +150,14 @@ impl State {
     }
 
     pub(crate) fn heal(&self) {
-        self.lock().plans.clear();
+        let mut inner = self.lock();
+        inner.plans.clear();
+        inner.healed.send_replace(());
+    }
+
+    /// To be asked for before [`Self::take`]: it hears of each healing from then on.
+    pub(crate) fn healings(&self) -> watch::Receiver<()> {
+        self.lock().healed.subscribe()
     }
 
     pub(crate) fn seen(&self, requests: &Requests) -> Vec<Seen> {

@@ -23,6 +23,8 @@ pub struct Head {
     /// Without quotes.
     pub etag: String,
     pub last_modified: DateTime<Utc>,
+    /// `None` where the bucket keeps no versions.
+    pub version_id: Option<String>,
     /// Over the whole object; `None` when the store has none, or one composed of parts.
     pub crc64nvme: Option<Crc64Nvme>,
     pub content_type: String,
@@ -49,14 +51,6 @@ impl Attributes {
             condition: Condition::None,
         }
     }
-}
-
-/// What became of an object that we wanted gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deletion {
-    Deleted,
-    /// It was not there: deleted by an earlier attempt, or by its owner.
-    Gone,
 }
 
 #[derive(Clone, Debug)]
@@ -89,28 +83,43 @@ impl Bucket {
         let resource = self.resource_of(key);
         let found = self
             .connection
-            .send(&resource, Limit::ANSWER, Condition::None, |client| {
-                client
-                    .head_object()
-                    .bucket(self.name.as_str())
-                    .key(key.as_str())
-                    .checksum_mode(ChecksumMode::Enabled)
-                    .send()
-            })
+            .call(&resource, Limit::ANSWER, || self.head_once(key, &resource))
             .await;
         if let Err(StorageError::NotFound(_)) = found {
             self.must_exist().await?;
         }
-        let output = found?;
+        found
+    }
+
+    /// One HEAD. To it, an object that is not there and a bucket that is not there are the same.
+    pub(crate) async fn head_once(
+        &self,
+        key: &ObjectKey,
+        resource: &Resource,
+    ) -> Result<Head, StorageError> {
+        let output = self
+            .connection
+            .client()
+            .head_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .map_err(|error| error_of(error, resource, Condition::None))?;
         let size = output.content_length().and_then(|n| u64::try_from(n).ok());
         let last_modified = output.last_modified().and_then(utc);
         let (Some(size), Some(last_modified)) = (size, last_modified) else {
-            return Err(incomplete(&resource, "HEAD without length or date"));
+            return Err(incomplete(resource, "HEAD without length or date"));
         };
+        // A bucket whose versions are suspended has objects of the version "null", which each
+        // upload replaces: it names nothing.
+        let version_id = output.version_id().filter(|version| *version != "null");
         Ok(Head {
             size,
             etag: unquoted(output.e_tag()),
             last_modified,
+            version_id: version_id.map(str::to_owned),
             crc64nvme: full_object(output.checksum_crc64_nvme(), output.checksum_type()),
             content_type: output.content_type().unwrap_or_default().to_owned(),
             metadata: output.metadata().cloned().unwrap_or_default(),
@@ -119,7 +128,7 @@ impl Bucket {
 
     /// An answer to HEAD has no code, so a missing bucket looks like a missing object. That
     /// difference decides whether an operator or a depositor has to act, so it is asked for.
-    async fn must_exist(&self) -> Result<(), StorageError> {
+    pub(crate) async fn must_exist(&self) -> Result<(), StorageError> {
         let resource = self.resource();
         let answer = self
             .connection
@@ -260,7 +269,6 @@ impl Bucket {
         })
     }
 
-    /// Deletes the object only if it still has `etag`.
     /// Deletes the object, if there is one.
     pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
         let resource = self.resource_of(key);
@@ -276,30 +284,6 @@ impl Bucket {
             .await;
         match result {
             Ok(_) | Err(StorageError::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(crate) async fn delete_if_match(
-        &self,
-        key: &ObjectKey,
-        etag: &str,
-    ) -> Result<Deletion, StorageError> {
-        let resource = self.resource_of(key);
-        let result = self
-            .connection
-            .send(&resource, Limit::ANSWER, Condition::IfMatch, |client| {
-                client
-                    .delete_object()
-                    .bucket(self.name.as_str())
-                    .key(key.as_str())
-                    .if_match(quoted(etag))
-                    .send()
-            })
-            .await;
-        match result {
-            Ok(_) => Ok(Deletion::Deleted),
-            Err(StorageError::NotFound(_)) => Ok(Deletion::Gone),
             Err(error) => Err(error),
         }
     }

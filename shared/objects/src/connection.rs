@@ -213,20 +213,29 @@ impl Connection {
         request: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<T, StorageError> {
         let permit = self.0.gate.enter().await;
-        let result = match tokio::time::timeout(limit, request).await {
-            Ok(result) => result,
-            // Silence is an outage, not an attempt: a store that answers nothing must not use up
-            // the attempts of every bag on its way.
-            Err(elapsed) => Err(StorageError::Unreachable {
-                resource: resource.clone(),
-                source: elapsed.into(),
-            }),
-        };
+        let result = within(limit, resource, request).await;
         permit.leave(match &result {
             Ok(_) => Outcome::Taken,
             Err(error) => error.load(),
         });
         result
+    }
+}
+
+/// Makes a request that must have its answer within `limit`.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    resource: &Resource,
+    request: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    match tokio::time::timeout(limit, request).await {
+        Ok(result) => result,
+        // Silence is an outage, not an attempt: a store that answers nothing must not use up
+        // the attempts of every bag on its way.
+        Err(elapsed) => Err(StorageError::Unreachable {
+            resource: resource.clone(),
+            source: elapsed.into(),
+        }),
     }
 }
 

@@ -9,6 +9,7 @@
 mod answer;
 mod bucket;
 mod connection;
+mod deletion;
 mod error;
 mod gate;
 mod listing;
@@ -23,8 +24,9 @@ mod staging;
 mod stream;
 mod writer;
 
-pub use bucket::{Deletion, Head};
+pub use bucket::Head;
 pub use connection::{Connections, Endpoint};
+pub use deletion::Deletion;
 pub use error::{Cause, ObjectAddress, Resource, StorageError};
 pub use listing::{Listed, Listing};
 pub use metadata::{METADATA_BYTES_MAX, MetadataTooLarge, user_metadata};

@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use crate::answer::{Answer, Condition, error_of};
 use crate::bucket::{Bucket, incomplete, unquoted, utc};
 use crate::connection::{Connection, Limit};
+use crate::deletion::Deletion;
 use crate::error::{Resource, StorageError};
 
 /// S3's own limit on a page of keys and on a bulk delete.
@@ -111,15 +112,23 @@ fn decoded(key: &str, encoding: Option<&EncodingType>) -> String {
 
 impl Bucket {
     /// Deletes the objects of a page. Idempotent: what is gone already counts as deleted.
-    pub(crate) async fn delete_page(&self, page: &[Listed]) -> Result<(), StorageError> {
+    pub(crate) async fn delete_page(
+        &self,
+        page: &[Listed],
+        may_delete: impl Fn() -> bool,
+    ) -> Result<Deletion, StorageError> {
         if page.is_empty() {
-            return Ok(());
+            return Ok(Deletion::Gone);
         }
         debug_assert!(page.len() <= PAGE_MAX, "a page fits one bulk delete");
         let resource = self.resource();
         self.connection
-            .call(&resource, Limit::ANSWER, || {
-                self.delete_once(page, &resource)
+            .call(&resource, Limit::ANSWER, || async {
+                if !may_delete() {
+                    return Ok(Deletion::Forbidden);
+                }
+                self.delete_once(page, &resource).await?;
+                Ok(Deletion::Deleted)
             })
             .await
     }

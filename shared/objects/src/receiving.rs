@@ -1,15 +1,17 @@
 //! Receiving buckets: where depositors put their tars. Workers list, read and, at the very end,
 //! delete exactly the upload they have ingested; only a depositor writes.
 //!
-//! A delete names the etag of the upload, so a newer one under the same key survives it.
+//! A delete is of the upload that was looked at, so a newer one under the same key survives it, also
+//! one with the same bytes (`deletion.rs`).
 
 use std::ops::Range;
 
 use muniment_model::{BucketName, ObjectKey, Tar};
 use tokio_util::sync::CancellationToken;
 
-use crate::bucket::{Attributes, Bucket, Deletion, Head};
+use crate::bucket::{Attributes, Bucket, Head};
 use crate::connection::Connection;
+use crate::deletion::Deletion;
 use crate::error::StorageError;
 use crate::listing::{self, Listing};
 use crate::stream::{ObjectStream, Source, TarStream};
@@ -66,9 +68,15 @@ impl ReceivingBucket {
         ObjectStream::new(source, Some(tar.etag.clone()), range, stop.clone())
     }
 
-    /// Deletes the upload with this etag. Another one under the key stays, and is `Superseded`.
-    pub async fn delete(&self, key: &ObjectKey, etag: &str) -> Result<Deletion, StorageError> {
-        self.0.delete_if_match(key, etag).await
+    /// Deletes the upload that [`Self::head`] found. Another one under the key stays, and is
+    /// `Superseded`, whatever its bytes. `may_delete` is asked before each try.
+    pub async fn delete(
+        &self,
+        key: &ObjectKey,
+        looked_at: &Head,
+        may_delete: impl Fn() -> bool,
+    ) -> Result<Deletion, StorageError> {
+        self.0.delete_upload(key, looked_at, may_delete).await
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use muniment_model::{BucketName, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
 
 use crate::bucket::{Attributes, Bucket, Head};
+use crate::deletion::Deletion;
 use crate::error::StorageError;
 use crate::listing::{Listed, Listing};
 use crate::multipart::CopySource;
@@ -89,10 +90,13 @@ impl StagingBucket {
         Listing::new(self.0.clone(), prefix.as_str())
     }
 
-    /// Deletes a page of what [`Self::list`] found. Page by page, so that the caller can look whether
-    /// it still may delete before each.
-    pub async fn delete(&self, page: &[Listed]) -> Result<(), StorageError> {
-        self.0.delete_page(page).await
+    /// Deletes a page of what [`Self::list`] found. `may_delete` is asked before each try.
+    pub async fn delete(
+        &self,
+        page: &[Listed],
+        may_delete: impl Fn() -> bool,
+    ) -> Result<Deletion, StorageError> {
+        self.0.delete_page(page, may_delete).await
     }
 
     /// Removes one object, so that it is staged again.

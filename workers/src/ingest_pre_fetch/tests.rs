@@ -10,6 +10,7 @@ fn head() -> Head {
         size: tar.size,
         etag: tar.etag,
         last_modified: tar.last_modified,
+        version_id: None,
         crc64nvme: tar.crc64nvme,
         content_type: "application/x-tar".to_owned(),
         metadata: HashMap::new(),

@@ -65,6 +65,7 @@ fn a_replaced_upload_names_the_newer_one() {
         size: 5,
         etag: "abc".to_owned(),
         last_modified: DateTime::from_timestamp(0, 0).expect("a time"),
+        version_id: None,
         crc64nvme: None,
         content_type: "application/x-tar".to_owned(),
         metadata: HashMap::new(),

@@ -110,6 +110,36 @@ async fn a_delay_is_waited_and_the_answer_is_whole() {
 }
 
 #[tokio::test]
+async fn a_request_is_held_until_the_proxy_is_healed() {
+    let (server, proxy) = broken_once(Fault::Hold).await;
+
+    let healed = async {
+        while proxy.seen(&Requests::any()).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let passed_on = server.received().len();
+        proxy.heal();
+        passed_on
+    };
+    let ((head, body, _), passed_on) = tokio::join!(ask(&proxy, GET), healed);
+
+    assert_eq!(passed_on, 0);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(body, BODY);
+}
+
+#[tokio::test]
+async fn a_header_is_added_to_the_answer() {
+    let (_server, proxy) = broken_once(Fault::WithHeader("x-added", "it")).await;
+
+    let (head, body, _) = ask(&proxy, GET).await;
+
+    assert!(head.contains("\r\nx-added: it\r\n"), "{head}");
+    assert!(head.contains("\r\nx-number: 1\r\n"), "{head}");
+    assert_eq!(body, BODY);
+}
+
+#[tokio::test]
 async fn a_reset_is_seen_as_one() {
     for count in [0, 4] {
         let (server, proxy) = broken_once(Fault::ResetAfter(count)).await;

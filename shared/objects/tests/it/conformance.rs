@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::backend::{Ability, Backend, skipped};
 use crate::support::Bench;
-use crate::{copies, failures, reading, writing};
+use crate::{copies, deleting, failures, reading, writing};
 
 type Case = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -50,6 +50,14 @@ suite! {
         a_staged_file_that_is_lost_is_named_as_such,
         a_target_without_a_bucket_is_an_error_and_no_panic,
     }
+    deleting {
+        only_the_upload_that_was_ingested_is_deleted,
+        the_same_bytes_put_again_survive_a_delete_whose_answer_was_lost,
+        a_delete_whose_answer_was_lost_finds_the_upload_gone,
+        a_bucket_with_versions_is_told_which_one_to_delete,
+        a_version_that_names_nothing_is_none,
+        each_try_of_a_delete_is_allowed_anew,
+    }
     failures {
         a_storm_of_503_is_waited_out,
         a_storm_that_does_not_end_is_an_outage,
@@ -82,7 +90,6 @@ suite! {
         a_completion_whose_answer_is_lost_is_recognised,
         uploads_that_a_killed_worker_left_open_are_found_and_aborted,
         a_prefix_is_emptied_over_several_pages_and_no_other_is_touched,
-        only_the_upload_that_was_ingested_is_deleted needs ConditionalDeletes,
         depositors_keys_are_listed_as_they_are,
         receiving_buckets_are_found_by_their_prefix,
         a_deposit_record_needs_no_checksum_from_elsewhere,

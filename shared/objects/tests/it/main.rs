@@ -8,6 +8,8 @@ mod conformance;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
+mod deleting;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod reading;

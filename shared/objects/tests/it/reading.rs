@@ -134,7 +134,9 @@ pub(crate) async fn a_staged_object_replaced_between_two_ranges_is_superseded(be
 
 pub(crate) async fn a_tar_that_is_gone_is_not_found(bench: &Bench) {
     let tar = bench.deposit("bag.tar", &noise(10, 8)).await;
-    let deleted = bench.direct.receiving.delete(&tar.key, &tar.etag).await;
+    let receiving = &bench.direct.receiving;
+    let looked_at = receiving.head(&tar.key).await.expect("head");
+    let deleted = receiving.delete(&tar.key, &looked_at, || true).await;
     deleted.expect("deletes");
 
     let stream = bench

@@ -23,7 +23,7 @@ pub(crate) async fn delete_all(staging: &StagingBucket, prefix: &KeyPrefix) -> u
     let mut listing = staging.list(prefix);
     let mut count = 0;
     while let Some(page) = listing.next_page().await.expect("lists") {
-        staging.delete(&page).await.expect("deletes");
+        staging.delete(&page, || true).await.expect("deletes");
         count += page.len();
     }
     count

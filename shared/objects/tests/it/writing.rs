@@ -1,9 +1,9 @@
-//! Staging, deposit records and deletes.
+//! Staging and deposit records.
 
 use bytes::Bytes;
 use muniment_fault_proxy::{Fault, Method, Requests, Times};
 use muniment_model::{KeyPrefix, WorkItemId};
-use muniment_objects::{Deletion, StorageError};
+use muniment_objects::StorageError;
 
 use crate::support::{Bench, MIB, crc, delete_all, noise, object_key, read_all};
 
@@ -169,20 +169,6 @@ pub(crate) async fn a_prefix_is_emptied_over_several_pages_and_no_other_is_touch
     }
 }
 
-pub(crate) async fn only_the_upload_that_was_ingested_is_deleted(bench: &Bench) {
-    let old = bench.deposit("bag.tar", &noise(100, 26)).await;
-    let new = bench.deposit("bag.tar", &noise(100, 27)).await;
-    let receiving = &bench.buckets.receiving;
-
-    let error = receiving.delete(&old.key, &old.etag).await;
-    let error = error.expect_err("superseded");
-    assert!(matches!(error, StorageError::Superseded { .. }), "{error}");
-    let deleted = receiving.delete(&new.key, &new.etag).await;
-    assert_eq!(deleted.expect("deletes"), Deletion::Deleted);
-    let again = receiving.delete(&new.key, &new.etag).await;
-    assert_eq!(again.expect("is gone"), Deletion::Gone);
-}
-
 pub(crate) async fn depositors_keys_are_listed_as_they_are(bench: &Bench) {
     let mut keys = ["plain.tar", "a b+c%20d.tar", "ü&<>.tar", "folder/x.txt"];
     for key in keys {
@@ -251,7 +237,9 @@ pub(crate) async fn a_request_that_arrives_twice_does_what_it_does_once(bench: &
     let staging = &bench.buckets.staging;
     let put = staging.put(&key, bytes.clone(), crc(&bytes)).await;
     put.expect("puts");
-    let deleted = bench.buckets.receiving.delete(&tar.key, &tar.etag).await;
+    let receiving = &bench.buckets.receiving;
+    let looked_at = bench.direct.receiving.head(&tar.key).await.expect("head");
+    let deleted = receiving.delete(&tar.key, &looked_at, || true).await;
 
     deleted.expect("deletes, or finds it gone");
     assert_eq!(staging.get(&key, 1_000).await.expect("reads"), bytes);
