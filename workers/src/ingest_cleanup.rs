@@ -13,7 +13,7 @@
 use async_trait::async_trait;
 use muniment_model::registry::{Recorded, WorkItem};
 use muniment_model::{
-    KeyPrefix, ObjectIdentifier, ObjectRecord, QueueName, Saved, Status, bag_name_of,
+    KeyPrefix, ObjectIdentifier, ObjectKey, ObjectRecord, QueueName, Saved, Status, bag_name_of,
 };
 use muniment_objects::{
     Deletion, ReceivingBuckets, ReceivingSettings, RecordsBucket, RecordsSettings, StagingBucket,
@@ -73,6 +73,7 @@ impl Worker for IngestCleanup {
                 {
                     return Err(JobError::halt(FAILED_BUT_STORED));
                 }
+                self.abort_record_uploads(job).await?;
                 self.clean_staging(job).await?;
                 // The note that came with the intended ending stays: it says why.
                 Ok(ended(job, status, None, 0))
@@ -109,6 +110,13 @@ fn difference(recorded: Recorded, saved: Saved) -> Option<String> {
     })
 }
 
+/// Where the item's deposit record is, or would be.
+fn record_key(item: &WorkItem) -> Result<ObjectKey, JobError> {
+    let bag_name = bag_name_of(&item.name).unwrap_or(&item.name);
+    let identifier = ObjectIdentifier::new(&item.institution_identifier, bag_name);
+    key_of(&identifier, item.id)
+}
+
 /// A delete may be tried again only while the lease is held.
 fn permitted(deletion: Deletion) -> Result<(), JobError> {
     match deletion {
@@ -131,6 +139,7 @@ async fn forget_recording(job: &Job, object: Option<ObjectRecord>) -> Result<(),
 impl IngestCleanup {
     async fn clean_after_success(&self, job: &Job) -> Result<Completed, JobError> {
         let object_id = self.require_recorded(job).await?;
+        self.abort_record_uploads(job).await?;
         self.clean_staging(job).await?;
         let mut note = Self::QUEUE.step().note.to_owned();
         if let Some(newer) = self.delete_tar(job).await? {
@@ -165,14 +174,21 @@ impl IngestCleanup {
     /// Where the work records are lost there is nothing to count with. The deposit record is the
     /// last thing that Record writes: if it is there, so is everything else.
     async fn require_deposit_record(&self, job: &Job) -> Result<(), JobError> {
-        let item = job.item();
-        let bag_name = bag_name_of(&item.name).unwrap_or(&item.name);
-        let identifier = ObjectIdentifier::new(&item.institution_identifier, bag_name);
-        match self.records.head(&key_of(&identifier, item.id)?).await {
+        match self.records.head(&record_key(job.item())?).await {
             Ok(_) => Ok(()),
             Err(StorageError::NotFound { .. }) => Err(JobError::RecordsLost),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Aborts what a killed recorder left open. An item whose name makes no key has no record.
+    async fn abort_record_uploads(&self, job: &Job) -> Result<(), JobError> {
+        let Ok(key) = record_key(job.item()) else {
+            return Ok(());
+        };
+        job.require_lease()?;
+        self.records.abort_uploads(&key).await?;
+        Ok(())
     }
 
     async fn clean_staging(&self, job: &Job) -> Result<(), JobError> {

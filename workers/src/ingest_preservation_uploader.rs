@@ -5,7 +5,8 @@
 //!
 //! Idempotent. A preservation key is derived from item, path and sha256, and is written only
 //! where there is nothing (`If-None-Match: *`); an object that is already there and has our checksum
-//! is this very copy. The records of a batch are saved with the copies that were made, also after a
+//! is this very copy. A multipart upload that a fault or a stop left open is aborted at the end of the
+//! job, and that of a killed worker before the next one to its key. The records of a batch are saved with the copies that were made, also after a
 //! fault; a copy that was made and not recorded is found when it is made again.
 //!
 //! It cannot delete or overwrite anything in preservation storage.
@@ -91,6 +92,10 @@ impl BatchWorker for IngestPreservationUploader {
             .iter_mut()
             .map(|file| self.store(job, object, targets, file).boxed());
         let stored = side_by_side(files.collect(), AT_A_TIME).await;
+        if stored.is_err() {
+            // The copies that were under way are dropped, wherever they were.
+            self.preservation.abort_left_open().await;
+        }
         if matches!(stored, Err(JobError::Halt { .. })) {
             // So that Copy To Staging looks at every batch again when an operator says so.
             job.clear_done(&[QueueName::IngestStagingUploader]).await?;

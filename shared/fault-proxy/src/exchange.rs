@@ -1,6 +1,6 @@
 //! One connection of a client: its request, the fault, and what the server answers.
 //!
-//! Bodies are passed on as they come and never held, but for a request that is sent twice. Nothing here
+//! Bodies are passed on as they come and never held, but for one that is sent twice or changed. Nothing here
 //! needs to know where a body ends: the server closes its connection after its only answer.
 
 use std::convert::Infallible;
@@ -191,5 +191,23 @@ async fn answer(
             to_client.write_all(&byte.map(|byte| byte ^ 1)).await?;
         }
     }
+    if let Some(Fault::Rename(from, to)) = fault {
+        let mut whole = Vec::new();
+        body.read_to_end(&mut whole).await?;
+        rename(&mut whole, from.as_bytes(), to.as_bytes());
+        return to_client.write_all(&whole).await;
+    }
     copy(&mut body, to_client).await.map(drop)
+}
+
+/// Overwrites in place, because the head has promised the length.
+fn rename(body: &mut [u8], from: &[u8], to: &[u8]) {
+    debug_assert_eq!(from.len(), to.len(), "the length does not change");
+    let mut at = 0;
+    while let Some(word) = body.get_mut(at..at + from.len()) {
+        if word == from {
+            word.copy_from_slice(to);
+        }
+        at += 1;
+    }
 }

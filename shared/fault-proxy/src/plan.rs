@@ -40,6 +40,8 @@ pub enum Fault {
     Double,
     /// The answer loses the headers whose names begin with this.
     WithoutHeaders(&'static str),
+    /// The body says the second word wherever it says the first, which must be as long.
+    Rename(&'static str, &'static str),
     /// The answer has one more header, with this name and value.
     WithHeader(&'static str, &'static str),
 }

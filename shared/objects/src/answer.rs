@@ -174,6 +174,7 @@ impl Answer {
             (404, _) => self.not_found(resource),
             (409, Condition::IfNoneMatch) | (412, _) => self.precondition(resource, condition),
             (429 | 503, _) => self.throttled(resource),
+            (501, _) => self.refused(resource),
             (500..=599, _) => self.out_of_order(resource),
             _ => self.refused(resource),
         }

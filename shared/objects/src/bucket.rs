@@ -40,6 +40,26 @@ pub(crate) struct Attributes {
     /// What becomes of an object that has the key already: [`Condition::None`] replaces it, and with
     /// [`Condition::IfNoneMatch`] the write fails with [`StorageError::AlreadyThere`].
     pub(crate) condition: Condition,
+    pub(crate) unconfirmed: Unconfirmed,
+    pub(crate) left_open: LeftOpen,
+}
+
+/// What is done about a write of which the store reports no checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unconfirmed {
+    /// What was written is read and compared.
+    ReadBack,
+    /// [`StorageError::Unconfirmed`]: the caller has a way of its own.
+    Report,
+}
+
+/// How the uploads are found that a killed worker has left open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeftOpen {
+    /// By whoever holds the prefix, before it begins and when it ends.
+    ByPrefix,
+    /// By the key, before another upload to it begins: its prefix tells nothing.
+    ByKey,
 }
 
 impl Attributes {
@@ -49,6 +69,8 @@ impl Attributes {
             content_type: "application/octet-stream".to_owned(),
             metadata: HashMap::new(),
             condition: Condition::None,
+            unconfirmed: Unconfirmed::ReadBack,
+            left_open: LeftOpen::ByPrefix,
         }
     }
 }
@@ -223,21 +245,22 @@ impl Bucket {
             })
             .await?;
         let returned = full_object(output.checksum_crc64_nvme(), output.checksum_type());
-        self.confirm(key, returned, crc, size).await
+        let expected = (crc, attributes.unconfirmed);
+        self.confirm(key, returned, expected, size).await
     }
 
     /// Compares the checksum that a write returned with ours. Where it returned none, the object
-    /// is asked for it.
+    /// is asked for it; where that has none either, it is read if the caller wants it.
     pub(crate) async fn confirm(
         &self,
         key: &ObjectKey,
         returned: Option<Crc64Nvme>,
-        expected: Crc64Nvme,
+        (expected, unconfirmed): (Crc64Nvme, Unconfirmed),
         size: u64,
     ) -> Result<(), StorageError> {
         let found = match returned {
             Some(found) => found,
-            None => self.checksum_at(key, size).await?,
+            None => self.checksum_at(key, size, unconfirmed).await?,
         };
         if found == expected {
             Ok(())
@@ -246,11 +269,19 @@ impl Bucket {
         }
     }
 
-    async fn checksum_at(&self, key: &ObjectKey, size: u64) -> Result<Crc64Nvme, StorageError> {
+    async fn checksum_at(
+        &self,
+        key: &ObjectKey,
+        size: u64,
+        unconfirmed: Unconfirmed,
+    ) -> Result<Crc64Nvme, StorageError> {
         let head = self.head(key).await?;
         self.must_have_size(key, size, head.size)?;
-        head.crc64nvme
-            .ok_or_else(|| StorageError::Unconfirmed(self.address(key)))
+        match (head.crc64nvme, unconfirmed) {
+            (Some(found), _) => Ok(found),
+            (None, Unconfirmed::ReadBack) => self.read_back(key, size).await,
+            (None, Unconfirmed::Report) => Err(StorageError::Unconfirmed(self.address(key))),
+        }
     }
 
     pub(crate) fn must_have_size(

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -16,6 +16,7 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use muniment_model::BucketName;
 use muniment_retry::{Backoff, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ use url::Url;
 use crate::answer::{Condition, SdkResult, error_of};
 use crate::error::{Resource, StorageError};
 use crate::gate::{Gate, Outcome};
+use crate::open_upload::{LEFT_OPEN_MAX, LeftOpenUpload};
 
 /// Eight attempts within some 16 s. While a store answers 30 % of requests with 503, one request in
 /// 15,000 fails eight times; with fewer attempts most large jobs would go back to the queue. A
@@ -101,6 +103,7 @@ struct Shared {
     client: aws_sdk_s3::Client,
     url: Option<Url>,
     gate: Gate,
+    left_open: Mutex<Vec<LeftOpenUpload>>,
     stop: CancellationToken,
 }
 
@@ -138,6 +141,7 @@ impl Connection {
             client: aws_sdk_s3::Client::from_conf(config.build()),
             url: endpoint.url.clone(),
             gate: Gate::new(),
+            left_open: Mutex::default(),
             stop,
         }))
     }
@@ -148,6 +152,29 @@ impl Connection {
 
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.0.stop
+    }
+
+    /// Remembers an upload that was dropped on the way. Beyond [`LEFT_OPEN_MAX`] the oldest are
+    /// left to the next upload to their keys.
+    pub(crate) fn remember(&self, upload: LeftOpenUpload) {
+        let mut left_open = self.left_open();
+        if left_open.len() >= LEFT_OPEN_MAX {
+            left_open.remove(0);
+        }
+        left_open.push(upload);
+    }
+
+    /// Gives away what is remembered of a bucket.
+    pub(crate) fn forget_left_open(&self, bucket: &BucketName) -> Vec<LeftOpenUpload> {
+        let mut left_open = self.left_open();
+        left_open
+            .extract_if(.., |upload| upload.bucket == *bucket)
+            .collect()
+    }
+
+    fn left_open(&self) -> MutexGuard<'_, Vec<LeftOpenUpload>> {
+        let left_open = self.0.left_open.lock();
+        left_open.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn resource(&self) -> Resource {

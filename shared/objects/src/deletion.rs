@@ -77,10 +77,10 @@ impl Bucket {
             .set_version_id(version)
             .set_if_match(condition)
             .send();
-        let sent = async {
+        let sent = Box::pin(async {
             let answer = request.await;
             answer.map_err(|error| error_of(error, &resource, Condition::IfMatch))
-        };
+        });
         within(DELETE_LIMIT, &resource, sent).await?;
         Ok(Deletion::Deleted)
     }

@@ -150,6 +150,15 @@ impl StorageError {
         }
     }
 
+    /// Whether the store has no such operation at all, so that it has to be done another way.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "NotImplemented" || code == "501")
+    }
+
+    pub(crate) const fn is_unconfirmed(&self) -> bool {
+        matches!(self, Self::Unconfirmed(_))
+    }
+
     pub(crate) const fn load(&self) -> Outcome {
         self.traits().2
     }

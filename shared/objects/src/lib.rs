@@ -15,6 +15,7 @@ mod gate;
 mod listing;
 mod metadata;
 mod multipart;
+mod open_upload;
 mod preservation;
 mod range_copy;
 mod receiving;

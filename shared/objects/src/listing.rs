@@ -20,6 +20,9 @@ pub(crate) const PAGE_MAX: usize = 1_000;
 /// S3's limit on the buckets of an account is 10,000, a page of them; no store we know has more.
 const BUCKET_PAGES_MAX: usize = 100;
 
+/// A page has 1,000 uploads. A prefix has as many open ones as workers were killed while they made one.
+const UPLOAD_PAGES_MAX: usize = 1_000;
+
 /// An object as a list names it. The key may be any text: it is a depositor's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -164,17 +167,31 @@ impl Bucket {
     /// Aborts every open multipart upload under `prefix`; returns how many there were. Only its
     /// leaseholder writes under a prefix, so none of them is in use.
     pub(crate) async fn abort_uploads(&self, prefix: &KeyPrefix) -> Result<u64, StorageError> {
+        self.abort_listed_uploads(prefix.as_str(), |_| true).await
+    }
+
+    /// Aborts every open multipart upload to this very key; returns how many there were.
+    pub(crate) async fn abort_uploads_to(&self, key: &ObjectKey) -> Result<u64, StorageError> {
+        let same = |found: &ObjectKey| found == key;
+        self.abort_listed_uploads(key.as_str(), same).await
+    }
+
+    async fn abort_listed_uploads(
+        &self,
+        prefix: &str,
+        wanted: impl Fn(&ObjectKey) -> bool,
+    ) -> Result<u64, StorageError> {
         let resource = self.resource();
         let mut marker = (None, None);
         let mut count = 0;
-        loop {
+        for _ in 0..UPLOAD_PAGES_MAX {
             let output = self
                 .connection
                 .send(&resource, Limit::ANSWER, Condition::None, |client| {
                     client
                         .list_multipart_uploads()
                         .bucket(self.name.as_str())
-                        .prefix(prefix.as_str())
+                        .prefix(prefix)
                         .set_key_marker(marker.0.clone())
                         .set_upload_id_marker(marker.1.clone())
                         .send()
@@ -185,8 +202,10 @@ impl Bucket {
                 let (Some(key), Some(id)) = (key, upload.upload_id()) else {
                     return Err(incomplete(&resource, "an upload without key or id"));
                 };
-                self.abort_upload(&key, id).await?;
-                count += 1;
+                if wanted(&key) {
+                    self.abort_upload(&key, id).await?;
+                    count += 1;
+                }
             }
             if output.is_truncated() != Some(true) {
                 return Ok(count);
@@ -196,10 +215,11 @@ impl Bucket {
                 output.next_upload_id_marker().map(str::to_owned),
             );
             if next == marker {
-                return Err(incomplete(&resource, "an endless list of uploads"));
+                break;
             }
             marker = next;
         }
+        Err(incomplete(&resource, "an endless list of uploads"))
     }
 }
 

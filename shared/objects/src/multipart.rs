@@ -1,8 +1,8 @@
 //! One multipart upload: begin, parts from memory or from another object, complete or abort.
 //!
 //! Each request is idempotent: a part replaces itself, and a completion whose answer was lost is
-//! recognised by the object's checksum. An upload whose future is dropped stays open at the store
-//! until `abort_uploads` finds it; it never becomes an object.
+//! recognised by the object's checksum. What becomes of an upload that nobody ends is in
+//! `open_upload.rs`.
 
 use std::ops::Range;
 
@@ -13,20 +13,21 @@ use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer::Condition;
-use crate::bucket::{Attributes, Bucket, full_object, incomplete, quoted, unquoted};
+use crate::bucket::{Attributes, Bucket, Unconfirmed, full_object, incomplete, quoted, unquoted};
 use crate::connection::Limit;
 use crate::error::{ObjectAddress, Resource, StorageError};
 
 /// S3 user guide, "Multipart upload limits".
 pub(crate) const PARTS_MAX: u64 = 10_000;
 
-/// An upload that has begun.
+/// An upload that has begun, for those who add parts to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
-    bucket: Bucket,
-    key: ObjectKey,
-    id: String,
+    pub(crate) bucket: Bucket,
+    pub(crate) key: ObjectKey,
+    pub(crate) id: String,
     condition: Condition,
+    unconfirmed: Unconfirmed,
 }
 
 /// An object whose bytes the store is to copy by itself.
@@ -101,6 +102,7 @@ impl Upload {
             key: key.clone(),
             id,
             condition: attributes.condition,
+            unconfirmed: attributes.unconfirmed,
         })
     }
 
@@ -212,22 +214,14 @@ impl Upload {
             Err(StorageError::UploadGone(_)) => None,
             Err(error) => return Err(error),
         };
-        match self.bucket.confirm(&self.key, returned, crc, size).await {
+        let expected = (crc, self.unconfirmed);
+        match self
+            .bucket
+            .confirm(&self.key, returned, expected, size)
+            .await
+        {
             Err(StorageError::NotFound(object)) => Err(StorageError::UploadGone(object)),
             confirmed => confirmed,
-        }
-    }
-
-    /// Gives the upload up. A failure is logged only: what is left over is found by
-    /// `abort_uploads`, and the error that led here matters more.
-    pub(crate) async fn abort(self) {
-        if let Err(error) = self.bucket.abort_upload(&self.key, &self.id).await {
-            tracing::warn!(
-                bucket = %self.bucket.name,
-                key = %self.key,
-                cause = %muniment_model::Chain(&error),
-                "a multipart upload is left open"
-            );
         }
     }
 }
@@ -250,26 +244,4 @@ fn wire_number(number: u32) -> i32 {
 /// A range in the words of HTTP, whose last byte is included. Never empty.
 pub(crate) fn header_of(range: &Range<u64>) -> String {
     format!("bytes={}-{}", range.start, range.end.saturating_sub(1))
-}
-
-impl Bucket {
-    /// Aborts an upload; one that is gone is as good.
-    pub(crate) async fn abort_upload(&self, key: &ObjectKey, id: &str) -> Result<(), StorageError> {
-        let resource = self.resource_of(key);
-        let result = self
-            .connection
-            .send(&resource, Limit::ANSWER, Condition::None, |client| {
-                client
-                    .abort_multipart_upload()
-                    .bucket(self.name.as_str())
-                    .key(key.as_str())
-                    .upload_id(id)
-                    .send()
-            })
-            .await;
-        match result {
-            Ok(_) | Err(StorageError::UploadGone(_) | StorageError::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
 }

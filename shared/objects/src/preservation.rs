@@ -8,11 +8,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, MetadataDirective};
-use crc_fast::{CrcAlgorithm, Digest};
 use muniment_model::{Crc64Nvme, ObjectKey, Provider, StorageTarget, VerificationMethod};
 
 use crate::answer::{Condition, broken_body};
-use crate::bucket::{Attributes, Bucket, Head, full_object, incomplete};
+use crate::bucket::{Attributes, Bucket, Head, LeftOpen, Unconfirmed, full_object, incomplete};
 use crate::connection::Limit;
 use crate::error::StorageError;
 use crate::multipart::CopySource;
@@ -57,6 +56,8 @@ impl CopyOrder {
             content_type: self.content_type.clone(),
             metadata: self.metadata.clone(),
             condition: Condition::IfNoneMatch,
+            unconfirmed: Unconfirmed::Report,
+            left_open: LeftOpen::ByKey,
         }
     }
 }
@@ -96,16 +97,17 @@ impl PreservationBuckets {
     ) -> Result<VerificationMethod, StorageError> {
         let bucket = self.bucket(target)?;
         let from = &staging.0;
-        let (made, method) = if bucket.connection.is_one_store_with(&from.connection) {
-            let made = if order.size > COPY_BYTES_MAX {
-                copy_in_parts(bucket, from, order).await
-            } else {
-                copy_at_once(bucket, from, order).await
-            };
-            (made, VerificationMethod::Carried)
+        let within_store = if bucket.connection.is_one_store_with(&from.connection) {
+            copy_within_store(bucket, from, order).await
         } else {
-            let made = stream_copy(bucket, staging, order).await;
-            (made, VerificationMethod::Stored)
+            None
+        };
+        let (made, method) = match within_store {
+            Some(made) => (made, VerificationMethod::Carried),
+            None => {
+                let made = stream_copy(bucket, staging, order).await;
+                (made, VerificationMethod::Stored)
+            }
         };
         let unless_verified = match made {
             Ok(()) => return Ok(method),
@@ -116,6 +118,15 @@ impl PreservationBuckets {
             Err(error) => return Err(error),
         };
         verify(bucket, order, method).await?.ok_or(unless_verified)
+    }
+
+    /// Aborts the multipart uploads of this process whose copies were given up on the way, as when
+    /// a job ends. Best effort within a few seconds: what is left is found before the next upload
+    /// to the same key begins.
+    pub async fn abort_left_open(&self) {
+        for bucket in self.buckets.values() {
+            bucket.abort_left_open().await;
+        }
     }
 
     pub async fn head(&self, target: StorageTarget, key: &ObjectKey) -> Result<Head, StorageError> {
@@ -139,7 +150,24 @@ impl PreservationBuckets {
         key: &ObjectKey,
         size: u64,
     ) -> Result<Crc64Nvme, StorageError> {
-        read_back(self.bucket(target)?, key, size).await
+        self.bucket(target)?.read_back(key, size).await
+    }
+}
+
+/// `None` when the store has no such copies.
+async fn copy_within_store(
+    bucket: &Bucket,
+    from: &Bucket,
+    order: &CopyOrder,
+) -> Option<Result<(), StorageError>> {
+    let made = if order.size > COPY_BYTES_MAX {
+        copy_in_parts(bucket, from, order).await
+    } else {
+        copy_at_once(bucket, from, order).await
+    };
+    match made {
+        Err(error) if error.is_unsupported() => None,
+        made => Some(made),
     }
 }
 
@@ -163,20 +191,11 @@ async fn verify(
     let (found, method) = match head.crc64nvme {
         Some(reported) => (reported, if_reported),
         None => (
-            read_back(bucket, &order.to, order.size).await?,
+            bucket.read_back(&order.to, order.size).await?,
             VerificationMethod::ReadBack,
         ),
     };
     Ok((found == order.crc64nvme).then_some(method))
-}
-
-async fn read_back(bucket: &Bucket, key: &ObjectKey, size: u64) -> Result<Crc64Nvme, StorageError> {
-    let mut stream = bucket.read(key, size, 0..size);
-    let mut crc = Digest::new(CrcAlgorithm::Crc64Nvme);
-    while let Some(bytes) = stream.next().await? {
-        crc.update(&bytes);
-    }
-    Ok(Crc64Nvme(crc.finalize()))
 }
 
 /// The store copies by itself, with metadata and media type as ordered: those of the staged object
@@ -218,8 +237,9 @@ async fn copy_at_once(
         return Err(incomplete(&resource, "a copy without result"));
     };
     let returned = full_object(result.checksum_crc64_nvme(), result.checksum_type());
+    let expected = (order.crc64nvme, Unconfirmed::Report);
     bucket
-        .confirm(&order.to, returned, order.crc64nvme, order.size)
+        .confirm(&order.to, returned, expected, order.size)
         .await
 }
 
@@ -251,17 +271,7 @@ async fn stream_copy(
             .put(&order.to, &bytes, order.crc64nvme, &attributes)
             .await;
     }
-    let mut stream = staging.read(&order.from, order.size);
-    let mut writer = ObjectWriter::new(bucket.clone(), order.to.clone(), attributes);
-    let sent = async {
-        while let Some(bytes) = stream.next().await? {
-            writer.write(bytes).await?;
-        }
-        Ok(())
-    };
-    if let Err(error) = sent.await {
-        writer.abort().await;
-        return Err(error);
-    }
-    writer.finish(Some(order.crc64nvme)).await.map(|_| ())
+    let stream = staging.read(&order.from, order.size);
+    let writer = ObjectWriter::new(bucket.clone(), order.to.clone(), attributes);
+    writer.write_all(stream, order.crc64nvme).await
 }

@@ -12,6 +12,7 @@ use muniment_model::{Crc64Nvme, ObjectKey};
 use crate::bucket::{Attributes, Bucket};
 use crate::error::StorageError;
 use crate::multipart::{CopySource, PARTS_MAX, Part, Upload};
+use crate::open_upload::OpenUpload;
 
 /// Parts of 1 GiB keep one request below a minute or two.
 const PART_BYTES: u64 = 1 << 30;
@@ -41,8 +42,8 @@ impl Bucket {
                 size_max: SIZE_MAX,
             });
         }
-        let upload = Upload::begin(self, key, attributes).await?;
-        let copied = match copy_parts(&upload, source, range).await {
+        let mut upload = OpenUpload::begin(self, key, attributes).await?;
+        let copied = match copy_parts(upload.parts(), source, range).await {
             Ok(parts) => upload.complete(&parts, size, crc).await,
             Err(error) => Err(error),
         };

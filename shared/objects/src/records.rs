@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use muniment_model::{BucketName, ObjectKey};
 
-use crate::bucket::{Attributes, Bucket, Head};
+use crate::bucket::{Attributes, Bucket, Head, LeftOpen};
 use crate::error::StorageError;
 use crate::writer::ObjectWriter;
 
@@ -18,7 +18,16 @@ impl RecordsBucket {
     }
 
     pub fn writer(&self, key: &ObjectKey) -> ObjectWriter {
-        ObjectWriter::new(self.0.clone(), key.clone(), Attributes::internal())
+        let attributes = Attributes {
+            left_open: LeftOpen::ByKey,
+            ..Attributes::internal()
+        };
+        ObjectWriter::new(self.0.clone(), key.clone(), attributes)
+    }
+
+    /// Aborts the uploads of a record that a killed worker left open; returns how many there were.
+    pub async fn abort_uploads(&self, key: &ObjectKey) -> Result<u64, StorageError> {
+        self.0.abort_uploads_to(key).await
     }
 
     pub async fn head(&self, key: &ObjectKey) -> Result<Head, StorageError> {

@@ -7,15 +7,15 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use muniment_model::{BucketName, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
+use muniment_model::{BucketName, Chain, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
 
-use crate::bucket::{Attributes, Bucket, Head};
+use crate::bucket::{Attributes, Bucket, Head, Unconfirmed};
 use crate::deletion::Deletion;
 use crate::error::StorageError;
 use crate::listing::{Listed, Listing};
 use crate::multipart::CopySource;
 use crate::receiving::ReceivingBucket;
-use crate::stream::ObjectStream;
+use crate::stream::{ObjectStream, Source};
 use crate::writer::ObjectWriter;
 
 #[derive(Clone, Debug)]
@@ -42,9 +42,9 @@ impl StagingBucket {
         self.0.connection.is_one_store_with(theirs)
     }
 
-    /// Stages a range of a tar without a byte passing through us. Confirmed by the store when this
-    /// returns. A tar that was replaced meanwhile is `Superseded`; `Unconfirmed` means that the
-    /// store has no such checksums, and the range has to go through [`Self::writer`].
+    /// Stages a range of a tar without a byte passing through us. Where the store has no such
+    /// copies, or no checksum to confirm one with, the range is read and written instead. Confirmed
+    /// when this returns. A tar that was replaced meanwhile is `Superseded`.
     pub async fn copy_range(
         &self,
         tar: &Tar,
@@ -57,9 +57,40 @@ impl StagingBucket {
             key: &tar.key,
             etag: Some(&tar.etag),
         };
-        self.0
-            .copy_range(source, range, (key, crc), &Attributes::internal())
-            .await
+        let attributes = Attributes {
+            unconfirmed: Unconfirmed::Report,
+            ..Attributes::internal()
+        };
+        let copied = self
+            .0
+            .copy_range(source, range.clone(), (key, crc), &attributes)
+            .await;
+        match copied {
+            Err(cause) if cause.is_unsupported() || cause.is_unconfirmed() => {
+                tracing::warn!(%key, cause = %Chain(&cause), "a range is not copied but streamed");
+                self.stream_range(tar, range, key, crc).await
+            }
+            copied => copied,
+        }
+    }
+
+    /// The store that was to copy the range can read it, with the same credentials.
+    async fn stream_range(
+        &self,
+        tar: &Tar,
+        range: Range<u64>,
+        key: &ObjectKey,
+        crc: Crc64Nvme,
+    ) -> Result<(), StorageError> {
+        let connection = &self.0.connection;
+        let source = Source {
+            bucket: Bucket::new(connection.clone(), tar.bucket.clone()),
+            key: tar.key.clone(),
+            size: tar.size,
+        };
+        let stop = connection.stop().clone();
+        let stream = ObjectStream::new(source, Some(tar.etag.clone()), range, stop);
+        self.writer(key).write_all(stream, crc).await
     }
 
     /// Stages a large file whose bytes pass through us.

@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use muniment_model::ObjectKey;
+use crc_fast::{CrcAlgorithm, Digest};
+use muniment_model::{Crc64Nvme, ObjectKey};
 use muniment_retry::retry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +76,20 @@ impl Bucket {
             size,
         };
         ObjectStream::new(source, None, range, self.connection.stop().clone())
+    }
+
+    /// Reads an object of the recorded size to its end; returns the checksum of its bytes.
+    pub(crate) async fn read_back(
+        &self,
+        key: &ObjectKey,
+        size: u64,
+    ) -> Result<Crc64Nvme, StorageError> {
+        let mut stream = self.read(key, size, 0..size);
+        let mut crc = Digest::new(CrcAlgorithm::Crc64Nvme);
+        while let Some(bytes) = stream.next().await? {
+            crc.update(&bytes);
+        }
+        Ok(Crc64Nvme(crc.finalize()))
     }
 }
 

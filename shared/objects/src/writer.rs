@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use crate::answer::broken_body;
 use crate::bucket::{Attributes, Bucket};
 use crate::error::StorageError;
-use crate::multipart::{PARTS_MAX, Part, Upload};
+use crate::multipart::{PARTS_MAX, Part};
+use crate::open_upload::OpenUpload;
+use crate::stream::ObjectStream;
 
 /// The size of the first parts. S3 asks for 5 MiB; larger ones cost fewer requests.
 const PART_BYTES: usize = 16 * 1024 * 1024;
@@ -40,7 +42,7 @@ pub struct ObjectWriter {
     attributes: Attributes,
     /// The bytes of the next part.
     filling: BytesMut,
-    upload: Option<Upload>,
+    upload: Option<OpenUpload>,
     parts_begun: u32,
     under_way: JoinSet<Result<Part, StorageError>>,
     done: Vec<Part>,
@@ -100,6 +102,25 @@ impl ObjectWriter {
         finished.map(|()| written)
     }
 
+    /// Writes all that the stream brings, whose checksum must be the recorded one, and finishes.
+    pub(crate) async fn write_all(
+        mut self,
+        mut from: ObjectStream,
+        expected: Crc64Nvme,
+    ) -> Result<(), StorageError> {
+        let sent = async {
+            while let Some(bytes) = from.next().await? {
+                self.write(bytes).await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = sent.await {
+            self.abort().await;
+            return Err(error);
+        }
+        self.finish(Some(expected)).await.map(|_| ())
+    }
+
     /// Gives the object up.
     pub async fn abort(mut self) {
         // Parts that arrive after the upload is gone would be refused; these do not arrive.
@@ -110,13 +131,13 @@ impl ObjectWriter {
     }
 
     async fn send_rest(&mut self, written: Written) -> Result<(), StorageError> {
-        let Some(upload) = self.upload.clone() else {
+        if self.upload.is_none() {
             let bytes = self.filling.split().freeze();
             return self
                 .bucket
                 .put(&self.key, &bytes, written.crc64nvme, &self.attributes)
                 .await;
-        };
+        }
         if !self.filling.is_empty() {
             self.send_part().await?;
         }
@@ -124,9 +145,13 @@ impl ObjectWriter {
             self.part_done().await?;
         }
         self.done.sort_by_key(|part| part.number);
-        upload
-            .complete(&self.done, written.size, written.crc64nvme)
-            .await
+        match &mut self.upload {
+            Some(upload) => {
+                let Written { size, crc64nvme } = written;
+                upload.complete(&self.done, size, crc64nvme).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Hands the filled part to a task of its own.
@@ -142,14 +167,15 @@ impl ObjectWriter {
             });
         }
         let upload = if let Some(upload) = &self.upload {
-            upload.clone()
+            upload.parts()
         } else {
-            let upload = Upload::begin(&self.bucket, &self.key, &self.attributes).await?;
-            self.upload.insert(upload).clone()
+            let upload = OpenUpload::begin(&self.bucket, &self.key, &self.attributes).await?;
+            self.upload.insert(upload).parts()
         };
         self.parts_begun += 1;
         let number = self.parts_begun;
         let bytes = self.filling.split().freeze();
+        let upload = upload.clone();
         self.under_way
             .spawn(async move { upload.put_part(number, bytes).await });
         Ok(())

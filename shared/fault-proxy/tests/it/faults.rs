@@ -129,6 +129,16 @@ async fn a_request_is_held_until_the_proxy_is_healed() {
 }
 
 #[tokio::test]
+async fn a_word_of_the_body_is_another_one() {
+    let (_server, proxy) = broken_once(Fault::Rename("345", "xyz")).await;
+
+    let (head, body, _) = ask(&proxy, GET).await;
+
+    assert!(head.contains("\r\ncontent-length: 10\r\n"), "{head}");
+    assert_eq!(body, b"012xyz6789");
+}
+
+#[tokio::test]
 async fn a_header_is_added_to_the_answer() {
     let (_server, proxy) = broken_once(Fault::WithHeader("x-added", "it")).await;
 

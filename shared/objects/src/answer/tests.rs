@@ -67,6 +67,7 @@ fn every_answer_has_one_meaning() {
         (403, "InvalidObjectState", None, "Refused"),
         (416, "InvalidRange", None, "Refused"),
         (501, "NotImplemented", None, "Refused"),
+        (501, "", None, "Refused"),
     ];
 
     for (status, code, condition, expected) in rows {

@@ -121,6 +121,14 @@ impl Backend {
         created.expect("creates");
     }
 
+    /// The keys of the multipart uploads that are open in the bucket.
+    pub(crate) async fn open_uploads(&self, bucket: &str) -> Vec<String> {
+        let listed = self.client.list_multipart_uploads().bucket(bucket).send();
+        let uploads = listed.await.expect("lists").uploads.unwrap_or_default();
+        let keys = uploads.into_iter().filter_map(|upload| upload.key);
+        keys.collect()
+    }
+
     /// Removes the bucket with all that is in it. A case makes few enough objects for a few pages.
     pub(crate) async fn remove_bucket(&self, name: &str) {
         let uploads = self.client.list_multipart_uploads().bucket(name);

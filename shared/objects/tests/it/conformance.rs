@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::backend::{Ability, Backend, skipped};
 use crate::support::Bench;
-use crate::{copies, deleting, failures, reading, writing};
+use crate::{copies, deleting, failures, left_open, reading, writing};
 
 type Case = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -38,6 +38,9 @@ suite! {
     copies {
         a_member_is_staged_out_of_the_tar_without_reading_it,
         a_range_that_is_not_what_pass_one_read_leaves_nothing_behind,
+        a_range_copy_that_cannot_be_confirmed_is_streamed,
+        a_range_that_the_store_cannot_copy_is_streamed,
+        a_store_without_copies_gets_a_stream needs ConditionalWrites,
         a_tar_replaced_before_the_copy_is_superseded,
         a_copy_carries_what_the_record_says_and_may_be_ordered_twice,
         a_key_that_something_else_has_is_never_replaced needs ConditionalWrites,
@@ -66,6 +69,11 @@ suite! {
         refused_credentials_are_an_outage_and_not_asked_again,
         a_missing_bucket_is_not_mistaken_for_a_missing_tar,
     }
+    left_open {
+        a_copy_that_was_dropped_leaves_no_upload_open_when_its_job_ends,
+        what_a_killed_worker_left_open_is_aborted_before_the_next_upload,
+        a_record_that_is_written_again_leaves_no_upload_open_and_aborts_no_other,
+    }
     reading {
         a_tar_is_read_in_order_from_any_offset_to_its_end,
         an_object_of_a_whole_number_of_ranges_ends_with_the_last,
@@ -85,6 +93,7 @@ suite! {
         a_put_sends_the_recorded_checksum_and_no_other,
         bytes_that_differ_from_the_record_are_refused,
         a_put_whose_answer_is_lost_is_made_again,
+        what_a_store_without_checksums_was_given_is_read_back,
         an_object_is_written_whatever_its_length,
         a_write_that_differs_from_the_record_leaves_nothing_behind,
         a_completion_whose_answer_is_lost_is_recognised,

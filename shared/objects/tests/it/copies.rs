@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use muniment_fault_proxy::{Fault, Method, Requests, Times};
+use muniment_fault_proxy::{Fault, Method, Requests, StatusCode, Times};
 use muniment_model::{KeyPrefix, ObjectKey, StorageTarget, VerificationMethod, WorkItemId};
 use muniment_objects::{CopyOrder, StorageError};
 
@@ -52,6 +52,70 @@ pub(crate) async fn a_range_that_is_not_what_pass_one_read_leaves_nothing_behind
     let prefix = KeyPrefix::of(WorkItemId(12));
     assert_eq!(staging.abort_uploads(&prefix).await.expect("aborts"), 0);
     assert_eq!(delete_all(staging, &prefix).await, 0);
+}
+
+pub(crate) async fn a_range_copy_that_cannot_be_confirmed_is_streamed(bench: &Bench) {
+    bench.proxy.plan(
+        Requests::of(Method::POST).containing("12/member"),
+        Times::Always,
+        Fault::Rename("ChecksumCRC64NVME", "ChecksumUNKNOWN__"),
+    );
+    bench.proxy.plan(
+        Requests::of(Method::HEAD).containing("12/member"),
+        Times::Next(1),
+        Fault::WithoutHeaders("x-amz-checksum-"),
+    );
+
+    stage_out_of_tar_by_reading_it(bench).await;
+}
+
+pub(crate) async fn a_range_that_the_store_cannot_copy_is_streamed(bench: &Bench) {
+    bench.proxy.plan(
+        Requests::of(Method::PUT).containing("partNumber=1"),
+        Times::Next(1),
+        Fault::status(StatusCode::NOT_IMPLEMENTED),
+    );
+
+    stage_out_of_tar_by_reading_it(bench).await;
+}
+
+async fn stage_out_of_tar_by_reading_it(bench: &Bench) {
+    let bytes = noise(2 * MIB, 60);
+    let tar = bench.deposit("bag.tar", &bytes).await;
+    let key = object_key("12/member");
+    let member = bytes.slice(512..512 + MIB);
+
+    let staging = &bench.buckets.staging;
+    let staged = staging
+        .copy_range(&tar, 512..512 + MIB as u64, &key, crc(&member))
+        .await;
+
+    staged.expect("stages");
+    let reads = Requests::of(Method::GET).containing("bag.tar");
+    assert_eq!(bench.proxy.seen(&reads).len(), 1);
+    let head = bench.direct.staging.head(&key).await.expect("head");
+    assert_eq!(head.crc64nvme, Some(crc(&member)));
+    let open = bench.backend.open_uploads(&bench.names.staging).await;
+    assert!(open.is_empty(), "{open:?}");
+}
+
+pub(crate) async fn a_store_without_copies_gets_a_stream(bench: &Bench) {
+    let order = order(bench, "a", &noise(1_000, 61)).await;
+    bench.proxy.plan(
+        Requests::of(Method::PUT).containing("copies-va"),
+        Times::Next(1),
+        Fault::status(StatusCode::NOT_IMPLEMENTED),
+    );
+    let preservation = &bench.buckets.preservation;
+
+    let stored = preservation
+        .store(BESIDE, &bench.buckets.staging, &order)
+        .await;
+
+    assert_eq!(stored.expect("stores"), VerificationMethod::Stored);
+    let head = preservation.head(BESIDE, &order.to).await.expect("head");
+    assert_eq!(head.crc64nvme, Some(order.crc64nvme));
+    assert_eq!(head.metadata, order.metadata);
 }
 
 pub(crate) async fn a_tar_replaced_before_the_copy_is_superseded(bench: &Bench) {

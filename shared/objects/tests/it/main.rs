@@ -12,6 +12,8 @@ mod deleting;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod left_open;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod support;

@@ -114,6 +114,18 @@ impl Bench {
         }
     }
 
+    /// The buckets as another process sees them, through the same proxies.
+    pub(crate) fn buckets_of_another_process(&self) -> Buckets {
+        let urls = [self.proxy.url(), self.far_proxy.url()];
+        let urls = urls.map(|url| url.parse().expect("url"));
+        connect(
+            &self.names,
+            &self.backend.signer,
+            &urls,
+            &Connections::default(),
+        )
+    }
+
     /// Its buckets, all at `url`.
     pub(crate) fn buckets_at(&self, url: &str, connections: &Connections) -> Buckets {
         self.buckets_as(&self.backend.signer, url, connections)

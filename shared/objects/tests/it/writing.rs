@@ -67,6 +67,33 @@ pub(crate) async fn a_put_whose_answer_is_lost_is_made_again(bench: &Bench) {
     assert_eq!(bench.proxy.count(&Method::PUT), 3);
 }
 
+pub(crate) async fn what_a_store_without_checksums_was_given_is_read_back(bench: &Bench) {
+    let bytes = noise(1_000, 30);
+    let key = object_key("12/a");
+    for method in [Method::PUT, Method::HEAD] {
+        bench.proxy.plan(
+            Requests::of(method).containing("12/a"),
+            Times::Always,
+            Fault::WithoutHeaders("x-amz-checksum-"),
+        );
+    }
+    let reads = Requests::of(Method::GET).containing("12/a");
+    let staging = &bench.buckets.staging;
+
+    let put = staging.put(&key, bytes.clone(), crc(&bytes)).await;
+
+    put.expect("puts");
+    assert_eq!(bench.proxy.seen(&reads).len(), 1);
+    let flipped = Fault::FlipBit(17);
+    bench.proxy.plan(reads, Times::Next(1), flipped);
+    let error = staging.put(&key, bytes.clone(), crc(&bytes)).await;
+    let error = error.expect_err("differs");
+    assert!(
+        matches!(error, StorageError::DamagedOnTheWay { .. }),
+        "{error}"
+    );
+}
+
 pub(crate) async fn an_object_is_written_whatever_its_length(bench: &Bench) {
     let part = 16 * MIB;
     let rows = [
