@@ -83,7 +83,7 @@ where
     if unconnected {
         StorageError::Unreachable { resource, source }
     } else {
-        StorageError::Interrupted { resource, source }
+        StorageError::Reset { resource, source }
     }
 }
 
@@ -171,6 +171,9 @@ impl Answer {
             // The answer was cut off before it could be read: it may have been a success.
             (200..=299 | 408, _) | (409, Condition::IfMatch) => self.interrupted(resource),
             (301 | 307 | 308 | 401 | 403, _) => self.denied(resource),
+            // To HEAD, a session that has expired is 400 and nothing more. A store names the
+            // code of any other 400.
+            (400, _) if self.code.is_empty() => self.denied(resource),
             (404, _) => self.not_found(resource),
             (409, Condition::IfNoneMatch) | (412, _) => self.precondition(resource, condition),
             (429 | 503, _) => self.throttled(resource),

@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::answer::{Condition, SdkResult, error_of};
-use crate::error::{Resource, StorageError};
+use crate::error::{ObjectAddress, Resource, StorageError};
 use crate::gate::{Gate, Outcome};
 use crate::open_upload::{LEFT_OPEN_MAX, LeftOpenUpload};
 
@@ -35,6 +36,10 @@ pub(crate) const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(200),
     longest: Duration::from_secs(5),
 };
+
+/// After so many resets in a row, at the end of the attempts, the endpoint may be away: a few are what
+/// a busy network does.
+const RESETS_MAX: u32 = 3;
 
 /// A store in the same region answers a connection in milliseconds.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -220,16 +225,65 @@ impl Connection {
         &self,
         resource: &Resource,
         limit: Duration,
+        exchange: impl FnMut() -> F,
+    ) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        self.call_until(&self.0.stop, resource, limit, exchange)
+            .await
+    }
+
+    /// As [`Self::call`], with a stop of the caller.
+    pub(crate) async fn call_until<T, F>(
+        &self,
+        stop: &CancellationToken,
+        resource: &Resource,
+        limit: Duration,
         mut exchange: impl FnMut() -> F,
     ) -> Result<T, StorageError>
     where
         F: Future<Output = Result<T, StorageError>>,
     {
-        retry(&BACKOFF, &self.0.stop, || {
+        let resets = AtomicU32::new(0);
+        let made = retry(&BACKOFF, stop, || {
             // Boxed, because the SDK's futures are large and every caller would grow by them.
-            self.once(resource, limit, Box::pin(exchange()))
+            let once = self.once(resource, limit, Box::pin(exchange()));
+            count_resets(&resets, once)
         })
-        .await
+        .await;
+        match made {
+            Err(StorageError::Reset { source, .. })
+                if resets.into_inner() >= RESETS_MAX && !self.is_answering(resource).await =>
+            {
+                Err(StorageError::Unreachable {
+                    resource: resource.clone(),
+                    source,
+                })
+            }
+            made => made,
+        }
+    }
+
+    /// Whether the endpoint answers anything at all. It is asked when a request was reset again and
+    /// again: a request that always breaks its connection has to count as an attempt, or its job
+    /// would never end, and a balancer whose back end is dead must not.
+    async fn is_answering(&self, resource: &Resource) -> bool {
+        let client = self.client();
+        let probe = async {
+            match resource {
+                Resource::Object(ObjectAddress { bucket, .. }) | Resource::Bucket(bucket) => {
+                    let head = client.head_bucket().bucket(bucket.as_str()).send().await;
+                    head.map_or_else(|error| error.raw_response().is_some(), |_| true)
+                }
+                Resource::Endpoint(_) => {
+                    let list = client.list_buckets().send().await;
+                    list.map_or_else(|error| error.raw_response().is_some(), |_| true)
+                }
+            }
+        };
+        let answered = tokio::time::timeout(Limit::ANSWER, Box::pin(probe)).await;
+        answered.unwrap_or(false)
     }
 
     /// Makes a request once, behind the gate and within `limit`.
@@ -247,6 +301,20 @@ impl Connection {
         });
         result
     }
+}
+
+/// Counts how often in a row a connection broke before an answer.
+async fn count_resets<T>(
+    resets: &AtomicU32,
+    request: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    let made = request.await;
+    if let Err(StorageError::Reset { .. }) = made {
+        resets.fetch_add(1, Ordering::Relaxed);
+    } else {
+        resets.store(0, Ordering::Relaxed);
+    }
+    made
 }
 
 /// Makes a request that must have its answer within `limit`.

@@ -69,7 +69,11 @@ pub enum StorageError {
     /// The store answered with a fault of its own (5xx).
     #[error("{resource} is out of order ({code})")]
     OutOfOrder { resource: Resource, code: String },
-    /// A connection broke or fell silent. Whether a write happened is unknown, so every write here
+    /// A connection broke before an answer. Whether a write happened is unknown, so every write here
+    /// may be made twice.
+    #[error("{resource} closed the connection without an answer")]
+    Reset { resource: Resource, source: Cause },
+    /// An answer broke off or fell silent. Whether a write happened is unknown, so every write here
     /// may be made twice.
     #[error("the exchange with {resource} broke off")]
     Interrupted { resource: Resource, source: Cause },
@@ -129,7 +133,8 @@ impl StorageError {
             Self::OutOfOrder { .. } => (Class::Outage, SOON, Outcome::PushedBack),
             // One lost packet is not an outage, so a missing answer is asked for again as well.
             Self::Unreachable { .. } => (Class::Outage, SOON, Outcome::Neither),
-            Self::Interrupted { .. } => (TRANSIENT, SOON, Outcome::Neither),
+            // Of a single request. When all are reset, it is an outage (`Connection::call`).
+            Self::Reset { .. } | Self::Interrupted { .. } => (TRANSIENT, SOON, Outcome::Neither),
             // Credentials and buckets do not mend within seconds.
             Self::Denied { .. } | Self::NoBucket(_) => {
                 (Class::Outage, Again::Never, Outcome::Neither)

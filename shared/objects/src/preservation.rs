@@ -102,12 +102,11 @@ impl PreservationBuckets {
         } else {
             None
         };
-        let (made, method) = match within_store {
-            Some(made) => (made, VerificationMethod::Carried),
-            None => {
-                let made = stream_copy(bucket, staging, order).await;
-                (made, VerificationMethod::Stored)
-            }
+        let (made, method) = if let Some(made) = within_store {
+            (made, VerificationMethod::Carried)
+        } else {
+            let made = stream_copy(bucket, staging, order).await;
+            (made, VerificationMethod::Stored)
         };
         let unless_verified = match made {
             Ok(()) => return Ok(method),

@@ -12,13 +12,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use muniment_model::{Crc64Nvme, ObjectKey};
-use muniment_retry::retry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Condition, broken_body, error_of};
 use crate::bucket::{Bucket, incomplete, quoted, short_body, unquoted};
-use crate::connection::{BACKOFF, Limit};
+use crate::connection::Limit;
 use crate::error::{Resource, StorageError};
 use crate::multipart::header_of;
 
@@ -210,11 +209,12 @@ impl Source {
         loop {
             let rest = position..range.end;
             let limit = Limit::body(rest.end - rest.start);
-            let piece = retry(&BACKOFF, stop, || {
-                let attempt = Box::pin(self.attempt(rest.clone(), etag.as_deref(), &resource));
-                self.bucket.connection.once(&resource, limit, attempt)
-            })
-            .await?;
+            let connection = &self.bucket.connection;
+            let piece = connection
+                .call_until(stop, &resource, limit, || {
+                    self.attempt(rest.clone(), etag.as_deref(), &resource)
+                })
+                .await?;
             position += piece.length;
             frames.extend(piece.frames);
             let Some(fault) = piece.fault else {

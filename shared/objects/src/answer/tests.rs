@@ -48,6 +48,7 @@ fn every_answer_has_one_meaning() {
         (403, "", None, "Denied"),
         (403, "RequestTimeTooSkewed", None, "Denied"),
         (400, "ExpiredToken", None, "Denied"),
+        (400, "", None, "Denied"),
         (400, "AuthorizationHeaderMalformed", None, "Denied"),
         (301, "PermanentRedirect", None, "Denied"),
         (503, "SlowDown", None, "Throttled"),
@@ -107,6 +108,7 @@ fn a_store_that_is_away_never_counts_against_a_bag() {
         (403, "AccessDenied", Class::Outage),
         (400, "RequestTimeout", Class::Transient { after: None }),
         (400, "BadDigest", Class::Transient { after: None }),
+        (400, "", Class::Outage),
         (400, "EntityTooLarge", Class::Permanent),
         (404, "NoSuchKey", Class::Permanent),
     ];

@@ -15,6 +15,20 @@ fn cause() -> Cause {
     "cause".into()
 }
 
+fn interrupted() -> StorageError {
+    StorageError::Interrupted {
+        resource: resource(),
+        source: cause(),
+    }
+}
+
+fn reset() -> StorageError {
+    StorageError::Reset {
+        resource: resource(),
+        source: cause(),
+    }
+}
+
 #[test]
 fn each_error_has_its_class_its_retry_and_its_word_on_load() {
     use Class::{Outage, Permanent};
@@ -30,10 +44,6 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         retry_after,
     };
     let unreachable = E::Unreachable {
-        resource: resource(),
-        source: cause(),
-    };
-    let interrupted = E::Interrupted {
         resource: resource(),
         source: cause(),
     };
@@ -67,7 +77,8 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         (throttled(after), Outage, asked_for, PushedBack),
         (out_of_order, Outage, soon, PushedBack),
         (unreachable, Outage, soon, Neither),
-        (interrupted, transient, soon, Neither),
+        (interrupted(), transient, soon, Neither),
+        (reset(), transient, soon, Neither),
         (denied, Outage, never, Neither),
         (E::NoBucket(object().bucket), Outage, never, Neither),
         (E::DamagedOnTheWay(object()), transient, never, Neither),

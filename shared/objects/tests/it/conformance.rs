@@ -66,6 +66,8 @@ suite! {
         a_storm_that_does_not_end_is_an_outage,
         nobody_listening_is_an_outage,
         a_connection_that_breaks_is_transient,
+        a_balancer_that_resets_everything_is_an_outage,
+        a_request_that_alone_is_reset_counts_as_an_attempt,
         refused_credentials_are_an_outage_and_not_asked_again,
         a_missing_bucket_is_not_mistaken_for_a_missing_tar,
     }

@@ -31,11 +31,11 @@ pub(crate) async fn only_the_upload_that_was_ingested_is_deleted(bench: &Bench) 
 pub(crate) async fn the_same_bytes_put_again_survive_a_delete_whose_answer_was_lost(bench: &Bench) {
     let bytes = noise(100, 70);
     let (tar, looked_at) = deposited(bench, &bytes).await;
-    let deletes = Requests::of(Method::DELETE).containing("bag.tar");
+    let attempts = Requests::of(Method::DELETE).containing("bag.tar");
     let looks = Requests::of(Method::HEAD).containing("bag.tar");
     bench
         .proxy
-        .plan(deletes.clone(), Times::Next(1), Fault::DropAnswer);
+        .plan(attempts.clone(), Times::Next(1), Fault::DropAnswer);
     // The first look is before the first try; the second is held until the bytes are there again.
     bench.proxy.plan(
         looks.clone(),
@@ -60,41 +60,41 @@ pub(crate) async fn the_same_bytes_put_again_survive_a_delete_whose_answer_was_l
     assert_eq!(newer.etag, looked_at.etag, "the same bytes");
     let error = deleted.expect_err("superseded");
     assert!(matches!(error, StorageError::Superseded { .. }), "{error}");
-    assert_eq!(bench.proxy.seen(&deletes).len(), 1);
+    assert_eq!(bench.proxy.seen(&attempts).len(), 1);
     let kept = bench.direct.receiving.head(&tar.key).await;
     assert_eq!(kept.expect("is there"), newer);
 }
 
 pub(crate) async fn a_delete_whose_answer_was_lost_finds_the_upload_gone(bench: &Bench) {
     let (tar, looked_at) = deposited(bench, &noise(100, 71)).await;
-    let deletes = Requests::of(Method::DELETE).containing("bag.tar");
+    let attempts = Requests::of(Method::DELETE).containing("bag.tar");
     bench
         .proxy
-        .plan(deletes.clone(), Times::Next(1), Fault::DropAnswer);
+        .plan(attempts.clone(), Times::Next(1), Fault::DropAnswer);
 
     let receiving = &bench.buckets.receiving;
     let deleted = receiving.delete(&tar.key, &looked_at, || true).await;
 
     assert_eq!(deleted.expect("is gone"), Deletion::Gone);
-    assert_eq!(bench.proxy.seen(&deletes).len(), 1);
+    assert_eq!(bench.proxy.seen(&attempts).len(), 1);
 }
 
 /// The proxy plays the bucket that keeps versions.
 pub(crate) async fn a_bucket_with_versions_is_told_which_one_to_delete(bench: &Bench) {
     let (tar, _) = deposited(bench, &noise(100, 72)).await;
-    let deletes = Requests::of(Method::DELETE).containing("bag.tar");
+    let attempts = Requests::of(Method::DELETE).containing("bag.tar");
     bench.proxy.plan(
         Requests::of(Method::HEAD).containing("bag.tar"),
         Times::Always,
         Fault::WithHeader("x-amz-version-id", "v1"),
     );
     bench.proxy.plan(
-        deletes.clone(),
+        attempts.clone(),
         Times::Next(1),
         Fault::status(StatusCode::BAD_GATEWAY),
     );
     bench.proxy.plan(
-        deletes.clone(),
+        attempts.clone(),
         Times::Always,
         Fault::status(StatusCode::NO_CONTENT),
     );
@@ -104,7 +104,7 @@ pub(crate) async fn a_bucket_with_versions_is_told_which_one_to_delete(bench: &B
     let deleted = receiving.delete(&tar.key, &looked_at, || true).await;
 
     assert_eq!(deleted.expect("deletes"), Deletion::Deleted);
-    let seen = bench.proxy.seen(&deletes);
+    let seen = bench.proxy.seen(&attempts);
     assert_eq!(seen.len(), 2);
     for delete in seen {
         assert!(delete.target.contains("versionId=v1"), "{}", delete.target);

@@ -43,20 +43,26 @@ pub(crate) async fn a_storm_that_does_not_end_is_an_outage(bench: &Bench) {
         (500, "OutOfOrder"),
         (403, "Denied"),
         (301, "Denied"),
+        // To HEAD, an expired session is this and nothing more.
+        (400, "Denied"),
     ];
 
     for (status, expected) in rows {
-        bench.proxy.plan(
-            Requests::of(Method::GET).containing("12/a"),
-            Times::Next(1),
-            Fault::status(StatusCode::from_u16(status).expect("status")),
-        );
+        for method in [Method::GET, Method::HEAD] {
+            bench.proxy.plan(
+                Requests::of(method).containing("12/a"),
+                Times::Next(1),
+                Fault::status(StatusCode::from_u16(status).expect("status")),
+            );
+        }
 
-        let error = stopped.staging.get(&object_key("12/a"), 10).await;
+        let got = stopped.staging.get(&object_key("12/a"), 10).await;
+        let head = stopped.staging.head(&object_key("12/a")).await;
 
-        let error = error.expect_err("fails");
-        assert!(format!("{error:?}").starts_with(expected), "{error:?}");
-        assert_eq!(error.class(), Class::Outage, "{status}");
+        for error in [got.expect_err("fails"), head.expect_err("fails")] {
+            assert!(format!("{error:?}").starts_with(expected), "{error:?}");
+            assert_eq!(error.class(), Class::Outage, "{status}");
+        }
     }
 }
 
@@ -87,10 +93,36 @@ pub(crate) async fn a_connection_that_breaks_is_transient(bench: &Bench) {
     let error = stopped.staging.head(&object_key("12/a")).await;
 
     let error = error.expect_err("fails");
+    assert!(matches!(error, StorageError::Reset { .. }), "{error:?}");
+    assert_eq!(error.class(), Class::Transient { after: None });
+}
+
+pub(crate) async fn a_balancer_that_resets_everything_is_an_outage(bench: &Bench) {
+    bench
+        .proxy
+        .plan(Requests::any(), Times::Always, Fault::DropAnswer);
+
+    let error = bench.buckets.staging.head(&object_key("12/a")).await;
+
+    let error = error.expect_err("fails");
     assert!(
-        matches!(error, StorageError::Interrupted { .. }),
+        matches!(error, StorageError::Unreachable { .. }),
         "{error:?}"
     );
+    assert_eq!(error.class(), Class::Outage);
+}
+
+pub(crate) async fn a_request_that_alone_is_reset_counts_as_an_attempt(bench: &Bench) {
+    bench.proxy.plan(
+        Requests::any().containing("12/a"),
+        Times::Always,
+        Fault::DropAnswer,
+    );
+
+    let error = bench.buckets.staging.head(&object_key("12/a")).await;
+
+    let error = error.expect_err("fails");
+    assert!(matches!(error, StorageError::Reset { .. }), "{error:?}");
     assert_eq!(error.class(), Class::Transient { after: None });
 }
 
