@@ -125,9 +125,7 @@ fn judge(
             },
             Want::Members(mut members) => survey
                 .notes
-                .each(&mut |file| {
-                    members.add(file);
-                })
+                .give(&mut members)
                 .map_err(LocalBagError::Notes)?,
         }
     }

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use muniment_model::registry::{Institution, RecordState, WorkItem};
 use muniment_model::{
     Action, BucketName, Clock, InstitutionId, Pipeline, QueueName, Stage, Status, WorkItemId,
-    bag_name_of,
+    check_bag_name,
 };
 use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings, StorageError};
 use muniment_registry_client::{MadeItem, RegistryClient};
@@ -213,7 +213,9 @@ impl IngestBucketReader {
         listed: &Listed,
         owner: &Owner,
     ) -> Result<(), JobError> {
-        let refusal = owner.refusal.or_else(|| refusal_of(&listed.key));
+        let of_bucket = owner.refusal.map(str::to_owned);
+        let refusal = of_bucket.or_else(|| refusal_of(&listed.key));
+        let refusal = refusal.as_deref();
         let wanted = new_item(bucket, listed, owner.institution, refusal, self.clock.now());
         if let MadeItem::New(item) = self.registry.create_work_item(&wanted).await? {
             info!(worker = Self::NAME, work_item = %item.id, %bucket, key = listed.key, refusal,
@@ -229,15 +231,8 @@ impl IngestBucketReader {
 }
 
 /// Why an upload is no bag, from its key alone.
-fn refusal_of(key: &str) -> Option<&'static str> {
-    if bag_name_of(key).is_some() {
-        return None;
-    }
-    Some(if key.contains('/') {
-        "The upload is in a folder; put bags at the top of the bucket"
-    } else {
-        "The upload is no bag: the name of a bag ends in .tar"
-    })
+fn refusal_of(key: &str) -> Option<String> {
+    check_bag_name(key).err().map(|fault| fault.to_string())
 }
 
 fn new_item(

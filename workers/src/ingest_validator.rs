@@ -317,6 +317,7 @@ async fn add_batch(
 
 fn add_file(file: &FileRecord, members: &mut WantedMembers<'_>) -> Placed {
     let Some(digests) = &file.digests else {
+        members.add_folder(&file.path);
         return Placed::Elsewhere;
     };
     members.add(&FileFacts {

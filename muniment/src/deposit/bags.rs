@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use muniment_model::{ObjectKey, TAR_EXTENSION, bag_name_of};
+use muniment_model::{BagNameFault, InvalidName, ObjectKey, TAR_EXTENSION, check_bag_name};
 
 use super::folder_tar::FolderTar;
 
@@ -33,6 +33,10 @@ pub enum BagFault {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} {why}", path.display())]
     Unfit { path: PathBuf, why: &'static str },
+    #[error("{} cannot be a bag", path.display())]
+    Name { path: PathBuf, source: BagNameFault },
+    #[error("{} cannot be a bag", path.display())]
+    Key { path: PathBuf, source: InvalidName },
     #[error("{} is neither a file nor a folder, which a bag cannot hold", path.display())]
     NeitherFileNorFolder { path: PathBuf },
     #[error(
@@ -114,12 +118,13 @@ fn of_folder(path: &Path) -> Result<Bag, BagFault> {
 }
 
 fn key(path: &Path, name: &str) -> Result<ObjectKey, BagFault> {
-    let fits = bag_name_of(name).is_some() && !name.chars().any(char::is_control);
-    let key = ObjectKey::new(name).ok().filter(|_| fits);
-    key.ok_or_else(|| BagFault::Unfit {
+    check_bag_name(name).map_err(|source| BagFault::Name {
         path: path.to_path_buf(),
-        why: "cannot be a bag: its name has to be that of a tar file, NAME.tar, without control \
-              characters",
+        source,
+    })?;
+    ObjectKey::new(name).map_err(|source| BagFault::Key {
+        path: path.to_path_buf(),
+        source,
     })
 }
 

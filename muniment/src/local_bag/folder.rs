@@ -6,7 +6,7 @@ use std::fs::{DirEntry, File};
 use std::io;
 use std::path::Path;
 
-use muniment_bagit::member::{kind_of, place};
+use muniment_bagit::member::{kind_of, place, place_file};
 use muniment_bagit::tar::{Irregular, IrregularKind};
 use muniment_digest::FanOut;
 
@@ -39,7 +39,12 @@ pub(super) fn survey(root: &Path, name: &str) -> Result<Survey, LocalBagError> {
             irregular.report(&mut survey.received.findings);
             continue;
         }
-        let found = match place(&raw) {
+        let placed = if kind.is_dir() {
+            place(&raw)
+        } else {
+            place_file(&raw)
+        };
+        let found = match placed {
             Ok(found) => found,
             Err(fault) => {
                 fault.report(&mut survey.received.findings);
@@ -47,7 +52,7 @@ pub(super) fn survey(root: &Path, name: &str) -> Result<Survey, LocalBagError> {
             }
         };
         if kind.is_dir() {
-            survey.add_folder(found.path);
+            survey.add_folder(found.path)?;
             waiting.extend(sorted(&path)?);
         } else {
             add_file(&mut survey, found.path, &path)?;

@@ -53,9 +53,17 @@ impl Survey {
         })
     }
 
-    pub(super) fn add_folder(&mut self, path: &str) {
+    pub(super) fn add_folder(&mut self, path: &str) -> Result<(), LocalBagError> {
         let kind = MemberKind::Directory;
         census::count(&mut self.received, BagMember { path, kind }, 0, 0);
+        let met = Met {
+            path: path.to_owned(),
+            kind,
+            size: 0,
+            tar_offset: 0,
+            data_offset: 0,
+        };
+        self.notes.add(&met, None).map_err(LocalBagError::Notes)
     }
 
     pub(super) fn add_file(&mut self, met: &Met, digests: &Digests) -> Result<(), LocalBagError> {
@@ -66,7 +74,9 @@ impl Survey {
         if census::count(&mut self.received, member, met.size, met.tar_offset) {
             self.again.push(met.clone());
         }
-        self.notes.add(met, digests).map_err(LocalBagError::Notes)
+        self.notes
+            .add(met, Some(digests))
+            .map_err(LocalBagError::Notes)
     }
 
     pub(super) fn serialization(&self) -> Serialization {

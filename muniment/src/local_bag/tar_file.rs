@@ -57,7 +57,7 @@ struct Visit {
 impl Visit {
     fn event(&mut self, event: Event<'_>) -> Result<(), LocalBagError> {
         match event {
-            Event::Member(member) => self.member(&member),
+            Event::Member(member) => self.member(&member)?,
             Event::Data(bytes) => {
                 if let Some((_, digests)) = &mut self.current {
                     digests.update_split(bytes);
@@ -74,14 +74,13 @@ impl Visit {
         Ok(())
     }
 
-    fn member(&mut self, member: &Member) {
+    fn member(&mut self, member: &Member) -> Result<(), LocalBagError> {
         let findings = &mut self.survey.received.findings;
         let Some(BagMember { path, kind }) = self.places.place(member, findings) else {
-            return;
+            return Ok(());
         };
         if kind == MemberKind::Directory {
-            self.survey.add_folder(path);
-            return;
+            return self.survey.add_folder(path);
         }
         let met = Met {
             path: path.to_owned(),
@@ -91,6 +90,7 @@ impl Visit {
             data_offset: member.data_offset,
         };
         self.current = Some((met, FanOut::new()));
+        Ok(())
     }
 
     fn findings_with(self, fault: &TarFault) -> Findings {

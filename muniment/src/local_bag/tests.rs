@@ -10,6 +10,8 @@ use super::*;
 /// Bags made by other people's tools; not part of the project.
 const OTHERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/bags");
 
+const BAGIT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+
 const NO_ACCESS: &str = "Required tag Access in file aptrust-info.txt is missing";
 
 #[test]
@@ -231,6 +233,36 @@ fn every_common_mistake_is_found_in_a_tar_and_named() {
         ("outside", outside, Some(Code::MemberOutsideBag)),
         ("two folders", two_folders, Some(Code::SeveralFolders)),
         ("trailing", good().trailing("rubbish"), None),
+        (
+            "a file and a folder",
+            good().file("data/a/b", "x"),
+            Some(Code::MemberNamesCollide),
+        ),
+        (
+            "a file and an empty folder",
+            good().entry(Entry::directory("bag/data/a/")),
+            Some(Code::MemberNamesCollide),
+        ),
+        (
+            "a file called data",
+            good().entry(Entry::file("bag/data", "x")),
+            Some(Code::MemberNameInvalid),
+        ),
+        (
+            "a size behind zero bytes",
+            good().entry(Entry::file("bag/data/b", "x").with_size_field(*b"\000000002000")),
+            Some(Code::TarSizesDisagree),
+        ),
+        (
+            "a mark",
+            good().file("bagit.txt", format!("\u{feff}{BAGIT}")),
+            Some(Code::EncodingDiffers),
+        ),
+        (
+            "garbled",
+            good().file("aptrust-info.txt", b"Title: caf\xe9\nAccess: Institution\n"),
+            Some(Code::TagFileInvalid),
+        ),
     ];
 
     for (name, bag, expected) in rows {
@@ -272,9 +304,8 @@ fn a_folder_is_a_bag_whose_links_are_not_followed() {
     let bag = folder.path().join("bag");
     std::fs::create_dir_all(bag.join("data")).expect("a folder");
     let digest = "0cc175b9c0f1b6a831c399e269772661";
-    let bagit = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
     for (path, text) in [
-        ("bagit.txt", bagit),
+        ("bagit.txt", BAGIT),
         ("manifest-md5.txt", &format!("{digest}  data/a\n")),
         ("data/a", "a"),
     ] {

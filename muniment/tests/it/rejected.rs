@@ -159,6 +159,25 @@ async fn headers_that_lie_are_refused() {
             "disagree about the size",
         ),
         (
+            "nul-size",
+            with_entry(
+                "nul-size",
+                Entry::file("nul-size/data/x.bin", vec![7; 1_024])
+                    .with_size_field(*b"\000000002000"),
+            ),
+            "behind a zero byte",
+        ),
+        (
+            "folder",
+            bag("folder").file("data/letter.txt/x", "x").to_tar(),
+            "data/letter.txt is in the bag as a file and as a folder",
+        ),
+        (
+            "data-file",
+            with_entry("data-file", Entry::file("data-file/data", "x")),
+            "'data' is a file",
+        ),
+        (
             "longname",
             with_entry(
                 "longname",
@@ -219,6 +238,23 @@ async fn broken_bags_are_refused_with_all_their_findings() {
             "untitled",
             bag("untitled").without_tag("Title").to_tar(),
             "Required tag Title in file aptrust-info.txt is missing",
+        ),
+        (
+            "mark",
+            bag("mark")
+                .file(
+                    "bagit.txt",
+                    "\u{feff}BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
+                )
+                .to_tar(),
+            "bagit.txt begins with a byte order mark",
+        ),
+        (
+            "garbled",
+            bag("garbled")
+                .file("bag-info.txt", b"Source-Organization: caf\xe9\n")
+                .to_tar(),
+            "Line 1 of bag-info.txt has bytes that mean nothing",
         ),
         (
             "fetch",

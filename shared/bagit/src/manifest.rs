@@ -16,7 +16,7 @@ pub(crate) use fetch::FETCH;
 pub use fetch::FetchParser;
 
 use crate::member::{ManifestAlgorithm, manifest_of};
-use crate::tag_file::{Line, LineFault, LineReader, TagEncoding};
+use crate::tag_file::{Line, LineFault, LineReader, Oddity, TagEncoding};
 
 /// A sha512 digest and the longest path that S3 can hold, percent-encoded, fit in it.
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
@@ -124,6 +124,11 @@ impl ManifestParser {
     /// The end of the manifest: its last line may lack an end.
     pub fn end(&mut self, each: &mut dyn FnMut(ManifestEntry<'_>)) {
         self.lines.end(&mut |line| read(line, each));
+    }
+
+    /// What is odd about the first bytes of the manifest. Known at its end.
+    pub fn oddity(&self) -> Option<Oddity> {
+        self.lines.oddity()
     }
 }
 

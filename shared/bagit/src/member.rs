@@ -7,7 +7,7 @@
 //!
 //! It cannot see two members with one path, or names that differ only in case: the validator does.
 
-use muniment_model::{Algorithm, FindingCode, Findings, MemberKind, ObjectIdentifier};
+use muniment_model::{Algorithm, FindingCode, Findings, MemberKind, ObjectIdentifier, has_control};
 
 /// S3 user guide: a key has at most 1,024 bytes. A restored file has its identifier as its key.
 pub const PATH_BYTES_MAX: usize = 1_024;
@@ -21,6 +21,9 @@ pub const ENCODED_BYTES_MAX: usize = 1_450;
 
 /// S3 user guide, "User-defined object metadata": 2 KB for all keys and values of an object.
 pub const METADATA_BYTES_MAX: usize = 2_048;
+
+/// RFC 8493 section 2.1.2.
+pub const PAYLOAD_FOLDER: &str = "data";
 
 /// How much of a refused name is shown, in characters: it may be a megabyte long.
 const NAME_SHOWN_MAX: usize = 255;
@@ -50,6 +53,8 @@ pub enum NameFault {
     NotUtf8 { name: String },
     #[error("File name '{name}' contains one or more illegal control characters")]
     ControlCharacter { name: String },
+    #[error("'{name}' is a file, but has to be the folder that the payload is in")]
+    PayloadFolder { name: String },
     #[error("File name '{name}' is too long: {bytes} bytes, at most {max} are possible")]
     TooLong {
         name: String,
@@ -73,9 +78,10 @@ impl NameFault {
             Self::NoFolder { .. } | Self::Absolute { .. } | Self::Leaves { .. } => {
                 FindingCode::MemberOutsideBag
             }
-            Self::EmptyPart { .. } | Self::NotUtf8 { .. } | Self::ControlCharacter { .. } => {
-                FindingCode::MemberNameInvalid
-            }
+            Self::EmptyPart { .. }
+            | Self::NotUtf8 { .. }
+            | Self::ControlCharacter { .. }
+            | Self::PayloadFolder { .. } => FindingCode::MemberNameInvalid,
             Self::TooLong { .. } | Self::TooLongEncoded { .. } => FindingCode::MemberNameTooLong,
         }
     }
@@ -89,6 +95,7 @@ impl NameFault {
             | Self::EmptyPart { name }
             | Self::NotUtf8 { name }
             | Self::ControlCharacter { name }
+            | Self::PayloadFolder { name }
             | Self::TooLong { name, .. }
             | Self::TooLongEncoded { name, .. } => name,
         }
@@ -143,6 +150,20 @@ pub fn place(raw_path: &[u8]) -> Result<Place<'_>, NameFault> {
     Ok(Place { folder, path })
 }
 
+/// Where a file belongs: as [`place`], but in a folder, and not in the payload folder's stead.
+pub fn place_file(raw_path: &[u8]) -> Result<Place<'_>, NameFault> {
+    let found = place(raw_path)?;
+    match found.path {
+        "" => Err(NameFault::NoFolder {
+            name: found.folder.to_owned(),
+        }),
+        PAYLOAD_FOLDER => Err(NameFault::PayloadFolder {
+            name: found.path.to_owned(),
+        }),
+        _ => Ok(found),
+    }
+}
+
 fn shown(name: &str) -> String {
     name.chars().take(NAME_SHOWN_MAX).collect()
 }
@@ -153,31 +174,6 @@ fn is_absolute(text: &str) -> bool {
         _ => false,
     };
     begins_with_drive || text.starts_with(['/', '\\'])
-}
-
-/// Control characters, the no-break space (which no one can see, and which breaks the signatures
-/// of requests), and control characters spelled as `\u000a`.
-fn has_control(text: &str) -> bool {
-    let control = |c: char| c.is_control() || c == '\u{a0}';
-    text.chars().any(control) || text.split('\\').skip(1).any(starts_with_escaped_control)
-}
-
-/// `text` is what follows a backslash.
-fn starts_with_escaped_control(text: &str) -> bool {
-    let (digits, lengths): (_, &[usize]) = match text.as_bytes() {
-        [b'u', digits @ ..] => (digits, &[4]),
-        [b'U', digits @ ..] => (digits, &[4, 8]),
-        _ => return false,
-    };
-    lengths.iter().any(|length| {
-        digits
-            .get(..*length)
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
-            .and_then(char::from_u32)
-            .is_some_and(char::is_control)
-    })
 }
 
 fn check_length(path: &str) -> Result<(), NameFault> {

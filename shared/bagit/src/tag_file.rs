@@ -13,7 +13,7 @@ mod tests;
 
 use muniment_model::{FindingCode, Findings};
 
-pub use encoding::TagEncoding;
+pub use encoding::{Oddity, TagEncoding};
 pub use lines::{EachLine, Line, LineFault, LineReader};
 
 /// Tag files are a few KB. One larger than this is not metadata, and is not read to its end.
@@ -117,7 +117,9 @@ impl TagFileParser {
             self.lines
                 .end(&mut |line| self.gathering.line(line, findings));
         }
-        self.gathering.file.is_plain &= !self.lines.has_mark();
+        if let Some(oddity) = self.lines.oddity() {
+            oddity.report(&self.gathering.file.path, findings);
+        }
         self.gathering.file
     }
 }
@@ -145,11 +147,7 @@ impl Gathering {
         match line.fault {
             None => {}
             Some(LineFault::TooLong) => self.odd(line.number, "is too long and was cut", findings),
-            Some(LineFault::Undecodable) => self.odd(
-                line.number,
-                "is not in the encoding that bagit.txt declares",
-                findings,
-            ),
+            Some(LineFault::Undecodable) => self.undecodable(line.number, findings),
         }
         if line.text.trim().is_empty() {
             self.file.is_plain = false;
@@ -210,6 +208,15 @@ impl Gathering {
         let path = &self.file.path;
         let message = format_args!("Line {number} of {path} {what}");
         findings.warning(FindingCode::TagFileInvalid, path, message);
+    }
+
+    /// What the depositor wrote is not known, and nothing else may be recorded in its place.
+    fn undecodable(&mut self, number: u64, findings: &mut Findings) {
+        let path = &self.file.path;
+        let message = format_args!(
+            "Line {number} of {path} has bytes that mean nothing in the encoding that bagit.txt declares"
+        );
+        findings.error(FindingCode::TagFileInvalid, path, message);
     }
 
     fn too_large(&mut self, findings: &mut Findings) {

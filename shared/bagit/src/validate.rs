@@ -255,4 +255,9 @@ impl WantedMembers<'_> {
     pub fn add(&mut self, file: &FileFacts<'_>) -> Placed {
         self.join.file(file, self.findings)
     }
+
+    /// A folder that the tar has as a member of its own.
+    pub fn add_folder(&mut self, path: &str) {
+        self.join.folder(path, self.findings);
+    }
 }

@@ -16,6 +16,9 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingCode {
+    // The name of the bag.
+    BagNameInvalid,
+    BagNameTooLong,
     // The tar file as such.
     NotATar,
     TarTruncated,
@@ -42,6 +45,7 @@ pub enum FindingCode {
     BagitTxtInvalid,
     VersionNotAllowed,
     EncodingUnknown,
+    EncodingDiffers,
     TagFileInvalid,
     TagFileTooLarge,
     PayloadFolderMissing,

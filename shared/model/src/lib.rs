@@ -3,6 +3,7 @@
 //! Everything here is a value. Nothing reads a clock, a network or a disk, so every rule in it can
 //! be tested as a table.
 
+mod bag_name;
 mod class;
 mod clock;
 mod digests;
@@ -17,14 +18,15 @@ mod storage;
 mod unstable_read;
 pub mod zero_time;
 
+pub use bag_name::{
+    BAG_NAME_BYTES_MAX, BagNameFault, TAR_EXTENSION, bag_name_of, check_bag_name, has_control,
+};
 pub use class::{Chain, Class, Classify};
 pub use clock::Clock;
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
 pub use findings::{Finding, FindingCode, Findings, Severity, printable};
 pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, WorkItemId};
-pub use names::{
-    BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey, TAR_EXTENSION, bag_name_of,
-};
+pub use names::{BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey};
 pub use pipeline::{Action, QueueName, Stage, Status, UnknownWord};
 pub use records::{
     BagMetadata, Checkpoint, FileRecord, FormatMatch, Manifest, MemberKind, ObjectRecord, Received,

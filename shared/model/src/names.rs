@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::WorkItemId;
 
-/// What the name of a bag must end in.
-pub const TAR_EXTENSION: &str = ".tar";
-
 /// S3 user guide, "Creating object key names": at most 1,024 bytes.
 const KEY_BYTES_MAX: usize = 1_024;
 
@@ -177,27 +174,6 @@ impl fmt::Display for ObjectIdentifier {
     }
 }
 
-/// The bag's name: the key without `.tar` and without the `.bNN.ofNN` of a multi-part bag.
-/// `None` when the key is not that of a tar file in the top of its bucket.
-pub fn bag_name_of(key: &str) -> Option<&str> {
-    let stem = key.strip_suffix(TAR_EXTENSION)?;
-    let name = without_part_suffix(stem);
-    let plain = !name.is_empty() && name != "." && name != ".." && !name.contains('/');
-    plain.then_some(name)
-}
-
-fn without_part_suffix(stem: &str) -> &str {
-    let numbered = |part: &str, mark: &str| {
-        part.strip_prefix(mark)
-            .is_some_and(|digits| digits.len() >= 2 && digits.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let mut parts = stem.rsplitn(3, '.');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(of), Some(b), Some(name)) if numbered(of, "of") && numbered(b, "b") => name,
-        _ => stem,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,25 +184,6 @@ mod tests {
 
         assert!(!"120/x".starts_with(prefix.as_str()));
         assert!("12/x".starts_with(prefix.as_str()));
-    }
-
-    #[test]
-    fn bag_names_come_from_keys() {
-        let rows = [
-            ("photos.tar", Some("photos")),
-            ("example.edu.photos.tar", Some("example.edu.photos")),
-            ("photos.b01.of12.tar", Some("photos")),
-            ("photos.b1.of2.tar", Some("photos.b1.of2")),
-            ("photos.zip", None),
-            ("photos.TAR", None),
-            (".tar", None),
-            ("..tar", None),
-            ("folder/photos.tar", None),
-        ];
-
-        for (key, expected) in rows {
-            assert_eq!(bag_name_of(key), expected, "{key}");
-        }
     }
 
     #[test]

@@ -25,10 +25,18 @@ fn what_is_no_bag_is_refused_with_a_reason() {
             "2026/photos.tar",
             Some("The upload is in a folder; put bags at the top of the bucket"),
         ),
+        (
+            "pho\ntos.tar",
+            Some("The bag's name contains one or more illegal control characters"),
+        ),
+        (
+            "photos\u{3000}.tar",
+            Some("The bag's name begins or ends with a blank"),
+        ),
     ];
 
     for (key, expected) in rows {
-        assert_eq!(refusal_of(key), expected, "{key}");
+        assert_eq!(refusal_of(key).as_deref(), expected, "{key}");
     }
 }
 
@@ -38,7 +46,7 @@ fn a_refused_upload_is_an_item_that_has_failed() {
         &bucket(),
         &listed("photos.zip"),
         InstitutionId(3),
-        refusal_of("photos.zip"),
+        refusal_of("photos.zip").as_deref(),
         DateTime::UNIX_EPOCH,
     );
 

@@ -1,5 +1,7 @@
 use std::fs;
 
+use muniment_model::Chain;
+
 use super::*;
 
 #[test]
@@ -54,12 +56,20 @@ fn any_other_folder_means_the_tars_in_it() {
 #[test]
 fn what_cannot_be_deposited_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
-    write(folder.path(), "photos.zip", "");
+    for name in ["photos.zip", "photos.TAR", ".tar"] {
+        write(folder.path(), name, "");
+    }
+    write(folder.path(), "pho\u{2028}tos.tar", "");
+    write(folder.path(), "\u{a0}photos.tar", "");
     write(folder.path(), "one/x.tar", "");
     write(folder.path(), "two/x.tar", "");
     fs::create_dir(folder.path().join("nothing")).expect("a folder");
-    let rows: [(&[&str], &str); 4] = [
-        (&["photos.zip"], "NAME.tar"),
+    let rows: [(&[&str], &str); 8] = [
+        (&["photos.zip"], "the name of a bag ends in .tar"),
+        (&["photos.TAR"], "the name of a bag ends in .tar"),
+        (&[".tar"], "there is no name before .tar"),
+        (&["pho\u{2028}tos.tar"], "contains a line separator"),
+        (&["\u{a0}photos.tar"], "illegal control characters"),
         (&["nothing"], "neither a bag"),
         (&["missing.tar"], "cannot read"),
         (&["one", "two"], "like another one before it"),
@@ -69,8 +79,9 @@ fn what_cannot_be_deposited_says_why() {
         let paths: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
 
         let fault = find(&paths).expect_err(expected);
+        let fault = Chain(&fault).to_string();
 
-        assert!(fault.to_string().contains(expected), "{names:?}: {fault}");
+        assert!(fault.contains(expected), "{names:?}: {fault}");
     }
 }
 

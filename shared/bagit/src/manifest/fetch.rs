@@ -29,6 +29,9 @@ impl FetchParser {
 
     pub fn end(&mut self, findings: &mut Findings) {
         self.lines.end(&mut |line| check(line, findings));
+        if let Some(oddity) = self.lines.oddity() {
+            oddity.report(FETCH, findings);
+        }
     }
 }
 

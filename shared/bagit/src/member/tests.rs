@@ -75,6 +75,17 @@ fn names_that_leave_the_bag_or_hide_something_are_refused() {
 }
 
 #[test]
+fn a_file_called_data_is_refused_by_name() {
+    let fault = place_file(b"bag/data").expect_err("refused");
+
+    assert_eq!(fault.code(), FindingCode::MemberNameInvalid);
+    assert!(fault.to_string().starts_with("'data' is a file"), "{fault}");
+    assert!(place(b"bag/data").is_ok(), "a folder of that name");
+    assert!(place_file(b"bag/data/data").is_ok());
+    assert!(place_file(b"bag/Data").is_ok());
+}
+
+#[test]
 fn the_message_about_control_characters_is_that_of_the_contract() {
     let fault = place(b"bag/data/a\x07b").expect_err("refused");
     let mut findings = Findings::default();

@@ -7,7 +7,7 @@
 
 use encoding_rs::{Decoder, DecoderResult};
 
-use super::encoding::{START_BYTES, TagEncoding};
+use super::encoding::{Beginning, Oddity, START_BYTES, TagEncoding};
 
 /// How much text is decoded at a time.
 const DECODED_BYTES: usize = 8 * 1024;
@@ -38,7 +38,7 @@ pub struct LineReader {
     source: Source,
     splitter: Splitter,
     decoded: String,
-    has_mark: bool,
+    oddity: Option<Oddity>,
 }
 
 /// The first bytes decide which decoder is right.
@@ -72,13 +72,13 @@ impl LineReader {
                 after_carriage_return: false,
             },
             decoded: String::with_capacity(DECODED_BYTES),
-            has_mark: false,
+            oddity: None,
         }
     }
 
-    /// Whether the file began with a byte order mark.
-    pub fn has_mark(&self) -> bool {
-        self.has_mark
+    /// What is odd about the first bytes of the file. Known at its end.
+    pub fn oddity(&self) -> Option<Oddity> {
+        self.oddity
     }
 
     pub fn push(&mut self, bytes: &[u8], each: &mut EachLine<'_>) {
@@ -109,10 +109,14 @@ impl LineReader {
             return;
         };
         let start = std::mem::take(start);
-        let (decoder, mark) = encoding.decoder(&start);
-        self.has_mark = mark > 0;
+        let Beginning {
+            decoder,
+            mark_bytes,
+            oddity,
+        } = encoding.beginning(&start);
+        self.oddity = oddity;
         self.source = Source::Decoding(decoder);
-        let text = start.get(mark..).unwrap_or_default();
+        let text = start.get(mark_bytes..).unwrap_or_default();
         self.decode(text, Input::Continues, each);
     }
 

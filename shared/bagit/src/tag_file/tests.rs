@@ -163,7 +163,6 @@ fn only_the_exact_form_is_plain() {
     let rows = [
         ("A: 1\nB: 2\n", true),
         ("A: 1\r\nB: 2", true),
-        ("\u{feff}A: 1\n", false),
         ("A:1\n", false),
         ("A : 1\n", false),
         ("A:  1\n", false),
@@ -209,6 +208,57 @@ fn a_tag_file_beyond_its_limits_is_an_error_said_once() {
         let is_right =
             |finding: &muniment_model::Finding| finding.code == FindingCode::TagFileTooLarge;
         assert!(findings.errors().all(is_right), "{what} {}", text.len());
+    }
+}
+
+#[test]
+fn bytes_that_mean_nothing_are_an_error_and_not_a_recorded_value() {
+    for bytes in [
+        &b"Title: caf\xe9\n"[..],
+        b"Title: a\n  caf\xe9",
+        b"Ti\xfftle: a\n",
+    ] {
+        let (_, findings) = parsed("aptrust-info.txt", &[bytes]);
+        let codes: Vec<_> = findings.errors().map(|finding| finding.code).collect();
+        assert_eq!(codes, [FindingCode::TagFileInvalid], "{bytes:?}");
+    }
+}
+
+#[test]
+fn what_is_not_in_the_encoding_that_is_declared_is_named_once() {
+    let little = utf_16(u16::to_le_bytes, "Name: Émile\nB: 2\n");
+    let marked = utf_16(u16::to_be_bytes, "\u{feff}Name: Émile\nB: 2\n");
+    let with_mark = "\u{feff}Name: Émile\nB: 2\n".as_bytes();
+    let error = |code| (1, 0, Some(code));
+    let differs = error(FindingCode::EncodingDiffers);
+    let rows: [(&str, &str, &[u8], _); 9] = [
+        ("bagit.txt", "UTF-8", with_mark, differs),
+        ("bagit.txt", "UTF-8", &little, differs),
+        ("bagit.txt", "UTF-16", &marked, differs),
+        ("bag-info.txt", "UTF-8", &little, differs),
+        ("bag-info.txt", "UTF-8", &marked, differs),
+        ("bag-info.txt", "ISO-8859-1", &marked, differs),
+        ("bag-info.txt", "UTF-16LE", &marked, differs),
+        (
+            "bag-info.txt",
+            "UTF-8",
+            with_mark,
+            (0, 1, Some(FindingCode::TagFileInvalid)),
+        ),
+        ("bag-info.txt", "UTF-16", &marked, (0, 0, None)),
+    ];
+
+    for (path, label, bytes, expected) in rows {
+        let encoding = TagEncoding::for_label(label).expect("known");
+        let mut findings = Findings::default();
+        let mut parser = TagFileParser::new(path, encoding);
+        parser.push(bytes, &mut findings);
+        let file = parser.end(&mut findings);
+        let code = findings.iter().next().map(|finding| finding.code);
+        let counts = (findings.error_count(), findings.warnings().count(), code);
+        assert_eq!(counts, expected, "{path} {label} {bytes:?}");
+        // Read as what it is: there is not one finding for each line.
+        assert_eq!(file.tags.len(), 2, "{path} {label}");
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use muniment_model::{FindingCode, Findings};
 
 use super::fault::{self, TarWarning};
-use crate::member::{NameFault, Place, place};
+use crate::member::{NameFault, Place, place, place_file};
 
 /// What a member that bags may hold is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +33,12 @@ pub struct Member {
 }
 
 impl Member {
-    /// Where the member belongs in the bag. A file that is in no folder is refused.
+    /// Where the member belongs in the bag.
     pub fn place(&self) -> Result<Place<'_>, NameFault> {
-        let found = place(&self.raw_path)?;
-        if self.kind == EntryKind::Regular && found.path.is_empty() {
-            return Err(NameFault::NoFolder {
-                name: found.folder.to_owned(),
-            });
+        match self.kind {
+            EntryKind::Regular => place_file(&self.raw_path),
+            EntryKind::Directory => place(&self.raw_path),
         }
-        Ok(found)
     }
 }
 

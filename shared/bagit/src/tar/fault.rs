@@ -37,6 +37,11 @@ pub enum TarFault {
     #[error("The tar file is damaged at byte {offset}: the header there gives an impossible size")]
     ImpossibleSize { offset: u64 },
     #[error(
+        "The header at byte {offset} of the tar file gives the size of {path} behind a zero byte: \
+         some programs read it, others take the size for 0"
+    )]
+    SizeAfterNul { path: String, offset: u64 },
+    #[error(
         "The tar file is damaged at byte {offset}: the PAX header there has a malformed record"
     )]
     BadRecord { offset: u64 },
@@ -103,9 +108,9 @@ impl TarFault {
             | Self::LoneZeroBlock { .. }
             | Self::NamesDisagree { .. } => FindingCode::TarDamaged,
             Self::MetaTooLarge { .. } => FindingCode::TarMetaTooLarge,
-            Self::SizesDisagree { .. } | Self::SizeWithoutFile { .. } => {
-                FindingCode::TarSizesDisagree
-            }
+            Self::SizesDisagree { .. }
+            | Self::SizeWithoutFile { .. }
+            | Self::SizeAfterNul { .. } => FindingCode::TarSizesDisagree,
             Self::GlobalKey { .. } => FindingCode::TarGlobalHeader,
             Self::TooManyMembers { .. } => FindingCode::TooManyMembers,
         }

@@ -68,7 +68,13 @@ impl Header {
         let kind = kind_of(typeflag);
         let size = number(&fields.size)
             .filter(|size| *size <= SIZE_MAX)
-            .ok_or(TarFault::ImpossibleSize { offset })?;
+            .ok_or_else(|| match has_number_after_nul(&fields.size) {
+                true => TarFault::SizeAfterNul {
+                    path: String::from_utf8_lossy(&name(block, fields)).into_owned(),
+                    offset,
+                },
+                false => TarFault::ImpossibleSize { offset },
+            })?;
         Ok(Self {
             offset,
             kind,
@@ -181,11 +187,21 @@ fn number(field: &[u8]) -> Option<u64> {
     }
 }
 
+/// Whether something follows a NUL that nothing but blanks precedes. Some readers pass over such NULs
+/// and read the number behind them, for others the field ends there and is zero.
+fn has_number_after_nul(field: &[u8]) -> bool {
+    let is_empty = until_nul(field).iter().all(|byte| *byte == b' ');
+    let mut rest = field.iter();
+    is_empty && rest.any(|byte| !matches!(byte, 0 | b' '))
+}
+
+/// Tools pad with leading blanks and end with a NUL, a blank, or not at all.
 fn octal(field: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(field).ok()?;
-    // Tools pad with leading blanks and end with a NUL, a blank, or not at all.
-    let digits = text.trim_start_matches(' ');
-    let digits = digits.split(['\0', ' ']).next().unwrap_or_default();
+    if has_number_after_nul(field) {
+        return None;
+    }
+    let text = std::str::from_utf8(until_nul(field)).ok()?;
+    let digits = text.trim_matches(' ');
     if digits.is_empty() {
         return field.contains(&0).then_some(0);
     }

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use muniment_model::{Algorithm, Digests, FindingCode, Findings, MemberKind};
 
 use super::partition::Partition;
-use super::table::{FileEntry, FileIndex, FileTable, Inserted, Located, Spelling};
+use super::table::{FileEntry, FileIndex, FileTable, Inserted, InsertedFolder, Located, Spelling};
 use crate::manifest::path::{decoded, leaves_bag, unmarked};
 use crate::manifest::{ManifestEntry, ManifestFile, ManifestLine, ManifestParser};
 use crate::tag_file::TagEncoding;
@@ -36,6 +36,9 @@ pub struct JoinKey(pub [u8; 16]);
 pub(super) enum ListingPolicy {
     /// In every one; and each payload manifest in every tag manifest (RFC 8493 section 2.2.1).
     EveryManifest,
+    /// In every one; a payload manifest that is not in every tag manifest is a warning, because
+    /// before BagIt 1.0 a tag manifest could leave out what it liked.
+    EveryPayloadManifest,
     /// In at least one, as before BagIt 1.0.
     OneManifest,
 }
@@ -73,6 +76,9 @@ pub(super) struct ManifestJoin {
     partition: Partition,
     files: FileTable,
     is_overfull: bool,
+    /// The folder of the last file: most files are in the same one as the file before them.
+    last_folder: String,
+    has_too_many_folders: bool,
 }
 
 impl ManifestJoin {
@@ -96,17 +102,28 @@ impl ManifestJoin {
             partition,
             files: FileTable::new(partition, key),
             is_overfull: false,
+            last_folder: String::new(),
+            has_too_many_folders: false,
         }
     }
 
     /// Adds a member. All members come before all manifests, in tar order.
     pub(super) fn file(&mut self, file: &FileFacts<'_>, findings: &mut Findings) -> Placed {
-        if file.kind == MemberKind::Directory || !self.partition.holds(file.path) {
+        if file.kind == MemberKind::Directory {
+            self.folder(file.path, findings);
+            return Placed::Elsewhere;
+        }
+        self.folders_of(file.path, findings);
+        if !self.partition.holds(file.path) {
             return Placed::Elsewhere;
         }
         let path = file.path;
         match self.files.insert(file) {
             Inserted::New => Placed::New,
+            Inserted::Folder => {
+                file_is_folder(path, findings);
+                Placed::New
+            }
             Inserted::NewTwin => {
                 let message = format_args!(
                     "File name '{path}' differs from another one only in how its letters are \
@@ -130,6 +147,42 @@ impl ManifestJoin {
             Inserted::Full => {
                 self.overfull(findings);
                 Placed::New
+            }
+        }
+    }
+
+    /// Adds a folder, and those that it is in.
+    pub(super) fn folder(&mut self, path: &str, findings: &mut Findings) {
+        self.one_folder(path, findings);
+        self.folders_of(path, findings);
+    }
+
+    /// No file system holds a file and a folder of one name, so one of the two would be lost when the
+    /// bag is unpacked or restored.
+    fn folders_of(&mut self, path: &str, findings: &mut Findings) {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if parent == self.last_folder {
+            return;
+        }
+        parent.clone_into(&mut self.last_folder);
+        let mut folder = parent;
+        while !folder.is_empty() {
+            self.one_folder(folder, findings);
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+
+    fn one_folder(&mut self, path: &str, findings: &mut Findings) {
+        if self.has_too_many_folders || !self.partition.holds(path) {
+            return;
+        }
+        match self.files.insert_folder(path) {
+            InsertedFolder::New | InsertedFolder::Known => {}
+            InsertedFolder::File => file_is_folder(path, findings),
+            InsertedFolder::Full => {
+                self.has_too_many_folders = true;
+                let message = "Bag has too many folders for the number of its files";
+                findings.error(FindingCode::TooManyMembers, "", message);
             }
         }
     }
@@ -173,9 +226,10 @@ impl ManifestJoin {
     fn check_listed(&self, entry: &FileEntry, findings: &mut Findings) {
         let wanted = match (entry.kind, self.policy) {
             (MemberKind::Payload, _) => self.bits_of(|manifest| !manifest.of_tags),
-            (MemberKind::Manifest, ListingPolicy::EveryManifest) => {
-                self.bits_of(|manifest| manifest.of_tags)
-            }
+            (
+                MemberKind::Manifest,
+                ListingPolicy::EveryManifest | ListingPolicy::EveryPayloadManifest,
+            ) => self.bits_of(|manifest| manifest.of_tags),
             (
                 MemberKind::Manifest
                 | MemberKind::TagManifest
@@ -188,7 +242,7 @@ impl ManifestJoin {
         };
         let missing = wanted & !entry.listed;
         let reported = match self.policy {
-            ListingPolicy::EveryManifest => missing,
+            ListingPolicy::EveryManifest | ListingPolicy::EveryPayloadManifest => missing,
             // In none of them: said once, of the first.
             ListingPolicy::OneManifest if missing == wanted => missing & missing.wrapping_neg(),
             ListingPolicy::OneManifest => 0,
@@ -196,12 +250,18 @@ impl ManifestJoin {
         if reported == 0 {
             return;
         }
+        let is_warning = entry.kind == MemberKind::Manifest
+            && self.policy == ListingPolicy::EveryPayloadManifest;
         let path = self.files.path_of(entry);
         for (at, manifest) in self.manifests.iter().enumerate() {
             if reported & bit(at) != 0 {
                 let (object, name) = (&self.object, &manifest.path);
                 let message = format_args!("File {object}/{path} is not in manifest {name}");
-                findings.error(FindingCode::FileNotInManifest, &path, message);
+                if is_warning {
+                    findings.warning(FindingCode::FileNotInManifest, &path, message);
+                } else {
+                    findings.error(FindingCode::FileNotInManifest, &path, message);
+                }
             }
         }
     }
@@ -385,6 +445,11 @@ impl ManifestJoin {
     }
 }
 
+fn file_is_folder(path: &str, findings: &mut Findings) {
+    let message = format_args!("{path} is in the bag as a file and as a folder");
+    findings.error(FindingCode::MemberNamesCollide, path, message);
+}
+
 fn bit(number: usize) -> u32 {
     u32::try_from(number)
         .ok()
@@ -424,5 +489,10 @@ impl ManifestReading {
         let Self { listing, parser } = &mut self;
         parser.end(&mut |entry| join.entry(listing, entry, findings));
         join.read |= listing.bit;
+        if join.partition.is_first()
+            && let Some(oddity) = parser.oddity()
+        {
+            oddity.report(&listing.manifest.path, findings);
+        }
     }
 }

@@ -125,8 +125,8 @@ fn is_1_0(tags: &TagFiles) -> bool {
 /// In which manifests a file must be listed, for [`ManifestJoin`].
 pub(super) fn listing_policy(profile: &Profile, tags: &TagFiles) -> ListingPolicy {
     match profile.listing {
-        ListingRule::EveryManifest => ListingPolicy::EveryManifest,
-        ListingRule::ByVersion if is_1_0(tags) => ListingPolicy::EveryManifest,
+        _ if is_1_0(tags) => ListingPolicy::EveryManifest,
+        ListingRule::EveryManifest => ListingPolicy::EveryPayloadManifest,
         ListingRule::ByVersion => ListingPolicy::OneManifest,
     }
 }

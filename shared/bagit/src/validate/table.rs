@@ -3,10 +3,10 @@
 //! A path is looked up by its 128-bit hash under a key that the bag cannot know, so names cannot
 //! be made to collide. The order of the files is that in which they came.
 //!
-//! Bounded: refuses a file beyond [`Partition::files_max`], and keeps names only up to an average
-//! length; what is not kept is named by its place in the tar.
+//! Bounded: refuses a file beyond [`Partition::files_max`] and folders beyond a number for each file,
+//! and keeps names only up to an average length; what is not kept is named by its place in the tar.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use muniment_model::{Digests, MemberKind};
@@ -21,6 +21,10 @@ use crate::manifest::path::{decoded, nfc, unmarked};
 pub(super) const FILE_BYTES: usize = 512;
 /// Names are some 60 bytes long. Beyond this on average, further ones are not kept.
 const PATH_BYTES_AVERAGE: usize = 192;
+
+/// Folders are kept as hashes, some 40 bytes each. Most bags have more files than folders, and those
+/// that lie deepest, pairs of characters of an identifier, have a few folders for each file.
+const FOLDERS_PER_FILE: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FileIndex(u32);
@@ -62,6 +66,17 @@ pub(super) enum Inserted {
     Repeated,
     /// The path is there already, with other bytes.
     Conflicting,
+    /// The path is that of a folder.
+    Folder,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InsertedFolder {
+    New,
+    Known,
+    /// The path is that of a file.
+    File,
     Full,
 }
 
@@ -82,6 +97,7 @@ pub(super) struct FileTable {
     paths: String,
     by_path: ByHash<u32>,
     by_normal_form: ByHash<Normalised>,
+    folders: HashSet<u128, BuildHasherDefault<AlreadyHashed>>,
 }
 
 impl FileTable {
@@ -94,6 +110,7 @@ impl FileTable {
             paths: String::new(),
             by_path: ByHash::with_capacity_and_hasher(expected, BuildHasherDefault::default()),
             by_normal_form: ByHash::default(),
+            folders: HashSet::default(),
         }
     }
 
@@ -127,10 +144,29 @@ impl FileTable {
             path_start,
             path_len,
         });
-        if self.has_twin(file.path, at) {
+        if self.folders.contains(&hash) {
+            Inserted::Folder
+        } else if self.has_twin(file.path, at) {
             Inserted::NewTwin
         } else {
             Inserted::New
+        }
+    }
+
+    /// A folder that is a member, or that a file is in.
+    pub(super) fn insert_folder(&mut self, path: &str) -> InsertedFolder {
+        let hash = self.hash(path);
+        if self.folders.contains(&hash) {
+            return InsertedFolder::Known;
+        }
+        if self.folders.len() >= self.files_max.saturating_mul(FOLDERS_PER_FILE) {
+            return InsertedFolder::Full;
+        }
+        self.folders.insert(hash);
+        if self.by_path.contains_key(&hash) {
+            InsertedFolder::File
+        } else {
+            InsertedFolder::New
         }
     }
 

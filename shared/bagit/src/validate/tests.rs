@@ -99,6 +99,29 @@ fn findings_come_in_the_order_of_the_steps() {
     assert_eq!(codes, expected);
 }
 
+#[test]
+fn a_manifest_with_a_byte_order_mark_or_in_another_encoding_is_an_error_said_once() {
+    let text = format!("{MD5_OF_A}  data/a\n");
+    let wide: String = text
+        .chars()
+        .flat_map(|character| [character, '\0'])
+        .collect();
+    let marked = format!("\u{feff}{text}");
+    let mark = "File manifest-md5.txt begins with a byte order mark, which BagIt does not allow";
+    let other = "File manifest-md5.txt is in UTF-16LE, which is not the encoding that bagit.txt \
+                 declares";
+
+    for (manifest, expected) in [(marked, mark), (wide, other)] {
+        let files = [
+            ("bagit.txt", BAGIT),
+            ("manifest-md5.txt", &*manifest),
+            ("data/a", "a"),
+        ];
+        let verdict = drive(&files, "none", |_| true).verdict;
+        assert_eq!(verdict.findings.note(), expected);
+    }
+}
+
 /// The server keeps no bytes of such manifests; a disk does.
 #[test]
 fn a_manifest_of_an_unknown_algorithm_counts_only_where_its_bytes_are_kept() {

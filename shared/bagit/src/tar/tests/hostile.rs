@@ -126,6 +126,7 @@ fn size_fields_that_no_file_can_have_are_refused() {
         ("decimal", *b"00000000008\0"),
         ("signed", *b"+0000000005\0"),
         ("blank", *b"            "),
+        ("two numbers", *b"0000000005 7"),
     ];
 
     for (name, field) in rows {
@@ -136,6 +137,26 @@ fn size_fields_that_no_file_can_have_are_refused() {
             "{name}"
         );
     }
+}
+
+/// GNU tar passes over the zero byte and reads the number; for who reads 0, the content is members.
+#[test]
+fn a_size_behind_zero_bytes_is_refused_by_name() {
+    let rows = [
+        *b"\000000002000",
+        *b"\0\0\0\0\0\02000\0\0",
+        *b"  \000002000\0",
+    ];
+    let inner = Entry::file("bag/hidden", "x").to_bytes();
+
+    for field in rows {
+        let file = Entry::file("bag/a", inner.clone()).with_size_field(field);
+        let fault = fault_of(&archive(&[file]));
+        assert_eq!(fault.code(), FindingCode::TarSizesDisagree, "{field:?}");
+        assert!(fault.to_string().contains("bag/a"), "{fault}");
+    }
+    let empty = Entry::file("bag/a", "").with_size_field([0; 12]);
+    assert_eq!(members(&archive(&[empty]))[0].size, 0);
 }
 
 #[test]

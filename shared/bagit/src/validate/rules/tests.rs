@@ -97,6 +97,7 @@ fn tag_files_are_held_to_the_profile_in_the_contracts_words() {
 fn the_declaration_is_understood_or_refused() {
     let missing = "Missing required tag bagit.txt/BagIt-Version.";
     let no_encoding = "Required tag Tag-File-Character-Encoding in file bagit.txt is missing";
+    let mark = "File bagit.txt begins with a byte order mark, which BagIt does not allow";
     let form = "File bagit.txt is not exactly the two lines that BagIt 1.0 demands";
     let not_plain =
         |version| format!("BagIt-Version {version} is not permitted in BagIt profile plain BagIt.");
@@ -134,7 +135,11 @@ fn the_declaration_is_understood_or_refused() {
         ),
         (
             Some("\u{feff}BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"),
-            vec![form.to_owned()],
+            vec![mark.to_owned()],
+        ),
+        (
+            Some("\u{feff}BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n"),
+            vec![mark.to_owned()],
         ),
     ];
 
@@ -277,6 +282,29 @@ fn what_is_only_odd_is_a_warning() {
         let found = check("aptrust", bag, &files);
         assert_eq!(found.warnings(), expected, "{bag_info} {aptrust}");
         assert!(found.findings.is_valid(), "{bag_info} {aptrust}");
+    }
+}
+
+#[test]
+fn a_tag_manifest_may_leave_out_manifests_before_version_1_0() {
+    let rows = [
+        ("aptrust", "1.0", ListingPolicy::EveryManifest),
+        ("aptrust", "0.97", ListingPolicy::EveryPayloadManifest),
+        ("none", "1.0", ListingPolicy::EveryManifest),
+        ("none", "0.97", ListingPolicy::OneManifest),
+    ];
+
+    for (name, version, expected) in rows {
+        let mut findings = Findings::default();
+        let mut parser = TagFileParser::new("bagit.txt", TagEncoding::UTF_8);
+        parser.push(
+            format!("BagIt-Version: {version}\n").as_bytes(),
+            &mut findings,
+        );
+        let mut tags = TagFiles::default();
+        tags.add(parser.end(&mut findings));
+        let profile = Profile::by_name(name).expect("a profile");
+        assert_eq!(listing_policy(profile, &tags), expected, "{name} {version}");
     }
 }
 
