@@ -100,8 +100,6 @@ pub struct Profile {
     pub tags: Vec<TagRule>,
 }
 
-static APTRUST_2_2: LazyLock<Profile> =
-    LazyLock::new(|| compiled_in(include_str!("../profiles/aptrust-2.2.json")));
 static APTRUST_2_3: LazyLock<Profile> =
     LazyLock::new(|| compiled_in(include_str!("../profiles/aptrust-2.3.json")));
 static BTR_1_0: LazyLock<Profile> =
@@ -122,15 +120,14 @@ const BTR_FORMER_IDENTIFIERS: [&str; 2] = [
 ];
 
 impl Profile {
-    /// The profile that a bag is held to: BTR or APTrust 2.2 when it names that one, else APTrust
-    /// 2.3, whatever it names.
+    /// The profile that a bag is held to: BTR when it names that one, else APTrust 2.3, whatever it
+    /// names. That includes APTrust 2.2: what it allows, 2.3 allows as well, with one storage option
+    /// more.
     pub fn choose(bagit_profile_identifier: Option<&str>) -> &'static Self {
         let identifier = Self::normalised_identifier(bagit_profile_identifier);
         let names = |part: &str| identifier.contains(part);
         if names("/btr_bagit_profile") || names("/btr-bagit-profile") {
             &BTR_1_0
-        } else if names("aptrust-v2.2") {
-            &APTRUST_2_2
         } else {
             &APTRUST_2_3
         }

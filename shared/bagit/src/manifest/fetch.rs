@@ -1,11 +1,11 @@
 //! `fetch.txt`: a URL, a length, a path (RFC 8493 section 2.2.3).
 //!
-//! Checks that each line is well formed and stays in the bag. The URLs are never fetched: whatever
-//! is not in the bag is reported missing by the manifests.
+//! Checks that each line is well formed and stays in the bag, on whatever system it is fetched. The URLs
+//! are never fetched: whatever is not in the bag is reported missing by the manifests.
 
 use muniment_model::{FindingCode, Findings};
 
-use super::path::{decoded, leaves_bag};
+use super::path::{Exit, exit_of};
 use super::{BLANKS, LINE_BYTES_MAX};
 use crate::tag_file::{Line, LineReader, TagEncoding};
 
@@ -48,9 +48,13 @@ fn check(line: Line<'_>, findings: &mut Findings) {
     });
     match path {
         Some(path) if line.fault.is_none() => {
-            if leaves_bag(path) || leaves_bag(&decoded(path)) {
-                let message =
-                    format_args!("Line {number} of {FETCH} names a path outside the bag: {path}");
+            // In a bag that is here as a whole, a backslash may be part of a name. A file that has yet
+            // to be fetched may be fetched to a system where it is not.
+            let backslash = path.contains('\\').then_some(Exit::Backslash);
+            if let Some(exit) = exit_of(path).or(backslash) {
+                let message = format_args!(
+                    "Line {number} of {FETCH} names a path outside the bag: {path} ({exit})"
+                );
                 findings.error(FindingCode::FetchInvalid, FETCH, message);
             }
         }

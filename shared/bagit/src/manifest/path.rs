@@ -83,8 +83,49 @@ fn fully_decoded(path: &str) -> String {
     out
 }
 
-/// Whether a path, taken literally, leads out of the bag: absolute, a home folder, a drive, or up.
-pub(crate) fn leaves_bag(path: &str) -> bool {
-    let drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
-    drive || path.starts_with(['/', '\\', '~']) || path.split(['/', '\\']).any(|part| part == "..")
+/// How a path leads out of the bag, on some system at least. The texts end a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Exit {
+    #[error("it is an absolute path")]
+    Absolute,
+    #[error("it begins with a drive")]
+    Drive,
+    #[error("it begins with '~', a home folder")]
+    Home,
+    #[error("it has a variable of the system between percent signs")]
+    Variable,
+    #[error("it goes up by '..'")]
+    Up,
+    #[error("it has a backslash, which separates folders on some systems")]
+    Backslash,
+}
+
+/// How a path, taken literally or with its percent-encoding undone, leads out of the bag.
+pub(crate) fn exit_of(path: &str) -> Option<Exit> {
+    literal_exit(path).or_else(|| literal_exit(&decoded(path)))
+}
+
+fn literal_exit(path: &str) -> Option<Exit> {
+    let has_drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    if has_drive {
+        Some(Exit::Drive)
+    } else if path.starts_with(['/', '\\']) {
+        Some(Exit::Absolute)
+    } else if path.starts_with('~') {
+        Some(Exit::Home)
+    } else if begins_with_variable(path) {
+        Some(Exit::Variable)
+    } else if path.split(['/', '\\']).any(|part| part == "..") {
+        Some(Exit::Up)
+    } else {
+        None
+    }
+}
+
+/// `%HOMEDRIVE%` and its like, which a shell replaces. A name in percent signs further on in a path
+/// cannot lead out of it.
+fn begins_with_variable(path: &str) -> bool {
+    let name = path.strip_prefix('%').and_then(|rest| rest.split_once('%'));
+    let of_name = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.is_some_and(|(name, _)| name.starts_with(of_name) && !name.contains(['/', '\\']))
 }

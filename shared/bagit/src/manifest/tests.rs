@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::path::{canonical, decoded, leaves_bag, nfc, unmarked};
+use super::path::{Exit, canonical, decoded, exit_of, nfc, unmarked};
 use super::*;
 
 #[test]
@@ -93,22 +93,28 @@ fn marks_are_taken_off() {
 #[test]
 fn paths_that_leave_the_bag_are_seen() {
     let rows = [
-        ("/tmp/foo", true),
-        ("~/foo", true),
-        ("~root/foo", true),
-        ("../foo", true),
-        ("data/../../foo", true),
-        ("data\\..\\foo", true),
-        ("C:\\foo", true),
-        ("\\\\host\\foo", true),
-        ("data/~foo", false),
-        ("data/..foo", false),
-        ("data/a..b", false),
-        ("data/a:b", false),
+        ("/tmp/foo", Some(Exit::Absolute)),
+        ("~/foo", Some(Exit::Home)),
+        ("~root/foo", Some(Exit::Home)),
+        ("../foo", Some(Exit::Up)),
+        ("data/../../foo", Some(Exit::Up)),
+        ("data\\..\\foo", Some(Exit::Up)),
+        ("C:\\foo", Some(Exit::Drive)),
+        ("c:foo", Some(Exit::Drive)),
+        ("\\\\host\\foo", Some(Exit::Absolute)),
+        ("%HOMEDRIVE%\\foo", Some(Exit::Variable)),
+        ("%USER_PROFILE%/foo", Some(Exit::Variable)),
+        ("data/~foo", None),
+        ("data/..foo", None),
+        ("data/a..b", None),
+        ("data/a:b", None),
+        ("data/100%/50%", None),
+        ("%25data", None),
+        ("data/a\\b", None),
     ];
 
     for (path, expected) in rows {
-        assert_eq!(leaves_bag(path), expected, "{path}");
+        assert_eq!(exit_of(path), expected, "{path}");
     }
 }
 
@@ -134,6 +140,37 @@ fn fetch_lines_are_checked_and_never_followed() {
         parser.push(text.as_bytes(), &mut findings);
         parser.end(&mut findings);
         assert_eq!(findings.error_count(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_path_that_leaves_the_bag_on_some_system_is_named_with_its_rule() {
+    let rows = [
+        ("C:\\x", "it begins with a drive"),
+        ("C:/x", "it begins with a drive"),
+        ("%HOMEDRIVE%%HOMEPATH%/x", "it has a variable"),
+        ("data\\x", "it has a backslash"),
+        ("data/a\\x", "it has a backslash"),
+        ("~/x", "it begins with '~'"),
+        ("/etc/passwd", "it is an absolute path"),
+        ("data/../../x", "it goes up by '..'"),
+    ];
+
+    for (path, rule) in rows {
+        let mut findings = Findings::default();
+        let mut parser = FetchParser::new(TagEncoding::UTF_8);
+        parser.push(
+            format!("http://x.test/a - {path}\n").as_bytes(),
+            &mut findings,
+        );
+        parser.end(&mut findings);
+        let note = findings.note();
+        assert!(
+            note.starts_with("Line 1 of fetch.txt names a path outside"),
+            "{note}"
+        );
+        assert!(note.contains(path), "{note}");
+        assert!(note.contains(rule), "{path}: {note}");
     }
 }
 

@@ -20,7 +20,7 @@ use muniment_model::{Algorithm, Digests, FindingCode, Findings, MemberKind};
 
 use super::partition::Partition;
 use super::table::{FileEntry, FileIndex, FileTable, Inserted, InsertedFolder, Located, Spelling};
-use crate::manifest::path::{decoded, leaves_bag, unmarked};
+use crate::manifest::path::{exit_of, unmarked};
 use crate::manifest::{ManifestEntry, ManifestFile, ManifestLine, ManifestParser};
 use crate::tag_file::TagEncoding;
 
@@ -431,9 +431,10 @@ impl ManifestJoin {
         }
         let path = unmarked(line.path);
         let number = line.number;
-        if leaves_bag(path) || leaves_bag(&decoded(path)) {
-            let message =
-                format_args!("Line {number} of {manifest} names a path outside the bag: {path}");
+        if let Some(exit) = exit_of(path) {
+            let message = format_args!(
+                "Line {number} of {manifest} names a path outside the bag: {path} ({exit})"
+            );
             findings.error(FindingCode::MemberOutsideBag, manifest, message);
         } else {
             let message = format_args!(

@@ -63,22 +63,25 @@ fn the_messages_are_the_contracts() {
 
 #[test]
 fn a_path_outside_the_bag_is_named_as_such() {
-    for path in [
-        "/tmp/foo",
-        "~/foo",
-        "~root/foo",
-        "../../x",
-        "data/../../x",
-        "C:\\x",
-        "%25/../x",
-    ] {
+    let rows = [
+        ("/tmp/foo", "it is an absolute path"),
+        ("~/foo", "it begins with '~', a home folder"),
+        ("~root/foo", "it begins with '~', a home folder"),
+        ("../../x", "it goes up by '..'"),
+        ("data/../../x", "it goes up by '..'"),
+        ("C:\\x", "it begins with a drive"),
+        ("%25/../x", "it goes up by '..'"),
+    ];
+
+    for (path, rule) in rows {
         let text = line(1, "data/a") + &line(1, path);
         let findings = joined(
             &[("data/a", 1)],
             &[(MD5, &text)],
             ListingPolicy::EveryManifest,
         );
-        let expected = format!("Line 2 of manifest-md5.txt names a path outside the bag: {path}");
+        let expected =
+            format!("Line 2 of manifest-md5.txt names a path outside the bag: {path} ({rule})");
         assert_eq!(messages(&findings), [expected], "{path}");
     }
     let findings = joined(
