@@ -9,8 +9,7 @@ mod system;
 mod tasks;
 mod wiring;
 
-use std::path::Path;
-
+use muniment_embedded_s3::Copies;
 use muniment_runtime::Shutdown;
 use tokio::task::JoinSet;
 
@@ -50,6 +49,11 @@ pub struct UpSettings {
     /// [default: the one of the last start, at first storage.muniment.localhost]
     #[arg(long, env = "MUNIMENT_STORAGE_HOST", value_name = "HOST")]
     storage_host: Option<String>,
+
+    /// Keep the copies of a file in one place on the disk: half the space, but what damages one copy
+    /// damages all. Without it every copy has bytes of its own. Copies that exist stay as they are
+    #[arg(long, env = "MUNIMENT_SHARE_COPIES")]
+    share_copies: bool,
 }
 
 pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, CommandError> {
@@ -58,6 +62,11 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
         registry_port: settings.registry_port,
         institutions: settings.institutions.clone(),
         storage_host: settings.storage_host.clone(),
+        copies: if settings.share_copies {
+            Copies::Shared
+        } else {
+            Copies::Apart
+        },
         shutdown: Shutdown::default(),
         folder: settings.data.folder()?,
     };
@@ -68,7 +77,7 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
     signals.spawn(async move { follower.follow_signals().await });
 
     let system = System::start(&options).await?;
-    terminal.say(summary(system.instance(), &options.folder));
+    terminal.say(summary(system.instance(), &options));
     let died = tokio::select! {
         () = shutdown.soft.cancelled() => None,
         died = system.died() => Some(died),
@@ -84,7 +93,8 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
 }
 
 /// What a person needs to begin.
-fn summary(instance: &Instance, folder: &Path) -> String {
+fn summary(instance: &Instance, options: &Options) -> String {
+    let folder = &options.folder;
     let S3Access {
         endpoint,
         region,
@@ -94,6 +104,10 @@ fn summary(instance: &Instance, folder: &Path) -> String {
     let RegistryAccess { url, user, api_key } = &instance.registry;
     let (pid, file) = (instance.pid, folder.join("instance.json"));
     let (folder, file) = (folder.display(), file.display());
+    let copies = match options.copies {
+        Copies::Apart => "each has bytes of its own",
+        Copies::Shared => "share their bytes: what damages one copy damages all of them",
+    };
     let of_institution = |one: &InstitutionAccess| {
         let (name, bucket) = (&one.identifier, &one.receiving_bucket);
         format!("  Bags of {name} go to the bucket {bucket}\n")
@@ -104,6 +118,7 @@ fn summary(instance: &Instance, folder: &Path) -> String {
 Muniment is ready (pid {pid})
 
   Data folder    {folder}
+  Copies         {copies}
   S3 endpoint    {endpoint}
     region       {region}
     access key   {access_key}

@@ -172,7 +172,14 @@ async fn open_s3(
         access_key: plan.s3.access_key.clone(),
         secret_key: plan.s3.secret_key.clone(),
     };
-    let s3 = EmbeddedS3::open(&options.folder.join("s3"), credentials).await?;
+    let preserved = plan.preservation_buckets.values();
+    let s3_options = muniment_embedded_s3::Options {
+        copies: options.copies,
+        // What Storage Validation is told must be true of the bytes, not of an index.
+        read_back: preserved.map(ToString::to_string).collect(),
+    };
+    let folder = options.folder.join("s3");
+    let s3 = EmbeddedS3::open_with(&folder, credentials, s3_options).await?;
     for bucket in plan.buckets() {
         s3.create_bucket(bucket.as_str()).await?;
     }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muniment_embedded_s3::Copies;
 use muniment_model::{Clock, InvalidName};
 use muniment_objects::StorageError;
 use muniment_registry_client::{ClientError, RegistryClient};
@@ -44,6 +45,8 @@ pub struct Options {
     pub institutions: Vec<String>,
     /// `None`: the one of the last start.
     pub storage_host: Option<String>,
+    /// Whether the copies of a file share their bytes.
+    pub copies: Copies,
     /// Stops the system from outside, by signals for instance.
     pub shutdown: Shutdown,
 }
@@ -57,6 +60,7 @@ impl Options {
             registry_port: None,
             institutions: Vec::new(),
             storage_host: None,
+            copies: Copies::Apart,
             shutdown: Shutdown::default(),
         }
     }
@@ -235,7 +239,54 @@ async fn open_work(
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt as _;
+    use std::path::Path;
+
+    use bytes::Bytes;
+    use muniment_model::ObjectKey;
+    use muniment_objects::Connections;
+
     use super::*;
+
+    /// As seven bytes overwritten in the blob of a copy once were not: Storage Validation passed.
+    #[tokio::test]
+    async fn what_storage_validation_asks_is_answered_from_the_bytes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let system = System::start(&Options::on(folder.path()))
+            .await
+            .expect("the system starts");
+        let preserved = system.instance.preservation_buckets.values().next();
+        let bucket = preserved.expect("there are some").clone();
+        let connections = Connections::default();
+        let receiving = system.instance.receiving();
+        let bucket = receiving.connect_depositor(&connections, bucket);
+        let key = ObjectKey::new("copy").expect("a key");
+        let mut writer = bucket.writer(&key);
+        let body = Bytes::from(vec![7; 100_000]);
+        writer.write(body).await.expect("written");
+        writer.finish(None).await.expect("stored");
+        let stored = bucket.head(&key).await.expect("is there").crc64nvme;
+
+        let blob = std::fs::File::options()
+            .write(true)
+            .open(blob(folder.path()));
+        let blob = blob.expect("opens");
+        blob.write_all_at(b"changed", 500).expect("changes");
+
+        let found = bucket.head(&key).await.expect("is there").crc64nvme;
+        assert_ne!(found, stored);
+        system.stop().await;
+    }
+
+    /// The one file of the S3 endpoint.
+    fn blob(folder: &Path) -> PathBuf {
+        let mut path = folder.join("s3/blobs");
+        while path.is_dir() {
+            let mut entries = std::fs::read_dir(&path).expect("a folder");
+            path = entries.next().expect("not empty").expect("readable").path();
+        }
+        path
+    }
 
     #[tokio::test]
     async fn a_worker_that_dies_is_noticed_unless_the_system_stops() {

@@ -9,6 +9,10 @@
 //!                     └─> intake, reading ─> blobs/…
 //! ```
 //!
+//! Each bucket has bytes of its own: a copy from another bucket is written anew, so that what happens
+//! to one does not happen to the other, unless [`Copies::Shared`] is asked for. A whole object whose
+//! bytes changed on the disk is never answered to its end.
+//!
 //! What was answered is durable: it survives `kill -9` and a power cut. Requests may be repeated as
 //! on the real service. Opening a folder again is its recovery.
 //!
@@ -22,9 +26,11 @@ mod intake;
 mod limits;
 mod listing;
 mod multipart;
+mod readings;
 mod service;
 mod store;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,6 +57,25 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// How the endpoint treats bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub copies: Copies,
+    /// Buckets in which a HEAD that asks for checksums reads the object, and says what it read. In the
+    /// others the checksums are those the object was stored with.
+    pub read_back: HashSet<String>,
+}
+
+/// Whether a copy in another bucket has bytes of its own. Within one bucket bytes are shared always:
+/// it is one place, and a copy there protects from nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Copies {
+    #[default]
+    Apart,
+    /// One file for all of them: half the space, and a damaged file damages every copy.
+    Shared,
+}
+
 /// An open folder. Cheap to clone; when the last clone is dropped, the folder is free again.
 #[derive(Clone)]
 pub struct EmbeddedS3 {
@@ -60,6 +85,7 @@ pub struct EmbeddedS3 {
 struct Inner {
     store: Store,
     credentials: Credentials,
+    options: Options,
     /// The writer and the remover of files; they end with this.
     _tasks: JoinSet<()>,
 }
@@ -91,12 +117,23 @@ pub enum EmbeddedS3Error {
 impl EmbeddedS3 {
     /// Opens the folder, making it if needed, and repairs what a crash left.
     pub async fn open(folder: &Path, credentials: Credentials) -> Result<Self, EmbeddedS3Error> {
+        Self::open_with(folder, credentials, Options::default()).await
+    }
+
+    /// As [`Self::open`], with bytes treated in another way. Objects that share bytes already go on
+    /// doing so.
+    pub async fn open_with(
+        folder: &Path,
+        credentials: Credentials,
+        options: Options,
+    ) -> Result<Self, EmbeddedS3Error> {
         let mut tasks = JoinSet::new();
         let store = Store::open(folder, &mut tasks).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
                 credentials,
+                options,
                 _tasks: tasks,
             }),
         })
@@ -125,7 +162,13 @@ impl EmbeddedS3 {
     /// One that is dropped leaves nothing: its change is committed or it is not, and a file nobody
     /// refers to goes away.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let service = service::build(self.inner.store.clone(), &self.inner.credentials);
+        let Inner {
+            store,
+            credentials,
+            options,
+            ..
+        } = &*self.inner;
+        let service = service::build(store.clone(), credentials, options);
         muniment_http_server::serve(listener, service, &limits::SERVER, &stop).await;
     }
 }

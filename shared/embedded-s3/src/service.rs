@@ -1,13 +1,16 @@
 //! The S3 operations, answered from the store. This file only says which there are.
 
 mod buckets;
+mod copied_bytes;
 mod copies;
 mod errors;
 mod lists;
 mod objects;
+mod read_back;
 mod uploads;
 mod words;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,20 +19,26 @@ use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
-use crate::Credentials;
+use crate::readings::Readings;
 use crate::store::Store;
+use crate::{Copies, Credentials, Options};
 
 /// Most bytes of an XML request. Completing 10,000 parts with checksums takes about 3 MB.
 const XML_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The service, behind signature version 4 with the one key pair; unsigned requests are refused.
-pub(crate) fn build(store: Store, credentials: &Credentials) -> S3Service {
+pub(crate) fn build(store: Store, credentials: &Credentials, options: &Options) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = XML_MAX_BYTES;
     // Browser forms are not an operation of ours; refuse them before they are buffered.
     config.post_object_max_file_size = 0;
 
-    let mut builder = S3ServiceBuilder::new(Service { store });
+    let mut builder = S3ServiceBuilder::new(Service {
+        store,
+        readings: Readings::default(),
+        copies: options.copies,
+        read_back: options.read_back.clone(),
+    });
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(SimpleAuth::from_single(
         credentials.access_key.clone(),
@@ -40,6 +49,10 @@ pub(crate) fn build(store: Store, credentials: &Credentials) -> S3Service {
 
 struct Service {
     store: Store,
+    readings: Readings,
+    copies: Copies,
+    /// The buckets whose checksums are those of the bytes.
+    read_back: HashSet<String>,
 }
 
 /// One line per operation: its name, input and output as S3 has them, and the method that answers it.

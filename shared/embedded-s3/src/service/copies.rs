@@ -1,7 +1,11 @@
-//! Copies inside the store: bytes stay where they are, references are added.
+//! Copies inside the store.
 //!
 //! `CopyObject` gives the target the bytes, the `ETag` and the checksums of the source. `UploadPartCopy`
 //! makes a part of a range of the source; the range is read once, to know its checksum.
+//!
+//! Within one bucket bytes stay where they are and references are added. Another bucket gets bytes of
+//! its own ([`super::copied_bytes`]), unless its owner asked for them to be shared. Either way a copy
+//! is one commit, so it may be repeated.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,14 +24,15 @@ use super::words::{
     about_of, algorithm, checksum_type, condition, storage_class, timestamp, whole_seconds,
     with_digests,
 };
+use crate::Copies;
 use crate::blobs::{blocking, reading};
 use crate::checksums::{Algorithm, Checksum, Digests, Hashing};
-use crate::conditions::{ReadConditions, WriteConditions, check_source};
+use crate::conditions::{ReadConditions, WriteConditions, check_source, check_write};
 use crate::intake::NewBytes;
 use crate::limits;
 use crate::multipart::{Content, StoredPart, copied_part_etag};
 use crate::store::StoreError;
-use crate::store::objects::{CopyObject, NewObject};
+use crate::store::objects::{CopyObject, NewObject, PutObject};
 use crate::store::reads::Source;
 use crate::store::rows::{About, ObjectRow};
 use crate::store::uploads::{PartBytes, PutPart};
@@ -58,6 +63,9 @@ impl Service {
         };
         let input = req.input;
         limits::check_key(&input.key)?;
+        if !self.may_share(&input.copy_source, &input.bucket)? {
+            return self.copy_apart(&input, conditions).await;
+        }
         let mut races = 0;
         loop {
             let (source, content) = self.source_of_copy(&input).await?;
@@ -75,6 +83,58 @@ impl Service {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether the copy in `bucket` may lie in the files of its source.
+    fn may_share(&self, source: &CopySource, bucket: &str) -> Result<bool, RequestError> {
+        let (from, _key) = names(source)?;
+        Ok(from == bucket || self.copies == Copies::Shared)
+    }
+
+    /// Reads the source once, into bytes of the target's own.
+    async fn copy_apart(
+        &self,
+        input: &CopyObjectInput,
+        conditions: WriteConditions,
+    ) -> Result<CopyObjectOutput, RequestError> {
+        self.admit_target(input, &conditions).await?;
+        let wanted = algorithm(input.checksum_algorithm.as_ref())?;
+        let on_source = source_conditions!(input);
+        let (row, range, source) = self
+            .open_source(&input.copy_source, None, &on_source)
+            .await?;
+        let about = about_copy(input, &row.about)?;
+        let (bytes, digests) = self.bytes_apart(&row, &range, source, wanted).await?;
+        let content = match wanted {
+            None => row.content,
+            Some(_) => Content {
+                checksum: digests.extra,
+                ..row.content
+            },
+        };
+        let object = NewObject {
+            bucket: input.bucket.clone(),
+            key: input.key.clone(),
+            content: content.clone(),
+            about,
+            conditions,
+        };
+        let modified_micros = self.store.submit(PutObject { object, bytes }).await?;
+        Ok(copied(&content, modified_micros))
+    }
+
+    /// Refuses what the writer would refuse too, before gigabytes are written for nothing.
+    async fn admit_target(
+        &self,
+        input: &CopyObjectInput,
+        conditions: &WriteConditions,
+    ) -> Result<(), RequestError> {
+        let etag = match self.store.object(&input.bucket, &input.key).await {
+            Ok(row) => Some(row.content.etag),
+            Err(StoreError::NoSuchKey) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(check_write(etag.as_deref(), conditions)?)
     }
 
     /// The source, and what its copy will be: the same, with another checksum if one is asked for.
@@ -170,6 +230,12 @@ impl Service {
             Source::Inline => return self.part_of_row(slice(&row.body, &range), wanted).await,
             Source::Files { segments, .. } => segments.clone(),
         };
+        if !self.may_share(&input.copy_source, &input.bucket)? {
+            let (bytes, digests) = self.bytes_apart(&row, &range, source, wanted).await?;
+            let known = known_part(&row, &range, wanted);
+            let content = known.unwrap_or_else(|| Content::of_copied_part(digests));
+            return Ok((content, PartBytes::Own(bytes)));
+        }
         let content = match known_part(&row, &range, wanted) {
             Some(content) => content,
             None => Content::of_copied_part(self.hash(&row, &range, source, wanted).await?),

@@ -1,6 +1,7 @@
 //! Every way a request can be refused, and the S3 error it becomes.
 
 use std::io;
+use std::sync::Arc;
 
 use s3s::{S3Error, S3ErrorCode};
 
@@ -47,6 +48,12 @@ pub(crate) enum RequestError {
     Unsupported(&'static str),
     #[error("could not read the bytes of an object")]
     Read(#[source] io::Error),
+    #[error("could not copy the bytes of an object")]
+    Copy(#[source] io::Error),
+    #[error("could not read the bytes of an object back")]
+    ReadBack(#[source] Arc<io::Error>),
+    #[error("the source no longer has the checksum it was stored with")]
+    DamagedSource,
 }
 
 impl From<RequestError> for S3Error {
@@ -70,7 +77,11 @@ impl From<RequestError> for S3Error {
             }
             RequestError::Missing(_) => S3ErrorCode::MalformedXML,
             RequestError::Unsupported(_) => S3ErrorCode::NotImplemented,
-            RequestError::Read(_) => S3ErrorCode::InternalError,
+            RequestError::Read(_) | RequestError::Copy(_) | RequestError::ReadBack(_) => {
+                S3ErrorCode::InternalError
+            }
+            // Clients of ours know it: the bytes are not those of the record.
+            RequestError::DamagedSource => S3ErrorCode::BadDigest,
         };
         let mut answer = Self::with_message(code, error.to_string());
         if matches!(error, RequestError::SignedHash) {

@@ -6,13 +6,15 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as Keys, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use muniment_embedded_s3::{Credentials, EmbeddedS3};
+use muniment_embedded_s3::{Credentials, EmbeddedS3, Options};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const BUCKET: &str = "bucket";
+/// Only there where a test asks for it.
+pub(crate) const OTHER_BUCKET: &str = "other-bucket";
 pub(crate) const MIB: usize = 1024 * 1024;
 
 pub(crate) struct Endpoint {
@@ -29,10 +31,16 @@ pub(crate) async fn start() -> Endpoint {
 }
 
 pub(crate) async fn start_in(folder: TempDir) -> Endpoint {
-    let s3 = EmbeddedS3::open(folder.path(), credentials())
+    start_with(folder, Options::default(), &[BUCKET]).await
+}
+
+pub(crate) async fn start_with(folder: TempDir, options: Options, buckets: &[&str]) -> Endpoint {
+    let s3 = EmbeddedS3::open_with(folder.path(), credentials(), options)
         .await
         .unwrap();
-    s3.create_bucket(BUCKET).await.unwrap();
+    for bucket in buckets {
+        s3.create_bucket(bucket).await.unwrap();
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();

@@ -5,6 +5,7 @@
     reason = "the lint knows test functions, not the helpers beside them"
 )]
 
+mod apart;
 mod checksums;
 mod conditions;
 mod copies;
