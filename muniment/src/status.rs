@@ -1,5 +1,7 @@
 //! `muniment status`: the work items, newest first.
 
+mod room;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -41,10 +43,28 @@ pub(crate) struct StatusSettings {
     registry: RegistryAccess,
 }
 
+impl StatusSettings {
+    /// Before anything else: a registry without room may not answer at all.
+    fn tell_if_full(&self, terminal: &Terminal) -> Result<(), CommandError> {
+        if self.registry.registry_url.is_some() {
+            return Ok(());
+        }
+        let folder = self.data.folder()?;
+        if room::is_full(&folder) {
+            terminal.tell(format_args!(
+                "the disk of {} is full: nothing goes on until there is room, and then all does by itself",
+                folder.display()
+            ));
+        }
+        Ok(())
+    }
+}
+
 pub(crate) async fn run(
     settings: &StatusSettings,
     terminal: &Terminal,
 ) -> Result<Outcome, CommandError> {
+    settings.tell_if_full(terminal)?;
     let registry = settings.registry.connect(&settings.data)?;
     let limit_unless_given = if settings.json {
         usize::MAX

@@ -29,8 +29,9 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// How much is written before the disk is set to work on it, so that the last sync finds little to do.
 const FLUSHED_TOGETHER_BYTES: u64 = 32 * 1024 * 1024;
 /// How much of a refused body is read and thrown away, so that a client still sending gets to see the
-/// answer instead of a closed connection.
-const DRAINED_MAX: usize = 8 * 1024 * 1024;
+/// answer instead of a closed connection. The largest part that clients of ours send: a full disk must
+/// not look like a broken connection to them.
+const DRAINED_MAX: usize = 128 * 1024 * 1024;
 
 /// Bytes that no row refers to yet.
 pub(crate) enum NewBytes {
@@ -132,7 +133,10 @@ async fn receive_in_file(
             let bytes = bytes.map_err(IntakeError::Body)?;
             received += bytes.len() as u64;
             check_length(length, received, u64::le)?;
-            pipe.push(bytes).await.map_err(IntakeError::Write)?;
+            if let Err(cause) = pipe.push(bytes).await {
+                drain(Some(body)).await;
+                return Err(IntakeError::Write(cause));
+            }
         }
     }
     check_length(length, received, u64::eq)?;

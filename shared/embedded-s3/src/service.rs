@@ -3,6 +3,7 @@
 mod buckets;
 mod copied_bytes;
 mod copies;
+mod disk;
 mod errors;
 mod lists;
 mod objects;
@@ -17,11 +18,14 @@ use async_trait::async_trait;
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result, dto};
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, dto};
+use tracing::info;
 
 use crate::readings::Readings;
 use crate::store::Store;
 use crate::{Copies, Credentials, Options};
+use disk::Disk;
+use errors::RequestError;
 
 /// Most bytes of an XML request. Completing 10,000 parts with checksums takes about 3 MB.
 const XML_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -38,6 +42,7 @@ pub(crate) fn build(store: Store, credentials: &Credentials, options: &Options) 
         readings: Readings::default(),
         copies: options.copies,
         read_back: options.read_back.clone(),
+        disk: Disk::default(),
     });
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(SimpleAuth::from_single(
@@ -53,6 +58,28 @@ struct Service {
     copies: Copies,
     /// The buckets whose checksums are those of the bytes.
     read_back: HashSet<String>,
+    disk: Disk,
+}
+
+impl Service {
+    /// A request that is refused is the client's affair, and an operator may look why.
+    fn answer<T>(
+        &self,
+        operation: &'static str,
+        outcome: Result<T, RequestError>,
+    ) -> S3Result<S3Response<T>> {
+        let error = match outcome {
+            Ok(output) => return Ok(S3Response::new(output)),
+            Err(error) => error,
+        };
+        if error.is_disk_full() {
+            self.disk.found_full();
+        }
+        let answer = S3Error::from(error);
+        let (code, reason) = (answer.code().as_str(), answer.message().unwrap_or_default());
+        info!(operation, code, reason, "a request was refused");
+        Err(answer)
+    }
 }
 
 /// One line per operation: its name, input and output as S3 has them, and the method that answers it.
@@ -65,7 +92,8 @@ macro_rules! operations {
                 &self,
                 $req: S3Request<dto::$input>,
             ) -> S3Result<S3Response<dto::$output>> {
-                Ok(S3Response::new(self.$method($($arg)?).await?))
+                let outcome = self.$method($($arg)?).await;
+                self.answer(stringify!($operation), outcome)
             })*
         }
     };

@@ -94,6 +94,14 @@ impl Store {
         folder: &Path,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, EmbeddedS3Error> {
+        Self::open_on(folder, index(folder), tasks).await
+    }
+
+    async fn open_on(
+        folder: &Path,
+        database: Database,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Self, EmbeddedS3Error> {
         let root = folder.join("blobs");
         let (made, above) = (root.clone(), folder.to_owned());
         let made = blocking(move || {
@@ -103,12 +111,6 @@ impl Store {
         made.await.map_err(in_folder(folder))?;
         let lock = lock(folder).await?;
 
-        let database = Database::new(&folder.join("index.sqlite"))
-            // 32 MiB of log before it is copied back: pages that change often are then copied once.
-            .pragma("wal_autocheckpoint", "8192")
-            // KiB of pages kept by each connection.
-            .pragma("cache_size", "-8192")
-            .without_statement_log();
         let writer = database.clone().open(&MIGRATIONS).await?;
         let readers = database.read_only().pool(READERS_MAX, READER_WAIT_MAX);
         let highest = tidy(folder, &root, &readers).await?;
@@ -138,6 +140,15 @@ impl Store {
             .map_err(|_closed| StoreError::Stopping)?;
         answer.await.map_err(|_dropped| StoreError::Stopping)?
     }
+}
+
+fn index(folder: &Path) -> Database {
+    Database::new(&folder.join("index.sqlite"))
+        // 32 MiB of log before it is copied back: pages that change often are then copied once.
+        .pragma("wal_autocheckpoint", "8192")
+        // KiB of pages kept by each connection.
+        .pragma("cache_size", "-8192")
+        .without_statement_log()
 }
 
 fn in_folder(folder: &Path) -> impl Fn(io::Error) -> EmbeddedS3Error {
@@ -198,3 +209,6 @@ async fn tidy(folder: &Path, root: &Path, readers: &SqlitePool) -> Result<i64, E
     }
     Ok(highest)
 }
+
+#[cfg(test)]
+mod tests;

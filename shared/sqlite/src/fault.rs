@@ -13,6 +13,20 @@ const SQLITE_FULL: u32 = 13;
 const SQLITE_CANTOPEN: u32 = 14;
 const SQLITE_PROTOCOL: u32 = 15;
 
+/// Whether there is no room to write: one of the ways in which a database is [`SqliteFault::Unusable`],
+/// and the one that an operator ends by making room.
+pub fn is_disk_full(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|answer| primary_code(answer) == Some(SQLITE_FULL))
+}
+
+/// The low byte of a result code.
+fn primary_code(error: &dyn DatabaseError) -> Option<u32> {
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    code.map(|code| code & 0xff)
+}
+
 /// What is wrong, in the words a caller acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqliteFault {
@@ -51,8 +65,7 @@ impl SqliteFault {
         if error.is_foreign_key_violation() {
             return Self::Dangling;
         }
-        let code = error.code().and_then(|code| code.parse::<u32>().ok());
-        match code.map(|code| code & 0xff) {
+        match primary_code(error) {
             Some(SQLITE_BUSY | SQLITE_LOCKED | SQLITE_PROTOCOL) => Self::Busy,
             Some(
                 SQLITE_PERM | SQLITE_NOMEM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL

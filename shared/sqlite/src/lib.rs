@@ -21,7 +21,7 @@ mod migrations;
 mod writer;
 
 pub use database::Database;
-pub use fault::SqliteFault;
+pub use fault::{SqliteFault, is_disk_full};
 pub use migrations::Migration;
 pub use writer::{Transaction, Writer};
 

@@ -12,6 +12,9 @@ use crate::limits::LimitFault;
 use crate::multipart::AssemblyFault;
 use crate::store::StoreError;
 
+/// S3 has no word for it. Clients take the status, 507, for an outage.
+const DISK_FULL: &str = "DiskFull";
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
     #[error(transparent)]
@@ -58,6 +61,13 @@ pub(crate) enum RequestError {
 
 impl From<RequestError> for S3Error {
     fn from(error: RequestError) -> Self {
+        if error.is_disk_full() {
+            let message = "the disk is full; the same request works when there is room";
+            let mut answer = Self::with_message(S3ErrorCode::Custom(DISK_FULL.into()), message);
+            answer.set_status_code(http::StatusCode::INSUFFICIENT_STORAGE);
+            answer.set_source(Box::new(error));
+            return answer;
+        }
         let code = match &error {
             RequestError::Store(error) => store_code(error),
             RequestError::Intake(error) => match error {

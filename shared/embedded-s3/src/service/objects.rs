@@ -129,6 +129,7 @@ impl Service {
             },
         };
         self.store.submit(PutObject { object, bytes }).await?;
+        self.disk.found_room();
         Ok(output)
     }
 

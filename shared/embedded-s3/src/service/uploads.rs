@@ -72,6 +72,7 @@ impl Service {
             bytes: PartBytes::Own(bytes),
         };
         self.store.submit(put).await?;
+        self.disk.found_room();
         Ok(output)
     }
 

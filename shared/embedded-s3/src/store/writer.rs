@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use muniment_sqlite::Writer;
+use muniment_sqlite::{Writer, is_disk_full};
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -108,7 +108,10 @@ async fn commit_alone(writer: &Writer, change: Box<dyn Queued>, blobs: &Blobs) {
     match commit(writer, &mut alone).await {
         Ok(unreferenced) => finish(blobs, alone, unreferenced),
         Err(error) => {
-            tracing::error!(%error, "could not write to the database");
+            // That the disk is full is said once for all requests, where they are answered.
+            if !is_disk_full(&error) {
+                tracing::error!(%error, "could not write to the database");
+            }
             let [alone] = alone;
             alone.answer(Err(error));
         }

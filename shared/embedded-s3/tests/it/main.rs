@@ -10,6 +10,7 @@ mod checksums;
 mod conditions;
 mod copies;
 mod durability;
+mod full_disk;
 mod kit;
 mod lists;
 mod objects;

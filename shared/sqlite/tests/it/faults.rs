@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use muniment_sqlite::{Database, SqliteFault};
+use muniment_sqlite::{Database, SqliteFault, is_disk_full};
 
 use crate::kit::{file, run};
 
@@ -32,6 +32,8 @@ async fn answers_are_told_apart_by_their_codes() {
         let failed = writer.transaction(async |connection| run(connection, sql).await);
         let failed = failed.await.unwrap_err();
         assert_eq!(SqliteFault::of(&failed), expected, "{sql}: {failed}");
+        let full = expected == SqliteFault::Unusable;
+        assert_eq!(is_disk_full(&failed), full, "{sql}: {failed}");
     }
 }
 

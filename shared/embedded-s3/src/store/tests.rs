@@ -1,0 +1,68 @@
+use bytes::Bytes;
+use muniment_sqlite::is_disk_full;
+
+use super::objects::{DeleteObjects, NewObject, PutObject};
+use super::rows::About;
+use super::*;
+use crate::checksums::Hashing;
+use crate::conditions::WriteConditions;
+use crate::intake::NewBytes;
+use crate::multipart::Content;
+use buckets::CreateBucket;
+
+const BODY: &[u8] = &[7; 10_000];
+
+/// A full disk once left a writer that refused everything until the process was started again.
+#[tokio::test]
+async fn after_a_full_index_all_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tasks = JoinSet::new();
+    let index = index(folder.path()).pragma("max_page_count", "100");
+    let store = Store::open_on(folder.path(), index, &mut tasks)
+        .await
+        .unwrap();
+    let name = "bucket".to_owned();
+    store.submit(CreateBucket { name }).await.unwrap();
+
+    let mut stored = 0;
+    let full = loop {
+        match put(&store, stored).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+
+    let StoreError::Database(cause) = &full else {
+        panic!("{full:?}");
+    };
+    assert!(is_disk_full(cause), "{cause:?}");
+    assert!(stored > 3, "some of them fitted");
+    assert!(put(&store, stored).await.is_err(), "it is full still");
+    let kept = store.object("bucket", "0").await.unwrap();
+    assert_eq!(kept.content.size_bytes, BODY.len() as u64);
+
+    let keys = ["0", "1", "2"].map(|key| (key.to_owned(), None)).to_vec();
+    let bucket = "bucket".to_owned();
+    store.submit(DeleteObjects { bucket, keys }).await.unwrap();
+    put(&store, stored).await.unwrap();
+}
+
+async fn put(store: &Store, number: u32) -> Result<i64, StoreError> {
+    let mut hashing = Hashing::for_body(None);
+    hashing.update(BODY);
+    let object = NewObject {
+        bucket: "bucket".to_owned(),
+        key: number.to_string(),
+        content: Content::of_body(hashing.finish()),
+        about: About::default(),
+        conditions: WriteConditions {
+            if_match: None,
+            if_none_match: None,
+        },
+    };
+    let bytes = NewBytes::Inline {
+        id: store.blobs.new_id(),
+        body: Bytes::from_static(BODY),
+    };
+    store.submit(PutObject { object, bytes }).await
+}
