@@ -17,12 +17,18 @@ const TIB: u64 = 1024 * GIB;
 pub(crate) const SERVER: Limits = Limits {
     // Each may hold about 2 MiB of a body. Clients of one machine use a few dozen.
     connections_max: 1024,
+    // What is left is for others than the one that wants too much.
+    per_address_max: 768,
     // A PUT of an SDK has about 20, and one more for each entry of user metadata.
     headers_max: 100,
     // More than any head: it is also how much of a large body is read at once.
     head_bytes_max: 400 * 1024,
+    // Far more than a head takes on a slow network.
+    head_wait_max: Duration::from_secs(10),
     // Longer than clients keep an idle connection, so that it is they who close it.
-    head_wait_max: Duration::from_mins(2),
+    idle_wait_max: Duration::from_mins(2),
+    // Nothing moves while a large object is copied or read back: 5 GiB at a tenth of a slow disk.
+    stall_wait_max: Duration::from_mins(10),
     // Enough for a small request, and for a part on a slow disk.
     drain_wait_max: Duration::from_secs(10),
 };

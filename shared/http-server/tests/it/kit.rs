@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 pub(crate) use muniment_http_server::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +18,12 @@ use tokio_util::sync::CancellationToken;
 /// Times so long that a test which waited for one by the real clock would be noticed.
 pub(crate) const LIMITS: Limits = Limits {
     connections_max: 16,
+    per_address_max: 16,
     headers_max: 8,
     head_bytes_max: 16 * 1024,
     head_wait_max: Duration::from_hours(24),
+    idle_wait_max: Duration::from_hours(24),
+    stall_wait_max: Duration::from_hours(72),
     drain_wait_max: Duration::from_hours(48),
 };
 
@@ -75,10 +78,16 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
+    /// From another address of this machine.
+    pub(crate) async fn connect_from(&self, address: [u8; 4]) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, path: &str) -> TcpStream {
         let mut stream = self.connect().await;
-        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
+        ask(&mut stream, path).await;
         stream
     }
 
@@ -99,9 +108,31 @@ impl Server {
     }
 }
 
+pub(crate) async fn ask(stream: &mut TcpStream, path: &str) {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+}
+
 /// Reads the answer of a request that went well.
 pub(crate) async fn answered(stream: &mut TcpStream) {
     assert_eq!(status(stream).await, "200");
+}
+
+/// Reads it to its last byte.
+pub(crate) async fn answered_whole(stream: &mut TcpStream) {
+    answered(stream).await;
+    let mut last = [0; 4];
+    while last != *b"done" {
+        last.rotate_left(1);
+        last[3] = stream.read_u8().await.unwrap();
+    }
+}
+
+/// Waits until the server has closed the connection.
+pub(crate) async fn closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    // A reset is an end too.
+    drop(stream.read_to_end(&mut rest).await);
 }
 
 pub(crate) async fn status(stream: &mut TcpStream) -> String {

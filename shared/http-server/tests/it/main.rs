@@ -118,3 +118,99 @@ async fn a_head_beyond_a_limit_is_refused() {
         assert_eq!(kit::status(&mut client).await, expected, "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_kept_for_its_own_time_and_then_closed() {
+    let limits = kit::Limits {
+        head_wait_max: Duration::from_secs(10),
+        idle_wait_max: HOUR,
+        ..LIMITS
+    };
+    let server = Server::start(limits).await;
+    let mut client = server.send("/").await;
+    kit::answered_whole(&mut client).await;
+    let idle_since = Instant::now();
+
+    kit::closed(&mut client).await;
+
+    assert!(idle_since.elapsed() >= limits.idle_wait_max);
+}
+
+#[tokio::test]
+async fn connections_that_do_nothing_keep_no_other_out() {
+    let server = Server::start(LIMITS).await;
+    let mut idle = server.send("/").await;
+    kit::answered_whole(&mut idle).await;
+    let mut silent = Vec::new();
+    for _connection in 0..LIMITS.connections_max {
+        silent.push(server.connect().await);
+    }
+
+    let mut clients = Vec::new();
+    for _client in 0..3 {
+        let mut client = server.send("/").await;
+        kit::answered_whole(&mut client).await;
+        clients.push(client);
+    }
+
+    // The longest idle ones had to go.
+    kit::closed(&mut idle).await;
+    kit::closed(&mut silent[0]).await;
+    kit::closed(&mut silent[1]).await;
+    let youngest = silent.last_mut().unwrap();
+    kit::ask(youngest, "/").await;
+    kit::answered(youngest).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_on_which_nothing_moves_gives_way_after_the_time_of_a_head() {
+    let limits = kit::Limits {
+        connections_max: 1,
+        head_wait_max: Duration::from_secs(10),
+        ..LIMITS
+    };
+    let server = Server::start(limits).await;
+    let begun = Instant::now();
+    let mut stuck = server.send("/slow").await;
+    server.entered(1).await;
+
+    let mut next = server.send("/").await;
+    kit::answered(&mut next).await;
+
+    assert!(begun.elapsed() >= limits.head_wait_max);
+    kit::closed(&mut stuck).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_on_which_nothing_moves_ends_after_the_stall_limit() {
+    let limits = kit::Limits {
+        stall_wait_max: HOUR,
+        ..LIMITS
+    };
+    let server = Server::start(limits).await;
+    let begun = Instant::now();
+    let mut stuck = server.send("/slow").await;
+    server.entered(1).await;
+
+    kit::closed(&mut stuck).await;
+
+    assert!(begun.elapsed() >= limits.stall_wait_max);
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_the_connections_of_another() {
+    let limits = kit::Limits {
+        per_address_max: 2,
+        ..LIMITS
+    };
+    let server = Server::start(limits).await;
+    let _first = server.send("/slow").await;
+    let _second = server.send("/slow").await;
+    server.entered(2).await;
+
+    let mut third = server.connect().await;
+    kit::closed(&mut third).await;
+    let mut other = server.connect_from([127, 0, 0, 2]).await;
+    kit::ask(&mut other, "/").await;
+    kit::answered(&mut other).await;
+}
