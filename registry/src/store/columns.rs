@@ -40,9 +40,12 @@ fn raw<'r, T>(row: &'r Row, column: &'static str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, Db> + sqlx::Type<Db>,
 {
-    row.try_get(column).map_err(|error| match error {
-        sqlx::Error::ColumnDecode { source, .. } => corrupt(column, source.to_string()),
-        other => other.into(),
+    row.try_get(column).map_err(|error| {
+        if let sqlx::Error::ColumnDecode { source, .. } = &error {
+            corrupt(column, source.to_string())
+        } else {
+            error.into()
+        }
     })
 }
 
@@ -77,7 +80,7 @@ impl Cell for WorkItemId {
 
 impl Cell for bool {
     fn read(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        Ok(raw(row, column)?)
+        raw(row, column)
     }
 }
 

@@ -74,9 +74,7 @@ async fn a_row_that_cannot_be_read_does_not_fail_the_list_of_all_others() {
     let store = Store::open(&folder.path().join("r.db"), Arc::new(MockClock::default()))
         .await
         .unwrap();
-    let mut writer = store.write().await.unwrap();
-    sqlx::raw_sql(ROWS).execute(&mut *writer).await.unwrap();
-    writer.commit().await.unwrap();
+    run(&store, ROWS).await;
     let spoilers = [
         "SELECT 1",
         "UPDATE work_items SET stage = 'Nowhere' WHERE id = 2",
@@ -84,12 +82,10 @@ async fn a_row_that_cannot_be_read_does_not_fail_the_list_of_all_others() {
         "UPDATE generic_files SET storage_option = 'Attic' WHERE id = 2",
         "UPDATE checksums SET algorithm = 'crc32' WHERE generic_file_id = 1",
     ];
-    let expected = [(3, 3), (2, 3), (1, 3), (1, 2), (1, 1)];
+    let lengths = [(3, 3), (2, 3), (1, 3), (1, 2), (1, 1)];
 
-    for (spoiler, expected) in spoilers.into_iter().zip(expected) {
-        let mut writer = store.write().await.unwrap();
-        sqlx::raw_sql(spoiler).execute(&mut *writer).await.unwrap();
-        writer.commit().await.unwrap();
+    for (spoiler, expected) in spoilers.into_iter().zip(lengths) {
+        run(&store, spoiler).await;
 
         let items = store.page::<ItemView>(&query(Vec::new())).await.unwrap();
         let files = store.page::<GenericFile>(&query(Vec::new())).await.unwrap();
@@ -152,6 +148,12 @@ fn query(conditions: Vec<Condition>) -> Query {
         limit: 20,
         offset: 0,
     }
+}
+
+async fn run(store: &Store, sql: &'static str) {
+    let mut writer = store.write().await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut *writer).await.unwrap();
+    writer.commit().await.unwrap();
 }
 
 async fn plan(store: &Store, sql: &str) -> Vec<String> {

@@ -360,8 +360,8 @@ async fn an_older_fixity_check_does_not_move_the_last_one_back() {
     };
     let [later, earlier] = ["2026-03-01T00:00:00Z", "2026-02-01T00:00:00Z"];
 
-    for check in [check(77, later), check(78, earlier)] {
-        let (status, _) = site.post("/admin-api/v3/events/create", json!(check)).await;
+    for event in [check(77, later), check(78, earlier)] {
+        let (status, _) = site.post("/admin-api/v3/events/create", json!(event)).await;
         assert_eq!(status, StatusCode::CREATED);
     }
     // Written by a client that read the file before the check.

@@ -143,12 +143,14 @@ async fn what_identifies_an_upload_stays_and_the_object_is_filled_in_once() {
     assert!(matches!(moved, Err(ClientError::Rejected { .. })));
 }
 
+type Edit = fn(&mut WorkItem);
+
 /// A deletion takes two persons. One key must not make what the second one approves.
 #[tokio::test]
 async fn no_client_makes_a_deletion_or_an_approval() {
     let site = Site::start().await;
     let made = site.item("a", 1).await;
-    let edits: [(&str, fn(&mut WorkItem)); 4] = [
+    let edits: [(&str, Edit); 4] = [
         ("action", |item| item.action = Action::Delete),
         ("aptrust_approver", |item| {
             item.aptrust_approver = "admin@system.test".to_owned();

@@ -63,9 +63,9 @@ fn a_digest_of_a_former_version_decides_nothing_whatever_its_date() {
     overwritten.checksums[1].version = Some(file.uuid);
     overwritten.checksums[1].superseded_at = DateTime::from_timestamp(90, 0);
 
-    for file in [file, overwritten] {
-        assert!(has_same_bytes(&file, &muniment_digest::digest(present)));
-        assert!(!has_same_bytes(&file, &muniment_digest::digest(former)));
+    for row in [file, overwritten] {
+        assert!(has_same_bytes(&row, &muniment_digest::digest(present)));
+        assert!(!has_same_bytes(&row, &muniment_digest::digest(former)));
     }
 }
 

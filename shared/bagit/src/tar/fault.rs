@@ -132,6 +132,7 @@ impl TarFault {
             | Self::MetaTooLarge { offset, .. }
             | Self::SizesDisagree { offset, .. }
             | Self::SizeWithoutFile { offset, .. }
+            | Self::SizeAfterNul { offset, .. }
             | Self::GlobalKey { offset, .. }
             | Self::TooManyMembers { offset } => *offset,
         }

@@ -14,6 +14,7 @@ fn head(crc64nvme: Option<Crc64Nvme>, sha256: &str) -> Head {
     Head {
         size: file().size,
         etag: tar.etag,
+        version_id: None,
         last_modified: tar.last_modified,
         crc64nvme,
         content_type: String::new(),
