@@ -103,6 +103,8 @@ fn admin() -> Router<App> {
         .route("/storage_records/create/{institution}", create_record)
         .route("/items/create/{institution}", post(items::create))
         .route("/items/update/{id}", put(items::update))
+        .route("/items/requeue/{id}", put(items::requeue))
+        .route("/items/cancel/{id}", put(items::cancel))
         .route("/items/take_lock/{id}", post(items::take_lock))
         .route("/items/recorded/{id}", get(items::recorded))
         .route("/installation", get(installation::show))

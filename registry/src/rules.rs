@@ -8,6 +8,7 @@ pub(crate) mod changes;
 pub(crate) mod checks;
 pub(crate) mod file_plan;
 pub(crate) mod lock;
+pub(crate) mod orders;
 
 /// Why a request that was understood is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,9 @@ pub(crate) enum RuleError {
         object: String,
         holder: WorkItemId,
     },
+    /// An operator's order that the item, as it is, cannot follow.
+    #[error("{0}")]
+    NotNow(String),
     #[error("the work item is at version {stored}, not {sent}")]
     VersionDiffers { sent: i64, stored: i64 },
     /// The element of a batch that made the whole batch fail.

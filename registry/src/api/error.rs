@@ -216,9 +216,10 @@ fn refused(error: &RuleError) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         RuleError::WrittenOnce => StatusCode::METHOD_NOT_ALLOWED,
-        RuleError::Taken { .. } | RuleError::WithoutLock { .. } | RuleError::LockedBy { .. } => {
-            StatusCode::CONFLICT
-        }
+        RuleError::Taken { .. }
+        | RuleError::WithoutLock { .. }
+        | RuleError::LockedBy { .. }
+        | RuleError::NotNow(_) => StatusCode::CONFLICT,
         RuleError::VersionDiffers { .. } => StatusCode::PRECONDITION_FAILED,
         RuleError::InBatch { source, .. } => refused(source),
     }

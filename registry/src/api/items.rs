@@ -3,13 +3,14 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use muniment_model::WorkItemId;
 use muniment_model::registry::{TakeLock, WorkItem};
+use muniment_model::{Stage, WorkItemId};
+use serde::Serialize;
 
 use super::App;
 use super::error::ApiError;
-use super::request::{Json, expected_version, id, made, reply, same_institution, versioned};
-use crate::rules::{RuleError, checks};
+use super::request::{Form, Json, expected_version, id, made, reply, same_institution, versioned};
+use crate::rules::{RuleError, checks, orders};
 
 /// An upload that has an item already gets that one.
 pub(super) async fn create(
@@ -41,6 +42,58 @@ pub(super) async fn update(
     checks::item(&item)?;
     let stored = app.store.update_item(&item, expected).await?;
     Ok(versioned(StatusCode::OK, stored.version, &stored))
+}
+
+/// What an order came to, in the original's shape.
+#[derive(Serialize)]
+struct Done {
+    #[serde(rename = "Message")]
+    message: String,
+    #[serde(rename = "StatusCode")]
+    status: u16,
+}
+
+fn done(message: String) -> Response {
+    let status = StatusCode::OK.as_u16();
+    reply(StatusCode::OK, &Done { message, status })
+}
+
+/// An item goes on: at the `stage` that the form names, else where it is. Its message comes from
+/// `apt_queue`.
+pub(super) async fn requeue(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let id = WorkItemId(id(&name)?);
+    let stage = form.only("stage")?.map(str::parse::<Stage>).transpose();
+    let stage = stage.map_err(|unknown| ApiError::Bad(unknown.to_string()))?;
+    let order = |item: &WorkItem| orders::requeued(item, stage);
+    let item = app.store.change_item(id, order).await?;
+    Ok(done(format!("Requeued WorkItem {id} to {}", item.stage)))
+}
+
+/// What the note of a cancelled item says, before the operator's own words.
+const CANCELLED: &str = "Cancelled by an operator";
+
+/// Ours: an item ends as Cancelled, once Cleanup has cleaned up after it. The form may name a `reason`.
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let id = WorkItemId(id(&name)?);
+    let reason = match form.only("reason")? {
+        Some(words) => format!("{CANCELLED}: {words}"),
+        None => CANCELLED.to_owned(),
+    };
+    let order = |item: &WorkItem| {
+        let cancelled = orders::cancelled(item, &reason)?;
+        checks::item(&cancelled)?;
+        Ok(cancelled)
+    };
+    app.store.change_item(id, order).await?;
+    Ok(done(format!("Cancelling WorkItem {id}")))
 }
 
 /// 200 when the item has the lock, 409 naming the item to wait for.

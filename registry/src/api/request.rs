@@ -24,19 +24,46 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    ApiError::TooLong
-                } else {
-                    ApiError::Bad(rejection.body_text())
-                }
-            })?;
+        let body = body_of(request, state).await?;
         match serde_json::from_slice(&body) {
             Ok(value) => Ok(Self(value)),
             Err(error) => Err(unreadable::<T>(&body, &error)),
         }
+    }
+}
+
+async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    let body = Bytes::from_request(request, state).await;
+    body.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::TooLong
+        } else {
+            ApiError::Bad(rejection.body_text())
+        }
+    })
+}
+
+/// The fields of a form, whatever its content type says.
+pub(super) struct Form(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = body_of(request, state).await?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+impl Form {
+    /// The value of the one field that the form may have; `None` when it is absent or empty. A field that
+    /// is misspelt must not be taken for an absent one.
+    pub(super) fn only(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        if let Some((unknown, _)) = self.0.iter().find(|(given, _)| given != name) {
+            return Err(ApiError::Bad(format!("the form has no field {unknown:?}")));
+        }
+        let value = self.0.first().map(|(_, value)| value.as_str());
+        Ok(value.filter(|value| !value.is_empty()))
     }
 }
 

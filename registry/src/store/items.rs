@@ -95,10 +95,23 @@ impl Store {
         wanted: &WorkItem,
         expected: Option<i64>,
     ) -> Result<WorkItem, StoreError> {
+        self.change_item(wanted.id, |before| {
+            changes::version(before.version, expected)?;
+            changes::item(before, wanted)?;
+            Ok(wanted.clone())
+        })
+        .await
+    }
+
+    /// Replaces the item's values by what a rule makes of them.
+    pub(crate) async fn change_item(
+        &self,
+        id: WorkItemId,
+        change: impl FnOnce(&WorkItem) -> Result<WorkItem, RuleError>,
+    ) -> Result<WorkItem, StoreError> {
         let mut transaction = self.write().await?;
-        let before = stored(&mut transaction, wanted.id).await?;
-        changes::version(before.version, expected)?;
-        changes::item(&before, wanted)?;
+        let before = stored(&mut transaction, id).await?;
+        let wanted = change(&before)?;
         let now = self.now();
         let update = sqlx::query(
             "UPDATE work_items SET user_email = $1, note = $2, stage = $3, status = $4, \
@@ -110,12 +123,12 @@ impl Store {
              holds = CASE WHEN $21 THEN NULL ELSE holds END, reason = $22 \
              WHERE id = $23 AND version = $24",
         );
-        let done = bind_values(update, wanted)
+        let done = bind_values(update, &wanted)
             .bind(now.timestamp_micros())
             .bind(micros(wanted.date_processed.or(before.date_processed)))
             .bind(wanted.status.is_ended())
             .bind(&wanted.reason)
-            .bind(wanted.id.0)
+            .bind(id.0)
             .bind(before.version)
             .execute(&mut *transaction)
             .await?;
@@ -128,9 +141,9 @@ impl Store {
             .into());
         }
         if before.status.is_ended() && !wanted.status.is_ended() {
-            take_again(&mut transaction, wanted.id).await?;
+            take_again(&mut transaction, id).await?;
         }
-        let after = stored(&mut transaction, wanted.id).await?;
+        let after = stored(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(after)
     }

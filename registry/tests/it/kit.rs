@@ -135,6 +135,23 @@ impl Site {
         (status, serde_json::from_str(&text).unwrap())
     }
 
+    /// What an operator orders: a PUT of a form.
+    pub(crate) async fn order(
+        &self,
+        path: &str,
+        user: &str,
+        form: &'static str,
+    ) -> (StatusCode, String) {
+        let request = self
+            .http
+            .put(format!("{}{path}", self.url))
+            .header("X-Pharos-API-User", user)
+            .header("X-Pharos-API-Key", self.key(user))
+            .body(form);
+        let response = request.send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
     /// An item for `<name>.tar` of test.edu, uploaded at the given second.
     pub(crate) async fn item(&self, name: &str, second: u32) -> WorkItem {
         let item = upload(self.institution, "test.edu", name, second);

@@ -17,6 +17,8 @@ mod locks;
 #[cfg(test)]
 mod objects;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod versions;

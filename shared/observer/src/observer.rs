@@ -9,7 +9,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, StalledStreamProt
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use muniment_digest::FanOut;
 use muniment_model::{BucketName, Digests};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -60,7 +60,21 @@ impl Observer {
 
     /// What the registry's admin API answers to a GET of this path and query.
     pub async fn rest(&self, path: &str) -> Result<Value, ObserverError> {
-        let (url, answer) = self.get(path).await?;
+        self.ask(Method::GET, path, "").await
+    }
+
+    /// What an operator orders: a PUT of a form to the registry's admin API, such as `items/cancel/7`.
+    pub async fn order(&self, path: &str, form: &'static str) -> Result<Value, ObserverError> {
+        self.ask(Method::PUT, path, form).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        form: &'static str,
+    ) -> Result<Value, ObserverError> {
+        let (url, answer) = self.send(method, path, form).await?;
         if !answer.status().is_success() {
             let status = answer.status().as_u16();
             return Err(ObserverError::Status { url, status });
@@ -91,15 +105,21 @@ impl Observer {
         }
     }
 
-    async fn get(&self, path: &str) -> Result<(String, reqwest::Response), ObserverError> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        form: &'static str,
+    ) -> Result<(String, reqwest::Response), ObserverError> {
         let registry = &self.site.registry;
         let base = registry.url.as_str().trim_end_matches('/');
         let url = format!("{base}/admin-api/v3/{path}");
         let sent = self
             .http
-            .get(&url)
+            .request(method, &url)
             .header("X-Pharos-API-User", &registry.user)
             .header("X-Pharos-API-Key", registry.api_key.expose_secret())
+            .body(form)
             .send()
             .await;
         match sent {

@@ -283,3 +283,37 @@ async fn an_item_does_not_come_back_to_be_validated_for_ever() {
     ingest.check_preserved(&upload, &expected).await;
     ingest.stop().await;
 }
+
+/// Cancelled past Validate, with staged files: Cleanup takes them away, and leaves the tar.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_an_operator_cancels_leaves_nothing_but_its_tar() {
+    let ingest = Ingest::with(|name| name != "ingest_staging_uploader").await;
+    let (upload, _) = ingest.deposit().await;
+    let queue = QueueName::IngestStagingUploader;
+    ingest.site.wait_until_waiting(queue).await;
+    ingest.staged_files().await;
+    let item = ingest.item_of(&upload).await;
+
+    let order = format!("items/cancel/{}", item["id"]);
+    let reason = "reason=the%20depositor%20asked%20for%20it";
+    let ordered = ingest.observer.order(&order, reason).await;
+    ordered.expect("cancelled");
+
+    let ended = ingest.observer.wait_for_ending(&upload, WITHIN).await;
+    let ended = ended.expect("ends");
+    let note = "Cancelled by an operator: the depositor asked for it";
+    for (what, expected) in [
+        ("status", "Cancelled"),
+        ("stage", "Cleanup"),
+        ("outcome", "Ingest cancelled"),
+        ("note", note),
+        ("reason", note),
+    ] {
+        assert_eq!(ended[what], expected, "{ended:#}");
+    }
+    let staged = ingest.observer.staged_keys().await.expect("listed");
+    assert_eq!(staged, Vec::<String>::new());
+    let tar = ingest.observer.stored(&bucket(RECEIVING), "photos.tar");
+    assert!(tar.await.expect("an answer").is_some(), "the tar stays");
+    ingest.stop().await;
+}
