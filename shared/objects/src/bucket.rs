@@ -56,7 +56,7 @@ pub(crate) enum Unconfirmed {
 /// How the uploads are found that a killed worker has left open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeftOpen {
-    /// By the worker that has the prefix, before it begins and when it ends.
+    /// By the holder of the prefix, before it begins and when it ends.
     ByPrefix,
     /// By the key, before another upload to it begins: its prefix tells nothing.
     ByKey,

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::answer::{Condition, SdkResult, error_of};
+use crate::budget::ByteBudget;
 use crate::error::{ObjectAddress, Resource, StorageError};
 use crate::gate::{Gate, Outcome};
 use crate::open_upload::{LEFT_OPEN_MAX, LeftOpenUpload};
@@ -76,6 +77,7 @@ impl Endpoint {
 #[derive(Debug, Default)]
 pub struct Connections {
     stop: CancellationToken,
+    budget: ByteBudget,
     made: Mutex<Vec<(Endpoint, Connection)>>,
 }
 
@@ -84,8 +86,13 @@ impl Connections {
     pub fn new(stop: CancellationToken) -> Self {
         Self {
             stop,
-            made: Mutex::default(),
+            ..Self::default()
         }
+    }
+
+    /// The bytes that all clients of the process, and those who use them, may hold together.
+    pub fn budget(&self) -> &ByteBudget {
+        &self.budget
     }
 
     pub(crate) fn to(&self, endpoint: &Endpoint) -> Connection {
@@ -93,7 +100,7 @@ impl Connections {
         if let Some((_, connection)) = made.iter().find(|(known, _)| known.is_same(endpoint)) {
             return connection.clone();
         }
-        let connection = Connection::new(endpoint, self.stop.clone());
+        let connection = Connection::new(endpoint, self.stop.clone(), self.budget.clone());
         made.push((endpoint.clone(), connection.clone()));
         connection
     }
@@ -109,11 +116,12 @@ struct Shared {
     url: Option<Url>,
     gate: Gate,
     left_open: Mutex<Vec<LeftOpenUpload>>,
+    budget: ByteBudget,
     stop: CancellationToken,
 }
 
 impl Connection {
-    fn new(endpoint: &Endpoint, stop: CancellationToken) -> Self {
+    fn new(endpoint: &Endpoint, stop: CancellationToken, budget: ByteBudget) -> Self {
         let credentials = Credentials::new(
             endpoint.access_key.expose_secret(),
             endpoint.secret_key.expose_secret(),
@@ -147,12 +155,17 @@ impl Connection {
             url: endpoint.url.clone(),
             gate: Gate::new(),
             left_open: Mutex::default(),
+            budget,
             stop,
         }))
     }
 
     pub(crate) fn client(&self) -> &aws_sdk_s3::Client {
         &self.0.client
+    }
+
+    pub(crate) fn budget(&self) -> &ByteBudget {
+        &self.0.budget
     }
 
     pub(crate) fn stop(&self) -> &CancellationToken {

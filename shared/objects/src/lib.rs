@@ -8,6 +8,7 @@
 
 mod answer;
 mod bucket;
+mod budget;
 mod connection;
 mod deletion;
 mod error;
@@ -26,6 +27,7 @@ mod stream;
 mod writer;
 
 pub use bucket::Head;
+pub use budget::{BUDGET_BYTES, ByteBudget, HeldBytes, STEP_BYTES};
 pub use connection::{Connections, Endpoint};
 pub use deletion::Deletion;
 pub use error::{Cause, ObjectAddress, Resource, StorageError};

@@ -262,6 +262,7 @@ async fn stream_copy(
 ) -> Result<(), StorageError> {
     let attributes = order.attributes();
     if order.size <= RANGE_BYTES {
+        let _held = bucket.connection.budget().take(order.size).await;
         let bytes = staging.get(&order.from, RANGE_BYTES).await?;
         staging
             .0

@@ -3,13 +3,14 @@
 //! Every GET names the object's etag, so all bytes are of one upload: another one under the same
 //! key is `Superseded`, never a mixture. A connection that breaks or a body that ends early is
 //! resumed at the byte where it stopped. Only the recorded size is the end. At most
-//! [`RANGES_AT_ONCE`] ranges of [`RANGE_BYTES`] are held, and the one that is being read.
+//! [`RANGES_AT_ONCE`] ranges of [`RANGE_BYTES`] are held, and the one that is being read; fewer and
+//! smaller ones while the budget of the process has none left.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 use muniment_model::{Crc64Nvme, ObjectKey};
 use tokio::task::JoinSet;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Condition, broken_body, error_of};
 use crate::bucket::{Bucket, incomplete, quoted, short_body, unquoted};
+use crate::budget::HeldBytes;
 use crate::connection::Limit;
 use crate::error::{Resource, StorageError};
 use crate::multipart::header_of;
@@ -26,6 +28,10 @@ pub const RANGE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// One connection to S3 gives 50 to 100 MB/s; digesting takes some 200.
 pub const RANGES_AT_ONCE: usize = 3;
+
+/// The most that a reader is given at a time: small enough to stay in a cache, large enough that
+/// its own work counts and not the calls.
+const FRAME_BYTES: usize = 256 * 1024;
 
 /// How often one range is resumed after bytes did arrive. A range that breaks more often than once
 /// per 128 KiB is an outage.
@@ -50,15 +56,32 @@ pub struct ObjectStream {
     end: u64,
     /// Where the next range to be asked for begins.
     next_range: u64,
-    under_way: JoinSet<Result<Fetched, StorageError>>,
+    under_way: JoinSet<Result<(Fetched, HeldBytes), StorageError>>,
     /// Ranges that have arrived early, by their first byte.
-    arrived: BTreeMap<u64, VecDeque<Bytes>>,
-    current: VecDeque<Bytes>,
+    arrived: BTreeMap<u64, Frames>,
+    current: Frames,
     stop: CancellationToken,
 }
 
 /// The tar of a bag is read as any object is.
 pub type TarStream = ObjectStream;
+
+/// The bytes of a range, and the permission to hold them.
+#[derive(Debug, Default)]
+struct Frames {
+    frames: VecDeque<Bytes>,
+    held: Option<HeldBytes>,
+}
+
+impl Frames {
+    fn next(&mut self) -> Option<Bytes> {
+        let frame = self.frames.front_mut()?;
+        if frame.len() > FRAME_BYTES {
+            return Some(frame.split_to(FRAME_BYTES));
+        }
+        self.frames.pop_front()
+    }
+}
 
 struct Fetched {
     start: u64,
@@ -107,7 +130,7 @@ impl ObjectStream {
             source: Arc::new(source),
             under_way: JoinSet::new(),
             arrived: BTreeMap::new(),
-            current: VecDeque::new(),
+            current: Frames::default(),
             stop,
         }
     }
@@ -121,25 +144,27 @@ impl ObjectStream {
     /// from the same position.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
         loop {
-            if let Some(frame) = self.current.pop_front() {
+            if let Some(frame) = self.current.next() {
                 self.position += frame.len() as u64;
                 return Ok(Some(frame));
             }
+            self.current.held = None;
             if self.position >= self.end {
                 return Ok(None);
             }
             let arrived = self.arrived.remove(&self.position);
+            let is_missing = arrived.is_none();
+            self.current = arrived.unwrap_or_default();
             self.read_ahead();
-            if let Some(frames) = arrived {
-                self.current = frames;
-            } else if let Err(error) = self.receive().await {
+            if is_missing && let Err(error) = self.receive().await {
                 self.forget();
                 return Err(error);
             }
         }
     }
 
-    /// Asks for as many ranges as may be held.
+    /// Asks for as many ranges as may be held. Where none may, and the reader has none, asks for a
+    /// small step, so that a stream always goes on.
     fn read_ahead(&mut self) {
         // Until the etag is known, a second range could be of another upload.
         let at_once = match self.etag {
@@ -148,12 +173,24 @@ impl ObjectStream {
         };
         while self.next_range < self.end && self.under_way.len() + self.arrived.len() < at_once {
             let start = self.next_range;
-            let end = start.saturating_add(RANGE_BYTES).min(self.end);
+            let wanted = RANGE_BYTES.min(self.end - start);
+            let budget = self.source.bucket.connection.budget();
+            let has_any = !self.current.frames.is_empty()
+                || !self.under_way.is_empty()
+                || !self.arrived.is_empty();
+            let held = match budget.try_read_ahead(wanted) {
+                Some(held) => held,
+                None if has_any => return,
+                None => budget.step(wanted),
+            };
+            let end = start + held.bytes();
             self.next_range = end;
             let source = Arc::clone(&self.source);
             let (etag, stop) = (self.etag.clone(), self.stop.clone());
-            self.under_way
-                .spawn(async move { source.fetch(start..end, etag, &stop).await });
+            self.under_way.spawn(async move {
+                let fetched = source.fetch(start..end, etag, &stop).await?;
+                Ok((fetched, held))
+            });
         }
     }
 
@@ -167,9 +204,13 @@ impl ObjectStream {
         let resource = || self.source.bucket.resource_of(&self.source.key);
         match joined {
             Some(Ok(fetched)) => {
-                let fetched = fetched?;
+                let (fetched, held) = fetched?;
                 self.etag = Some(fetched.etag);
-                self.arrived.insert(fetched.start, fetched.frames);
+                let frames = Frames {
+                    frames: fetched.frames,
+                    held: Some(held),
+                };
+                self.arrived.insert(fetched.start, frames);
                 Ok(())
             }
             Some(Err(error)) => Err(broken_body(error, &resource())),
@@ -186,9 +227,9 @@ impl ObjectStream {
     }
 }
 
-/// What one GET brought: frames, and why it ended early if it did.
+/// What one GET brought: bytes, and why it ended early if it did.
 struct Piece {
-    frames: VecDeque<Bytes>,
+    bytes: BytesMut,
     length: u64,
     etag: String,
     fault: Option<StorageError>,
@@ -216,7 +257,7 @@ impl Source {
                 })
                 .await?;
             position += piece.length;
-            frames.extend(piece.frames);
+            frames.push_back(piece.bytes.freeze());
             let Some(fault) = piece.fault else {
                 return Ok(Fetched {
                     start: range.start,
@@ -253,13 +294,13 @@ impl Source {
             .await
             .map_err(|error| error_of(error, resource, Condition::IfMatch))?;
         self.check_range(output.content_range(), range.start, resource)?;
+        let wanted = range.end - range.start;
         let mut piece = Piece {
-            frames: VecDeque::new(),
+            bytes: BytesMut::with_capacity(usize::try_from(wanted).unwrap_or_default()),
             length: 0,
             etag: unquoted(output.e_tag()),
             fault: None,
         };
-        let wanted = range.end - range.start;
         let mut body = output.body;
         while piece.length < wanted {
             let mut frame = match body.next().await {
@@ -271,7 +312,8 @@ impl Source {
             let missing = usize::try_from(wanted - piece.length).unwrap_or(usize::MAX);
             frame.truncate(missing);
             piece.length += frame.len() as u64;
-            piece.frames.push_back(frame);
+            // Copied, because what the connection hands out keeps far larger buffers alive.
+            piece.bytes.extend_from_slice(&frame);
         }
         Ok(piece)
     }

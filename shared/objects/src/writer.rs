@@ -2,7 +2,8 @@
 //!
 //! Nothing is visible at the key before `finish`, and then only if the store has the checksum that
 //! was asked for. A writer that is dropped leaves at most an open upload, which `abort_uploads`
-//! removes. Writing the same object again replaces it.
+//! removes. Writing the same object again replaces it. The bytes of each part are taken from the budget
+//! of the process before the part begins, so a writer waits while others hold too many.
 
 use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::answer::broken_body;
 use crate::bucket::{Attributes, Bucket};
+use crate::budget::HeldBytes;
 use crate::error::StorageError;
 use crate::multipart::{PARTS_MAX, Part};
 use crate::open_upload::OpenUpload;
@@ -42,6 +44,8 @@ pub struct ObjectWriter {
     attributes: Attributes,
     /// The bytes of the next part.
     filling: BytesMut,
+    /// What may be filled; `None` between two parts.
+    held: Option<HeldBytes>,
     upload: Option<OpenUpload>,
     parts_begun: u32,
     under_way: JoinSet<Result<Part, StorageError>>,
@@ -57,6 +61,7 @@ impl ObjectWriter {
             key,
             attributes,
             filling: BytesMut::new(),
+            held: None,
             upload: None,
             parts_begun: 0,
             under_way: JoinSet::new(),
@@ -72,7 +77,13 @@ impl ObjectWriter {
         self.crc.update(&bytes);
         self.size += bytes.len() as u64;
         while !bytes.is_empty() {
-            let room = part_bytes(self.parts_begun + 1) - self.filling.len();
+            let part = part_bytes(self.parts_begun + 1);
+            if self.held.is_none() {
+                // In one piece and before the first byte: to grow would hold some while it waits.
+                self.held = Some(self.bucket.connection.budget().take(part as u64).await);
+                self.filling.reserve(part);
+            }
+            let room = part - self.filling.len();
             let taken = bytes.split_to(room.min(bytes.len()));
             self.filling.extend_from_slice(&taken);
             if taken.len() == room {
@@ -175,9 +186,12 @@ impl ObjectWriter {
         self.parts_begun += 1;
         let number = self.parts_begun;
         let bytes = self.filling.split().freeze();
-        let upload = upload.clone();
-        self.under_way
-            .spawn(async move { upload.put_part(number, bytes).await });
+        let (upload, held) = (upload.clone(), self.held.take());
+        self.under_way.spawn(async move {
+            let part = upload.put_part(number, bytes).await;
+            drop(held);
+            part
+        });
         Ok(())
     }
 

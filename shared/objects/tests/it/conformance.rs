@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::backend::{Ability, Backend, skipped};
 use crate::support::Bench;
-use crate::{copies, deleting, failures, left_open, reading, writing};
+use crate::{budget, copies, deleting, failures, left_open, reading, writing};
 
 type Case = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -35,6 +35,10 @@ macro_rules! suite {
 }
 
 suite! {
+    budget {
+        copies_and_writers_of_a_process_share_one_budget,
+        a_copy_goes_on_in_small_steps_while_others_hold_all_there_is_to_read_ahead,
+    }
     copies {
         a_member_is_staged_out_of_the_tar_without_reading_it,
         a_range_that_is_not_what_pass_one_read_leaves_nothing_behind,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muniment_fault_proxy::{Fault, Method, Requests, Times};
 use muniment_model::StorageTarget;
-use muniment_objects::CopyOrder;
+use muniment_objects::{Connections, CopyOrder};
 use tokio::time::interval;
 
 use crate::support::{Bench, MIB, crc, noise, object_key};
@@ -36,7 +36,7 @@ pub(crate) async fn what_a_killed_worker_left_open_is_aborted_before_the_next_up
     drop_copy_on_its_way(bench, &order).await;
     bench.far_proxy.heal();
     // It remembers nothing.
-    let successor = bench.buckets_of_another_process();
+    let successor = bench.buckets_of_another_process(&Connections::default());
 
     let stored = successor
         .preservation

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod backend;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod copies;

@@ -115,15 +115,10 @@ impl Bench {
     }
 
     /// The buckets as another process sees them, through the same proxies.
-    pub(crate) fn buckets_of_another_process(&self) -> Buckets {
+    pub(crate) fn buckets_of_another_process(&self, connections: &Connections) -> Buckets {
         let urls = [self.proxy.url(), self.far_proxy.url()];
         let urls = urls.map(|url| url.parse().expect("url"));
-        connect(
-            &self.names,
-            &self.backend.signer,
-            &urls,
-            &Connections::default(),
-        )
+        connect(&self.names, &self.backend.signer, &urls, connections)
     }
 
     /// Its buckets, all at `url`.
