@@ -113,9 +113,12 @@ fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, Command
 }
 
 fn log_to(terminal: &Terminal, filter: &str) -> Result<(), CommandError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| CommandError::LogFilter {
-        filter: filter.to_owned(),
-        source,
+    // Every refusal is an error to the library below our endpoint, which logs it itself, with its reason.
+    let filter = EnvFilter::try_new(format!("s3s=off,{filter}")).map_err(|source| {
+        CommandError::LogFilter {
+            filter: filter.to_owned(),
+            source,
+        }
     })?;
     let log = terminal.clone();
     tracing_subscriber::fmt()

@@ -4,6 +4,7 @@
 //! and users before they answer the first request. Idempotent: what is there stays, and keys
 //! come back from the last `instance.json`.
 
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -177,6 +178,7 @@ async fn open_s3(
         copies: options.copies,
         // What Storage Validation is told must be true of the bytes, not of an index.
         read_back: preserved.map(ToString::to_string).collect(),
+        regions: regions(plan),
     };
     let folder = options.folder.join("s3");
     let s3 = EmbeddedS3::open_with(&folder, credentials, s3_options).await?;
@@ -184,6 +186,15 @@ async fn open_s3(
         s3.create_bucket(bucket.as_str()).await?;
     }
     Ok((s3, listen(options.s3_port).await?))
+}
+
+/// The one depositors are told, and those of the places that the preservation buckets stand for.
+fn regions(plan: &Instance) -> HashSet<String> {
+    let of_targets = plan.preservation_buckets.keys();
+    of_targets
+        .map(|target| target.region().to_owned())
+        .chain([plan.s3.region.clone()])
+        .collect()
 }
 
 async fn open_registry(

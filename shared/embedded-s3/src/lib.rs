@@ -1,12 +1,12 @@
 //! An S3 endpoint over a folder, for one machine and for tests.
 //!
-//! Requests arrive over HTTP, `s3s` reads and authenticates them, [`service`] answers them from the
+//! Requests arrive over HTTP, [`front`] looks at what they are signed for, `s3s` reads and authenticates them, [`service`] answers them from the
 //! [`store`] (SQLite: keys, metadata, references) and the [`blobs`] (files: bytes).
 //!
 //! ```text
-//! HTTP ───> s3s ─> service ─> store ─> index.sqlite
-//!                     │          └──> the one writer: one commit for many requests
-//!                     └─> intake, reading ─> blobs/…
+//! HTTP ─> front ─> s3s ─> service ─> store ─> index.sqlite
+//!                           │          └──> the one writer: one commit for many requests
+//!                           └─> intake, reading ─> blobs/…
 //! ```
 //!
 //! Each bucket has bytes of its own: a copy from another bucket is written anew, so that what happens
@@ -22,6 +22,7 @@
 mod blobs;
 mod checksums;
 mod conditions;
+mod front;
 mod intake;
 mod limits;
 mod listing;
@@ -64,6 +65,8 @@ pub struct Options {
     /// Buckets in which a HEAD that asks for checksums reads the object, and says what it read. In the
     /// others the checksums are those the object was stored with.
     pub read_back: HashSet<String>,
+    /// The regions that requests may be signed for; any when there are none.
+    pub regions: HashSet<String>,
 }
 
 /// Whether a copy in another bucket has bytes of its own. Within one bucket bytes are shared always:
@@ -169,6 +172,7 @@ impl EmbeddedS3 {
             ..
         } = &*self.inner;
         let service = service::build(store.clone(), credentials, options);
-        muniment_http_server::serve(listener, service, &limits::SERVER, &stop).await;
+        let front = front::Front::new(service, options.regions.clone());
+        muniment_http_server::serve(listener, front, &limits::SERVER, &stop).await;
     }
 }

@@ -5,6 +5,7 @@ mod copied_bytes;
 mod copies;
 mod disk;
 mod errors;
+mod keys;
 mod lists;
 mod objects;
 mod read_back;
@@ -15,17 +16,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Error, S3Request, S3Response, S3Result, dto};
-use tracing::info;
+use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::readings::Readings;
 use crate::store::Store;
 use crate::{Copies, Credentials, Options};
 use disk::Disk;
 use errors::RequestError;
+use keys::Keys;
 
 /// Most bytes of an XML request. Completing 10,000 parts with checksums takes about 3 MB.
 const XML_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -45,10 +45,7 @@ pub(crate) fn build(store: Store, credentials: &Credentials, options: &Options) 
         disk: Disk::default(),
     });
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_auth(SimpleAuth::from_single(
-        credentials.access_key.clone(),
-        credentials.secret_key.clone(),
-    ));
+    builder.set_auth(Keys(credentials.clone()));
     builder.build()
 }
 
@@ -62,12 +59,7 @@ struct Service {
 }
 
 impl Service {
-    /// A request that is refused is the client's affair, and an operator may look why.
-    fn answer<T>(
-        &self,
-        operation: &'static str,
-        outcome: Result<T, RequestError>,
-    ) -> S3Result<S3Response<T>> {
+    fn answer<T>(&self, outcome: Result<T, RequestError>) -> S3Result<S3Response<T>> {
         let error = match outcome {
             Ok(output) => return Ok(S3Response::new(output)),
             Err(error) => error,
@@ -75,10 +67,7 @@ impl Service {
         if error.is_disk_full() {
             self.disk.found_full();
         }
-        let answer = S3Error::from(error);
-        let (code, reason) = (answer.code().as_str(), answer.message().unwrap_or_default());
-        info!(operation, code, reason, "a request was refused");
-        Err(answer)
+        Err(error.into())
     }
 }
 
@@ -93,7 +82,7 @@ macro_rules! operations {
                 $req: S3Request<dto::$input>,
             ) -> S3Result<S3Response<dto::$output>> {
                 let outcome = self.$method($($arg)?).await;
-                self.answer(stringify!($operation), outcome)
+                self.answer(outcome)
             })*
         }
     };

@@ -14,4 +14,5 @@ mod full_disk;
 mod kit;
 mod lists;
 mod objects;
+mod refusals;
 mod uploads;
