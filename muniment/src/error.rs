@@ -24,6 +24,11 @@ pub enum CommandError {
         "the registry does not answer; if it is the one of a data folder, is `muniment up` running?"
     )]
     RegistryAway(#[source] ClientError),
+    #[error(
+        "the registry has not answered for 10 s; if it is the one of a data folder, look whether \
+         `muniment up` says anything, and whether its disk is full"
+    )]
+    RegistrySilent,
     #[error("the registry could not be asked")]
     Registry(#[source] ClientError),
     #[error("no institution {wanted} here; there are {known}")]

@@ -10,6 +10,7 @@ use muniment_model::Clock;
 use muniment_model::registry::{Listing, WorkItem};
 use muniment_registry_client::{Order, PageRequest, RegistryClient, WorkItemQuery};
 use muniment_runtime::SystemClock;
+use tokio::time::timeout;
 
 use crate::Outcome;
 use crate::access::RegistryAccess;
@@ -18,6 +19,8 @@ use crate::error::CommandError;
 use crate::table::{self, Table};
 use crate::terminal::Terminal;
 
+/// How long a page may take. A person waits for it, and a registry that works needs far less.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// A table longer than this is for a program, which asks for JSON.
 const TABLE_ROWS: usize = 100;
 
@@ -97,8 +100,9 @@ async fn newest_first(
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     loop {
-        let listing = registry.work_items(&query, page).await;
-        let mut listing = listing.map_err(CommandError::registry)?;
+        let answer = timeout(SILENCE_MAX, registry.work_items(&query, page)).await;
+        let answer = answer.map_err(|_elapsed| CommandError::RegistrySilent)?;
+        let mut listing = answer.map_err(CommandError::registry)?;
         let is_last = listing.next.is_empty() || listing.results.is_empty();
         let fresh = std::mem::take(&mut listing.results).into_iter();
         all.extend(fresh.filter(|item| seen.insert(item.id)));

@@ -37,11 +37,11 @@ pub struct UpSettings {
     #[arg(long = "institution", value_name = "DOMAIN")]
     institutions: Vec<String>,
 
-    /// Port of the S3 endpoint [default: a free one]
+    /// Port of the S3 endpoint [default: the one of the last start, at first a free one]
     #[arg(long, env = "MUNIMENT_S3_PORT", value_name = "PORT")]
     s3_port: Option<u16>,
 
-    /// Port of the registry [default: a free one]
+    /// Port of the registry [default: the one of the last start, at first a free one]
     #[arg(long, env = "MUNIMENT_REGISTRY_PORT", value_name = "PORT")]
     registry_port: Option<u16>,
 

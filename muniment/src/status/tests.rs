@@ -1,5 +1,6 @@
 use chrono::TimeDelta;
 use muniment_model::{Action, InstitutionId, Stage, Status, WorkItemId};
+use muniment_registry_client::RegistrySettings;
 
 use super::*;
 
@@ -60,6 +61,25 @@ fn an_item_from_the_future_has_no_age() {
     early.created_at = Some(DateTime::UNIX_EPOCH + TimeDelta::hours(1));
 
     assert_eq!(age(&early, DateTime::UNIX_EPOCH), "0.0 s");
+}
+
+/// A registry that accepts and says nothing. The clock moves on when nothing else can happen.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_says_nothing_ends_the_command_with_a_message() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("listens");
+    let url = format!("http://{}/", silent.local_addr().expect("an address"));
+    let settings = RegistrySettings {
+        registry_url: url.parse().expect("a URL"),
+        registry_api_user: "a@b.edu".to_owned(),
+        registry_api_key: "key".into(),
+        registry_timeout: Duration::from_hours(1).into(),
+    };
+    let registry = settings.connect().expect("a client");
+
+    let listed = newest_first(&registry, 1).await;
+
+    let error = listed.expect_err("there is no answer");
+    assert!(matches!(error, CommandError::RegistrySilent), "{error:?}");
 }
 
 fn listing(results: Vec<WorkItem>) -> Listing<WorkItem> {

@@ -1,8 +1,8 @@
 //! `instance.json`: how to reach the muniment of a data folder, and the keys to it.
 //!
 //! Written when everything answers, replaced as a whole (a reader sees the old or the new one), and
-//! readable by its owner only. Keys and names stay the same for as long as the folder exists; ports,
-//! pid and time are those of the latest start. The file stays when the process ends: the keys in it
+//! readable by its owner only. Keys, names and, unless something else takes them, ports stay the
+//! same for as long as the folder exists; pid and time are those of the latest start. The file stays when the process ends: the keys in it
 //! are kept nowhere else.
 
 use std::collections::BTreeMap;
@@ -76,7 +76,11 @@ pub enum InstanceError {
     NotThere { folder: PathBuf },
     #[error("cannot read {}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
-    #[error("{} is damaged; a copy of it from a backup holds the keys", file.display())]
+    #[error(
+        "{} is damaged; put a copy of it from a backup in its place, or remove it: the next \
+         `muniment up` then makes new keys and needs every institution named with --institution",
+        file.display()
+    )]
     Damaged {
         file: PathBuf,
         source: serde_json::Error,

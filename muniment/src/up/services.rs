@@ -16,12 +16,12 @@ use rand::distr::{Alphanumeric, SampleString};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 use url::Url;
 
 use super::instance::{FORMAT, Instance, InstitutionAccess, RegistryAccess, S3Access};
 use super::settings::RECEIVING_PREFIX;
-use super::system::{Options, StartError};
+use super::system::{Options, REGISTRY, StartError};
 use super::tasks::Tasks;
 
 /// Everything that signs requests wants a region; a folder has none.
@@ -78,9 +78,18 @@ pub(super) async fn start(
 ) -> Result<(Endpoints, Instance), StartError> {
     let plan = plan(options, last)?;
     let started_at = clock.now();
+    let port_of = |url: &Url| url.port().filter(|port| *port != 0);
+    let s3_port = Port {
+        wanted: options.s3_port,
+        last: last.and_then(|last| port_of(&last.s3.endpoint)),
+    };
+    let registry_port = Port {
+        wanted: options.registry_port,
+        last: last.and_then(|last| port_of(&last.registry.url)),
+    };
     let ((s3, s3_listener), (registry, registry_listener)) = tokio::try_join!(
-        open_s3(options, &plan),
-        open_registry(options, &plan, clock)
+        open_s3(options, &plan, s3_port),
+        open_registry(options, &plan, registry_port, clock)
     )?;
     let mut instance = plan;
     instance.s3.endpoint = url_of(&s3_listener)?;
@@ -168,6 +177,7 @@ fn institution(identifier: &str) -> Result<InstitutionAccess, StartError> {
 async fn open_s3(
     options: &Options,
     plan: &Instance,
+    port: Port,
 ) -> Result<(EmbeddedS3, TcpListener), ServiceError> {
     let credentials = Credentials {
         access_key: plan.s3.access_key.clone(),
@@ -185,10 +195,10 @@ async fn open_s3(
     for bucket in plan.buckets() {
         s3.create_bucket(bucket.as_str()).await?;
     }
-    Ok((s3, listen(options.s3_port).await?))
+    Ok((s3, listen(port).await?))
 }
 
-/// The one depositors are told, and those of the places that the preservation buckets stand for.
+/// The one depositors are told, and those that the clients of the preservation buckets use.
 fn regions(plan: &Instance) -> HashSet<String> {
     let of_targets = plan.preservation_buckets.keys();
     of_targets
@@ -200,11 +210,12 @@ fn regions(plan: &Instance) -> HashSet<String> {
 async fn open_registry(
     options: &Options,
     plan: &Instance,
+    port: Port,
     clock: Arc<dyn Clock>,
 ) -> Result<(Registry, TcpListener), ServiceError> {
-    let registry = Registry::open(options.folder.join("registry.db"), clock).await?;
+    let registry = Registry::open(options.folder.join(REGISTRY), clock).await?;
     set_up(&registry, plan).await?;
-    Ok((registry, listen(options.registry_port).await?))
+    Ok((registry, listen(port).await?))
 }
 
 /// Makes institutions, users and keys that are not there yet.
@@ -236,8 +247,27 @@ async fn set_up(registry: &Registry, plan: &Instance) -> Result<(), RegistryErro
     Ok(())
 }
 
-async fn listen(port: Option<u16>) -> Result<TcpListener, ServiceError> {
-    let port = port.unwrap_or(0);
+/// Where to listen: where it was asked for, else where clients found it the last time, else anywhere.
+#[derive(Clone, Copy)]
+struct Port {
+    wanted: Option<u16>,
+    last: Option<u16>,
+}
+
+async fn listen(port: Port) -> Result<TcpListener, ServiceError> {
+    let Port { wanted, last } = port;
+    if let (None, Some(before)) = (wanted, last) {
+        match bind(before).await {
+            Ok(bound) => return Ok(bound),
+            Err(error) => {
+                warn!(port = before, %error, "the port of the last start is taken: there is a new one");
+            }
+        }
+    }
+    bind(wanted.unwrap_or(0)).await
+}
+
+async fn bind(port: u16) -> Result<TcpListener, ServiceError> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     bound.map_err(|source| ServiceError::Port { port, source })
 }

@@ -8,7 +8,7 @@
 //! `up`, `demo` and the tests all start it here.
 
 use std::future::pending;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ const SERVICES_LIMIT: Duration = Duration::from_secs(12);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub folder: PathBuf,
-    /// `None`: any free one.
+    /// `None`: the one of the last start, or any free one.
     pub s3_port: Option<u16>,
-    /// `None`: any free one.
+    /// `None`: the one of the last start, or any free one.
     pub registry_port: Option<u16>,
     /// Those that are there stay. None at all in a new folder means the usual two.
     pub institutions: Vec<String>,
@@ -101,6 +101,9 @@ pub struct SystemDied {
     part: &'static str,
 }
 
+/// The registry's file in the data folder.
+pub(super) const REGISTRY: &str = "registry.db";
+
 /// As the holder of work items: this process is the only one there is.
 const NODE: &str = "muniment-up";
 
@@ -124,6 +127,12 @@ impl System {
         })?;
         let lock = FolderLock::take(folder)?;
         let last = Instance::find(folder)?;
+        if last.is_none() && was_in_use(folder) {
+            warn!(
+                "instance.json is gone from a data folder that was in use: all keys are new, and \
+                 institutions other than the first two have to be named again with --institution"
+            );
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (work, endpoints) = tokio::join!(
             open_work(options, Arc::clone(&clock)),
@@ -224,6 +233,11 @@ impl System {
     }
 }
 
+/// Whether there is more in the folder than its `instance.json` knows.
+fn was_in_use(folder: &Path) -> bool {
+    folder.join(REGISTRY).exists()
+}
+
 /// The holders of these leases are dead: we have the lock.
 async fn open_work(
     options: &Options,
@@ -240,7 +254,6 @@ async fn open_work(
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::FileExt as _;
-    use std::path::Path;
 
     use bytes::Bytes;
     use muniment_model::ObjectKey;
@@ -276,6 +289,44 @@ mod tests {
         let found = bucket.head(&key).await.expect("is there").crc64nvme;
         assert_ne!(found, stored);
         system.stop().await;
+    }
+
+    #[tokio::test]
+    async fn ports_and_keys_stay_over_restarts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = once(folder.path()).await;
+
+        let again = once(folder.path()).await;
+
+        assert_eq!(again.s3.endpoint, first.s3.endpoint);
+        assert_eq!(again.registry.url, first.registry.url);
+        assert!(again.s3 == first.s3);
+
+        // Something else has the port by now.
+        let address = ("127.0.0.1", first.s3.endpoint.port().expect("a port"));
+        let _other = std::net::TcpListener::bind(address).expect("is free");
+        let moved = once(folder.path()).await;
+        assert_ne!(moved.s3.endpoint, first.s3.endpoint);
+        assert_eq!(moved.registry.url, first.registry.url);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_in_use_is_told_from_a_new_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(!was_in_use(folder.path()));
+        once(folder.path()).await;
+
+        std::fs::remove_file(folder.path().join("instance.json")).expect("removed");
+
+        assert!(was_in_use(folder.path()));
+        once(folder.path()).await;
+    }
+
+    /// A start and a stop.
+    async fn once(folder: &Path) -> Instance {
+        let system = System::start(&Options::on(folder)).await.expect("starts");
+        system.stop().await;
+        system.instance.clone()
     }
 
     /// The one file of the S3 endpoint.

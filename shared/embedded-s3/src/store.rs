@@ -15,6 +15,7 @@ pub(crate) mod buckets;
 pub(crate) mod objects;
 pub(crate) mod reads;
 pub(crate) mod rows;
+mod stale;
 pub(crate) mod uploads;
 pub(crate) mod writer;
 
@@ -119,6 +120,7 @@ impl Store {
         let (queue, changes) = mpsc::channel(QUEUE_MAX);
         tasks.spawn(blobs::remove(root, removals));
         tasks.spawn(writer::run(writer, changes, Arc::clone(&blobs)));
+        tasks.spawn(stale::sweep(queue.clone()));
         Ok(Self {
             blobs,
             readers,
@@ -128,18 +130,25 @@ impl Store {
 
     /// Hands a change to the writer and waits until it is durable, or refused.
     pub(crate) async fn submit<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let waiting = Waiting {
-            change,
-            outcome: None,
-            reply,
-        };
-        self.queue
-            .send(Box::new(waiting))
-            .await
-            .map_err(|_closed| StoreError::Stopping)?;
-        answer.await.map_err(|_dropped| StoreError::Stopping)?
+        submit_to(&self.queue, change).await
     }
+}
+
+async fn submit_to<C: Change>(
+    queue: &mpsc::Sender<Box<dyn Queued>>,
+    change: C,
+) -> Result<C::Answer, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    let waiting = Waiting {
+        change,
+        outcome: None,
+        reply,
+    };
+    queue
+        .send(Box::new(waiting))
+        .await
+        .map_err(|_closed| StoreError::Stopping)?;
+    answer.await.map_err(|_dropped| StoreError::Stopping)?
 }
 
 fn index(folder: &Path) -> Database {

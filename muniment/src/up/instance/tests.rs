@@ -39,7 +39,11 @@ fn a_folder_without_a_muniment_says_how_to_start_one() {
 #[test]
 fn a_file_that_cannot_be_understood_is_never_taken_for_none() {
     let rows = [
-        ("cut short", r#"{"format": 1, "s3""#, "damaged"),
+        (
+            "cut short",
+            r#"{"format": 1, "s3""#,
+            "put a copy of it from a backup",
+        ),
         ("not ours", r#"{"name": "x"}"#, "damaged"),
         ("empty", "", "damaged"),
         (

@@ -3,11 +3,12 @@ use muniment_sqlite::is_disk_full;
 
 use super::objects::{DeleteObjects, NewObject, PutObject};
 use super::rows::About;
+use super::uploads::CreateUpload;
 use super::*;
 use crate::checksums::Hashing;
 use crate::conditions::WriteConditions;
 use crate::intake::NewBytes;
-use crate::multipart::Content;
+use crate::multipart::{Content, Promise};
 use buckets::CreateBucket;
 
 const BODY: &[u8] = &[7; 10_000];
@@ -45,6 +46,34 @@ async fn after_a_full_index_all_goes_on_when_there_is_room() {
     let bucket = "bucket".to_owned();
     store.submit(DeleteObjects { bucket, keys }).await.unwrap();
     put(&store, stored).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_was_left_open_is_removed_when_it_is_old_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tasks = JoinSet::new();
+    let store = Store::open(folder.path(), &mut tasks).await.unwrap();
+    let name = "bucket".to_owned();
+    store.submit(CreateBucket { name }).await.unwrap();
+    let upload = CreateUpload {
+        id: "upload".to_owned(),
+        bucket: "bucket".to_owned(),
+        key: "k".to_owned(),
+        promise: Promise::Nothing,
+        about: About::default(),
+    };
+    store.submit(upload).await.unwrap();
+
+    let week = Duration::from_hours(7 * 24);
+    let young = store.submit(stale::ClearUploads { age: week }).await;
+    assert_eq!(young.unwrap(), 0);
+    store.upload("bucket", "k", "upload").await.unwrap();
+
+    let age = Duration::ZERO;
+    let old = store.submit(stale::ClearUploads { age }).await;
+    assert_eq!(old.unwrap(), 1);
+    let gone = store.upload("bucket", "k", "upload").await;
+    assert!(matches!(gone, Err(StoreError::NoSuchUpload)));
 }
 
 async fn put(store: &Store, number: u32) -> Result<i64, StoreError> {

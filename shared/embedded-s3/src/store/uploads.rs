@@ -275,7 +275,7 @@ impl Batch<'_> {
     }
 
     /// Forgets the upload; what its parts referred to is released.
-    async fn drop_upload(&mut self, upload: &str) -> Result<(), StoreError> {
+    pub(super) async fn drop_upload(&mut self, upload: &str) -> Result<(), StoreError> {
         let released: Vec<BlobId> =
             sqlx::query_scalar("DELETE FROM parts WHERE upload = ? RETURNING blob")
                 .bind(upload)
