@@ -18,7 +18,9 @@ use muniment_model::{
     Clock, Findings, KeyPrefix, Namespace, ObjectIdentifier, ObjectRecord, QueueName, ReadVerdict,
     SCHEMA_VERSION, Tar, UnstableReads, bag_name_of,
 };
-use muniment_objects::{Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings};
+use muniment_objects::{
+    ByteBudget, Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings,
+};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 
 use crate::{index, upload};
@@ -42,6 +44,7 @@ pub struct IngestPreFetch {
     staging: StagingBucket,
     namespace: Namespace,
     clock: Arc<dyn Clock>,
+    budget: ByteBudget,
 }
 
 #[async_trait]
@@ -57,6 +60,7 @@ impl Worker for IngestPreFetch {
             staging: settings.staging.connect(&services.s3),
             namespace: services.registry.installation().await?.namespace,
             clock: services.clock(),
+            budget: services.s3.budget().clone(),
         })
     }
 

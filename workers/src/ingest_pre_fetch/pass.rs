@@ -2,7 +2,9 @@
 //!
 //! Bounds: small members in flight hold at most [`IN_FLIGHT_BYTES_MAX`] together, and at most
 //! [`IN_FLIGHT_MAX`] members are being staged at a time; the reader waits for them. A small
-//! member's bytes are copied out of the stream's block, so that no block is held by them.
+//! member's bytes are copied out of the stream's block, so that no block is held by them, and are
+//! taken from the budget of the process before the first of them is; a large one's writer does so
+//! itself.
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use muniment_digest::Crc64;
 use muniment_model::{
     FileRecord, Findings, MemberKind, ObjectIdentifier, ObjectRecord, Received, Said,
 };
-use muniment_objects::TarStream;
+use muniment_objects::{ByteBudget, HeldBytes, TarStream};
 use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
 
@@ -82,7 +84,7 @@ enum Open {
     /// Its bytes are passed over; what is wrong with it is in the findings.
     Skipped,
     Directory(FileRecord),
-    Small(FileRecord, BytesMut),
+    Small(FileRecord, BytesMut, HeldBytes),
     Large(FileRecord, Box<LargeMember>),
 }
 
@@ -101,6 +103,7 @@ struct Pass<'a> {
     parser: TarReader,
     ledger: Ledger<'a>,
     stager: Stager,
+    budget: &'a ByteBudget,
     jobs: JoinSet<Result<Finished, JobError>>,
     held: u64,
     sequence: u64,
@@ -141,6 +144,7 @@ impl<'a> Pass<'a> {
             parser: TarReader::resume(tar.size, offset),
             ledger: Ledger::open(job, &worker.staging, from),
             stager,
+            budget: &worker.budget,
             jobs: JoinSet::new(),
             held: 0,
             sequence: 0,
@@ -172,7 +176,7 @@ impl<'a> Pass<'a> {
         let mut summed = 0;
         while let Some(event) = self.parser.next(&mut input).map_err(Halted::Fault)? {
             match event {
-                Event::Member(member) => self.begin(&member),
+                Event::Member(member) => self.begin(&member).await,
                 Event::Data(bytes) => self.take(block.slice_ref(bytes)).await?,
                 Event::Irregular(irregular) => {
                     irregular.report(&mut self.findings);
@@ -192,7 +196,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn begin(&mut self, member: &Member) {
+    async fn begin(&mut self, member: &Member) {
         self.open = Open::Skipped;
         let Some(BagMember { path, kind }) = self.survey.place(member, &mut self.findings) else {
             return;
@@ -208,15 +212,16 @@ impl<'a> Pass<'a> {
             let large = self.stager.begin_large(&record);
             Open::Large(record, Box::new(large))
         } else {
-            Open::Small(record, BytesMut::new())
+            let held = self.budget.take(member.size).await;
+            Open::Small(record, BytesMut::new(), held)
         };
     }
 
     async fn take(&mut self, bytes: Bytes) -> Result<(), JobError> {
         match std::mem::replace(&mut self.open, Open::Skipped) {
-            Open::Small(record, mut held) => {
-                held.extend_from_slice(&bytes);
-                self.open = Open::Small(record, held);
+            Open::Small(record, mut content, held) => {
+                content.extend_from_slice(&bytes);
+                self.open = Open::Small(record, content, held);
             }
             Open::Large(record, member) => {
                 self.open = Open::Large(record, Box::new(member.take(bytes).await?));
@@ -246,12 +251,13 @@ impl<'a> Pass<'a> {
                 passed.record = Some(record);
                 self.ledger.take(sequence, passed).await
             }
-            Open::Small(record, bytes) => {
+            Open::Small(record, bytes, budgeted) => {
                 let held = bytes.len() as u64;
                 self.make_room(held).await?;
                 let stager = self.stager.clone();
                 self.jobs.spawn(async move {
                     passed.record = Some(stager.stage_small(record, bytes.freeze()).await?);
+                    drop(budgeted);
                     Ok(Finished {
                         sequence,
                         held,

@@ -313,7 +313,8 @@ async fn an_item_that_an_operator_cancels_leaves_nothing_but_its_tar() {
     }
     let staged = ingest.observer.staged_keys().await.expect("listed");
     assert_eq!(staged, Vec::<String>::new());
-    let tar = ingest.observer.stored(&bucket(RECEIVING), "photos.tar");
+    let receiving = bucket(RECEIVING);
+    let tar = ingest.observer.stored(&receiving, "photos.tar");
     assert!(tar.await.expect("an answer").is_some(), "the tar stays");
     ingest.stop().await;
 }
