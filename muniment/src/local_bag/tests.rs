@@ -190,6 +190,7 @@ fn the_builders_bags_are_judged_by_the_profile_they_name() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_common_mistake_is_found_in_a_tar_and_named() {
     use FindingCode as Code;
 
@@ -250,7 +251,7 @@ fn every_common_mistake_is_found_in_a_tar_and_named() {
         ),
         (
             "a size behind zero bytes",
-            good().entry(Entry::file("bag/data/b", "x").with_size_field(*b"\000000002000")),
+            good().entry(Entry::file("bag/data/b", "x").with_size_field(*b"\x0000000002000")),
             Some(Code::TarSizesDisagree),
         ),
         (
@@ -469,26 +470,22 @@ fn rejected() -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 fn others() -> Option<PathBuf> {
-    let bags = PathBuf::from(OTHERS);
-    if !bags.is_dir() {
+    let bags = Some(PathBuf::from(OTHERS)).filter(|bags| bags.is_dir());
+    if bags.is_none() {
         println!("skipped: there is no {OTHERS}");
-        return None;
     }
-    Some(bags)
+    bags
 }
 
 fn conformance(bags: &Path, class: &str) -> Vec<PathBuf> {
     let list = |folder: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten();
-        entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect()
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.collect()
     };
     let versions = list(&bags.join("conformance"));
-    versions
-        .iter()
-        .flat_map(|version| list(&version.join(class)))
-        .collect()
+    let of_class = |version: &PathBuf| list(&version.join(class));
+    versions.iter().flat_map(of_class).collect()
 }
 
 fn verdict(path: &Path, choice: ProfileChoice) -> Findings {

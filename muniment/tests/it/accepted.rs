@@ -32,6 +32,33 @@ async fn a_bag_of_every_storage_option_is_preserved_where_its_option_says() {
     site.stop().await;
 }
 
+/// A time that the registry's wire or database cannot hold must not be found out after the copies are
+/// made.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_that_no_registry_can_hold_are_recorded_as_unknown() {
+    let site = Site::start().await;
+    let timed =
+        |name: &str, time: &str| Entry::file(format!("times/{name}"), "x").pax("mtime", time);
+    let bag = BagBuilder::aptrust("times")
+        .file("data/letter.txt", "Dear all,")
+        .entry(timed("late.txt", "253402300800"))
+        .entry(timed("never.txt", "99999999999999999999"))
+        .entry(timed("early.txt", "-62135596801"))
+        .entry(timed("last.txt", "253402300799"));
+
+    let upload = deposit(&site.view, TEST_EDU, "times.tar", &bag.to_tar()).await;
+
+    let item = ending_of(&site.view, &upload).await;
+    assert_eq!(item["status"], "Success", "{item:#}");
+    for name in ["late.txt", "never.txt", "early.txt"] {
+        let file = file(&site.view, &format!("test.edu/times/{name}")).await;
+        assert_eq!(file["mtime"], "0001-01-01T00:00:00Z", "{name}: {file:#}");
+    }
+    let last = file(&site.view, "test.edu/times/last.txt").await;
+    assert_eq!(last["mtime"], "9999-12-31T23:59:59Z", "{last:#}");
+    site.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn large_and_small_members_of_a_btr_bag_are_preserved() {
     let site = Site::start().await;

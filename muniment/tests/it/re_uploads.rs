@@ -39,12 +39,15 @@ fn uploads() -> impl Strategy<Value = Vec<Upload>> {
     let files = btree_map(0..3_u8, 0..2_u8, 1..=3);
     let lost = vec((0..3_u8, any::<bool>()), 0..3);
     let upload = (files, option, lost);
-    let upload = upload.prop_map(|(files, option, lost)| Upload {
+    vec(upload.prop_map(upload_of), 2..=UPLOADS_MAX)
+}
+
+fn upload_of((files, option, lost): (BTreeMap<u8, u8>, StorageOption, Vec<(u8, bool)>)) -> Upload {
+    Upload {
         files,
         option,
         lost,
-    });
-    vec(upload, 2..=UPLOADS_MAX)
+    }
 }
 
 fn path(number: u8) -> String {
@@ -132,8 +135,8 @@ async fn a_second_upload_repairs_copies_that_were_lost_or_changed() {
     ];
     let (bucket, key) = place_of(&lost["storage_records"][0]["url"]);
     view.lose(&bucket, &key).await.expect("deleted");
-    let (bucket, key) = place_of(&changed["storage_records"][1]["url"]);
-    view.put(&bucket, &key, b"CHANGED".to_vec())
+    let (other_bucket, other_key) = place_of(&changed["storage_records"][1]["url"]);
+    view.put(&other_bucket, &other_key, b"CHANGED".to_vec())
         .await
         .expect("put");
 

@@ -163,7 +163,7 @@ async fn headers_that_lie_are_refused() {
             with_entry(
                 "nul-size",
                 Entry::file("nul-size/data/x.bin", vec![7; 1_024])
-                    .with_size_field(*b"\000000002000"),
+                    .with_size_field(*b"\x0000000002000"),
             ),
             "behind a zero byte",
         ),

@@ -7,20 +7,21 @@
 //!
 //! It cannot see two members with one path, or names that differ only in case: the validator does.
 
-use muniment_model::{Algorithm, FindingCode, Findings, MemberKind, ObjectIdentifier, has_control};
+use muniment_model::{
+    Algorithm, FindingCode, Findings, METADATA_BYTES_MAX, MemberKind, ObjectIdentifier,
+    copy_metadata_bytes, has_control, header_value,
+};
 
 /// S3 user guide: a key has at most 1,024 bytes. A restored file has its identifier as its key.
 pub const PATH_BYTES_MAX: usize = 1_024;
 
 /// The most bytes a path may have as user metadata of its copies.
 ///
-/// A path that is not plain ASCII is percent-encoded there and grows up to three times. S3 allows
+/// A path that is not plain ASCII, or has blanks at its edges or next to each other, is
+/// percent-encoded there and grows up to three times. S3 allows
 /// [`METADATA_BYTES_MAX`] for everything; names, digests, and about 400 bytes for institution and
 /// bag take the rest.
 pub const ENCODED_BYTES_MAX: usize = 1_450;
-
-/// S3 user guide, "User-defined object metadata": 2 KB for all keys and values of an object.
-pub const METADATA_BYTES_MAX: usize = 2_048;
 
 /// RFC 8493 section 2.1.2.
 pub const PAYLOAD_FOLDER: &str = "data";
@@ -62,8 +63,8 @@ pub enum NameFault {
         max: usize,
     },
     #[error(
-        "File name '{name}' is too long: it takes {bytes} bytes once its letters outside ASCII are \
-         encoded, at most {max} are possible"
+        "File name '{name}' is too long: it takes {bytes} bytes once it is encoded, at most {max} are \
+         possible"
     )]
     TooLongEncoded {
         name: String,
@@ -191,7 +192,7 @@ fn check_bytes(path: &str, max: usize) -> Result<(), NameFault> {
 }
 
 fn check_encoded_bytes(path: &str, max: usize) -> Result<(), NameFault> {
-    let bytes = encoded_len(path);
+    let bytes = header_value(path).len();
     if bytes > max {
         let name = shown(path);
         return Err(NameFault::TooLongEncoded { name, bytes, max });
@@ -206,33 +207,11 @@ pub fn check_identity(
     object: &ObjectIdentifier,
     path: &str,
 ) -> Result<(), NameFault> {
-    /// `x-amz-meta-` and the name of each of the five; whether S3 counts the prefix is not said.
-    const NAMES: usize = 5 * "x-amz-meta-".len()
-        + "institution".len()
-        + "bag".len()
-        + "md5".len()
-        + "sha256".len()
-        + "bagpath-encoded".len();
-    const DIGESTS: usize = Algorithm::Md5.hex_len() + Algorithm::Sha256.hex_len();
-
-    let others = NAMES + DIGESTS + encoded_len(institution) + encoded_len(object.as_str());
+    let whole = copy_metadata_bytes(institution, object, path);
+    let others = whole - header_value(path).len();
     check_encoded_bytes(path, METADATA_BYTES_MAX.saturating_sub(others))?;
     let identifier = object.as_str().len() + "/".len();
     check_bytes(path, PATH_BYTES_MAX.saturating_sub(identifier))
-}
-
-/// The bytes a text takes as a metadata value: as it is when it is printable ASCII, else with all
-/// but letters, digits, `-_.~` and blanks (which become `+`) percent-encoded.
-fn encoded_len(text: &str) -> usize {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.len();
-    }
-    let of_byte = |byte: u8| match byte {
-        b'-' | b'_' | b'.' | b'~' | b' ' => 1,
-        _ if byte.is_ascii_alphanumeric() => 1,
-        _ => 3,
-    };
-    text.bytes().map(of_byte).sum()
 }
 
 /// What a file is, by its path in the bag.

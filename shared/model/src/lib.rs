@@ -6,6 +6,7 @@
 mod bag_name;
 mod class;
 mod clock;
+mod copy_metadata;
 mod digests;
 mod findings;
 mod ids;
@@ -23,6 +24,9 @@ pub use bag_name::{
 };
 pub use class::{Chain, Class, Classify};
 pub use clock::Clock;
+pub use copy_metadata::{
+    METADATA_BYTES_MAX, MetadataPairs, copy_metadata, copy_metadata_bytes, header_value,
+};
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
 pub use findings::{Finding, FindingCode, Findings, Severity, printable};
 pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, WorkItemId};

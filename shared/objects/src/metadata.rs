@@ -1,23 +1,13 @@
 //! The user metadata of preserved objects (worker contract, 1.5): what a copy says about itself
 //! if the registry is ever lost.
 //!
-//! Values go into signed HTTP headers, which carry nothing but plain printable ASCII raw.
+//! Values go into signed HTTP headers, which carry nothing but plain printable ASCII raw. What is
+//! written is decided in the model, where Receive asks as well.
 
 use std::collections::HashMap;
 
-use muniment_model::{Algorithm, Digests, ObjectIdentifier};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-/// S3 user guide, "User-defined object metadata": names and values together.
-pub const METADATA_BYTES_MAX: usize = 2_048;
-
-/// What a form leaves as it is. A space is encoded as `+`, below.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~')
-    .remove(b' ');
+pub use muniment_model::METADATA_BYTES_MAX;
+use muniment_model::{Digests, ObjectIdentifier, copy_metadata, copy_metadata_bytes};
 
 /// The path of a file, in its encoded form, does not fit S3's limit on metadata.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,69 +23,72 @@ pub fn user_metadata(
     path: &str,
     digests: &Digests,
 ) -> Result<HashMap<String, String>, MetadataTooLarge> {
-    let bagpath = if is_plain(path) {
-        ("bagpath", path.to_owned())
-    } else {
-        ("bagpath-encoded", form_encoded(path))
-    };
-    let pairs = [
-        ("institution", plain_or_encoded(institution)),
-        ("bag", plain_or_encoded(object.as_str())),
-        ("md5", digests.hex(Algorithm::Md5)),
-        ("sha256", digests.hex(Algorithm::Sha256)),
-        bagpath,
-    ];
-    let size = pairs
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let size = copy_metadata_bytes(institution, object, path);
     if size > METADATA_BYTES_MAX {
         return Err(MetadataTooLarge { size });
     }
-    Ok(pairs
+    Ok(copy_metadata(institution, object, path, digests)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect())
 }
 
-/// Whether a header carries the text unchanged. Signing folds runs of spaces and trims the ends,
-/// so a text with those is not plain.
-fn is_plain(text: &str) -> bool {
-    let printable = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
-    printable && text.trim() == text && !text.contains("  ") && !text.is_empty()
-}
-
-fn plain_or_encoded(text: &str) -> String {
-    if is_plain(text) {
-        text.to_owned()
-    } else {
-        form_encoded(text)
-    }
-}
-
-/// As `url.QueryEscape` of Go writes it, which is how earlier holdings are encoded.
-fn form_encoded(text: &str) -> String {
-    utf8_percent_encode(text, FORM)
-        .to_string()
-        .replace(' ', "+")
-}
-
 #[cfg(test)]
 mod tests {
-    use muniment_model::Crc64Nvme;
+    use muniment_bagit::member::{check_identity, place_file};
+    use muniment_model::{Crc64Nvme, check_bag_name};
+    use proptest::prelude::*;
 
     use super::*;
 
-    fn metadata(path: &str) -> Result<HashMap<String, String>, MetadataTooLarge> {
-        let digests = Digests {
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// A bag that Receive has accepted must not halt at Store.
+        #[test]
+        fn what_receive_accepts_can_be_stored(
+            institution in "[a-z]{1,60}\\.edu",
+            bag in "(a{1,250}|[a-zä  %+]{1,80})",
+            folder in "(b| b|b  b|ü){1,120}",
+            name in "(a| |  |ä|%|\u{202f}|~){1,1000}",
+        ) {
+            let object = ObjectIdentifier::new(&institution, &bag);
+            let path = format!("data/{folder}/{name}");
+            let raw = format!("{bag}/{path}");
+            let accepted = check_bag_name(&format!("{bag}.tar")).is_ok()
+                && place_file(raw.as_bytes()).is_ok()
+                && check_identity(&institution, &object, &path).is_ok();
+            let stored = user_metadata(&institution, &object, &path, &digests());
+            prop_assert!(!accepted || stored.is_ok(), "{raw}: {stored:?}");
+        }
+    }
+
+    /// Counted raw, as names without blanks are, such a name fits; encoded it does not.
+    #[test]
+    fn a_long_name_with_blanks_at_its_edge_is_refused_before_anything_is_stored() {
+        let object = ObjectIdentifier::new("test.edu", "photos");
+        for edge in [" ", "  x"] {
+            let path = format!("data/{}{edge}", "%".repeat(700));
+            let received = check_identity("test.edu", &object, &path);
+            let stored = user_metadata("test.edu", &object, &path, &digests());
+            assert!(received.is_err(), "{path}");
+            assert!(stored.is_err(), "{path}");
+        }
+    }
+
+    fn digests() -> Digests {
+        Digests {
             md5: [0xab; 16],
             sha1: [0; 20],
             sha256: [0xcd; 32],
             sha512: [0; 64],
             crc64nvme: Crc64Nvme(0),
-        };
+        }
+    }
+
+    fn metadata(path: &str) -> Result<HashMap<String, String>, MetadataTooLarge> {
         let object = ObjectIdentifier::new("test.edu", "photos");
-        user_metadata("test.edu", &object, path, &digests)
+        user_metadata("test.edu", &object, path, &digests())
     }
 
     #[test]
@@ -125,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_path_is_refused_from_the_first_byte_that_s3_would_refuse() {
-        let without_path = 11 + 8 + 3 + 15 + 3 + 32 + 6 + 64 + 7;
+        let prefixes = 5 * "x-amz-meta-".len();
+        let without_path = prefixes + 11 + 8 + 3 + 15 + 3 + 32 + 6 + 64 + 7;
         let longest = METADATA_BYTES_MAX - without_path;
 
         assert!(metadata(&"a".repeat(longest)).is_ok());

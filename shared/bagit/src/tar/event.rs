@@ -26,6 +26,7 @@ pub struct Member {
     pub tar_offset: u64,
     /// Where its bytes begin in the tar.
     pub data_offset: u64,
+    /// `None` when the headers give none, or one that nobody could record; they keep what they say.
     pub modified_at: Option<DateTime<Utc>>,
     /// All its header blocks as they are in the tar, for a restoration that is the same byte for
     /// byte.

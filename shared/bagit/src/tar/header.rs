@@ -68,12 +68,13 @@ impl Header {
         let kind = kind_of(typeflag);
         let size = number(&fields.size)
             .filter(|size| *size <= SIZE_MAX)
-            .ok_or_else(|| match has_number_after_nul(&fields.size) {
-                true => TarFault::SizeAfterNul {
-                    path: String::from_utf8_lossy(&name(block, fields)).into_owned(),
-                    offset,
-                },
-                false => TarFault::ImpossibleSize { offset },
+            .ok_or_else(|| {
+                if has_number_after_nul(&fields.size) {
+                    let path = String::from_utf8_lossy(&name(block, fields)).into_owned();
+                    TarFault::SizeAfterNul { path, offset }
+                } else {
+                    TarFault::ImpossibleSize { offset }
+                }
             })?;
         Ok(Self {
             offset,

@@ -4,6 +4,8 @@
 //! Only the keys that decide what a member is are kept. A record that readers could take in
 //! different ways is refused.
 
+use std::num::IntErrorKind;
+
 use chrono::{DateTime, Utc};
 
 use super::fault::TarFault;
@@ -97,15 +99,27 @@ fn size(value: &[u8], offset: u64) -> Result<u64, TarFault> {
         .ok_or(TarFault::ImpossibleSize { offset })
 }
 
-/// Seconds since 1970 with an optional fraction, `1234567890.5`; may be negative.
+/// Seconds since 1970 with an optional fraction, `1234567890.5`; may be negative. `None` when it is no
+/// time at all; one that no calendar has is the last of ours, which is not recorded either.
 fn time(value: &[u8]) -> Option<DateTime<Utc>> {
     let text = std::str::from_utf8(value).ok()?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let seconds: i64 = whole.parse().ok()?;
+    let beyond = DateTime::<Utc>::MAX_UTC;
+    let seconds = match whole.parse::<i64>() {
+        Ok(seconds) => seconds,
+        Err(error) => {
+            let is_number = matches!(
+                error.kind(),
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow
+            );
+            return is_number.then_some(beyond);
+        }
+    };
     let nanos = format!("{fraction:0<9}");
     let nanos = u32::try_from(decimal(nanos.as_bytes().get(..9)?)?).ok()?;
     if whole.starts_with('-') && nanos > 0 {
-        return DateTime::from_timestamp(seconds.checked_sub(1)?, 1_000_000_000 - nanos);
+        let time = DateTime::from_timestamp(seconds.saturating_sub(1), 1_000_000_000 - nanos);
+        return time.or(Some(beyond));
     }
-    DateTime::from_timestamp(seconds, nanos)
+    DateTime::from_timestamp(seconds, nanos).or(Some(beyond))
 }

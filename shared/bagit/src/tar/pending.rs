@@ -149,7 +149,10 @@ impl Pending {
             what,
             raw_path: records.sparse_name.unwrap_or(raw_path),
             size,
-            modified_at: records.modified_at.or(header.modified_at),
+            modified_at: records
+                .modified_at
+                .or(header.modified_at)
+                .filter(is_recordable),
             blocks: self.blocks,
             sparse_map_goes_on: header.sparse_map_goes_on,
         })
@@ -163,6 +166,14 @@ fn one_name(gnu: Option<Vec<u8>>, pax: Option<Vec<u8>>, header: Vec<u8>) -> Opti
         (Some(name), None) | (None, Some(name)) => Some(name),
         (None, None) => Some(header),
     }
+}
+
+/// From 1970 to the end of year 9999: what RFC 3339 can write, and databases and programs can read.
+/// Headers can say other times, by a clock that was never set or by damage.
+fn is_recordable(time: &DateTime<Utc>) -> bool {
+    /// 10000-01-01T00:00:00Z.
+    const END: i64 = 253_402_300_800;
+    (0..END).contains(&time.timestamp())
 }
 
 /// Whether bytes follow the headers. For a hard link with its file's size, or a directory with

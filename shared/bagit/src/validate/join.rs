@@ -35,12 +35,12 @@ pub struct JoinKey(pub [u8; 16]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListingPolicy {
     /// In every one; and each payload manifest in every tag manifest (RFC 8493 section 2.2.1).
-    EveryManifest,
+    Every,
     /// In every one; a payload manifest that is not in every tag manifest is a warning, because
     /// before BagIt 1.0 a tag manifest could leave out what it liked.
-    EveryPayloadManifest,
+    EveryPayload,
     /// In at least one, as before BagIt 1.0.
-    OneManifest,
+    One,
 }
 
 /// One member of the bag.
@@ -226,10 +226,9 @@ impl ManifestJoin {
     fn check_listed(&self, entry: &FileEntry, findings: &mut Findings) {
         let wanted = match (entry.kind, self.policy) {
             (MemberKind::Payload, _) => self.bits_of(|manifest| !manifest.of_tags),
-            (
-                MemberKind::Manifest,
-                ListingPolicy::EveryManifest | ListingPolicy::EveryPayloadManifest,
-            ) => self.bits_of(|manifest| manifest.of_tags),
+            (MemberKind::Manifest, ListingPolicy::Every | ListingPolicy::EveryPayload) => {
+                self.bits_of(|manifest| manifest.of_tags)
+            }
             (
                 MemberKind::Manifest
                 | MemberKind::TagManifest
@@ -242,16 +241,16 @@ impl ManifestJoin {
         };
         let missing = wanted & !entry.listed;
         let reported = match self.policy {
-            ListingPolicy::EveryManifest | ListingPolicy::EveryPayloadManifest => missing,
+            ListingPolicy::Every | ListingPolicy::EveryPayload => missing,
             // In none of them: said once, of the first.
-            ListingPolicy::OneManifest if missing == wanted => missing & missing.wrapping_neg(),
-            ListingPolicy::OneManifest => 0,
+            ListingPolicy::One if missing == wanted => missing & missing.wrapping_neg(),
+            ListingPolicy::One => 0,
         };
         if reported == 0 {
             return;
         }
-        let is_warning = entry.kind == MemberKind::Manifest
-            && self.policy == ListingPolicy::EveryPayloadManifest;
+        let is_warning =
+            entry.kind == MemberKind::Manifest && self.policy == ListingPolicy::EveryPayload;
         let path = self.files.path_of(entry);
         for (at, manifest) in self.manifests.iter().enumerate() {
             if reported & bit(at) != 0 {

@@ -125,9 +125,9 @@ fn is_1_0(tags: &TagFiles) -> bool {
 /// In which manifests a file must be listed, for [`ManifestJoin`].
 pub(super) fn listing_policy(profile: &Profile, tags: &TagFiles) -> ListingPolicy {
     match profile.listing {
-        _ if is_1_0(tags) => ListingPolicy::EveryManifest,
-        ListingRule::EveryManifest => ListingPolicy::EveryPayloadManifest,
-        ListingRule::ByVersion => ListingPolicy::OneManifest,
+        _ if is_1_0(tags) => ListingPolicy::Every,
+        ListingRule::EveryManifest => ListingPolicy::EveryPayload,
+        ListingRule::ByVersion => ListingPolicy::One,
     }
 }
 

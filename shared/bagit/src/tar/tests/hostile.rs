@@ -143,9 +143,9 @@ fn size_fields_that_no_file_can_have_are_refused() {
 #[test]
 fn a_size_behind_zero_bytes_is_refused_by_name() {
     let rows = [
-        *b"\000000002000",
-        *b"\0\0\0\0\0\02000\0\0",
-        *b"  \000002000\0",
+        *b"\x0000000002000",
+        *b"\0\0\0\0\0\x002000\0\0",
+        *b"  \x0000002000\0",
     ];
     let inner = Entry::file("bag/hidden", "x").to_bytes();
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::validate::table::FILE_BYTES;
 
+mod folders;
 mod spellings;
 
 const KEY: JoinKey = JoinKey([7; 16]);
@@ -51,11 +52,7 @@ fn the_messages_are_the_contracts() {
     ];
 
     for (name, text, expected) in rows {
-        let findings = joined(
-            &[("data/a", 1)],
-            &[(MD5, &text)],
-            ListingPolicy::EveryManifest,
-        );
+        let findings = joined(&[("data/a", 1)], &[(MD5, &text)], ListingPolicy::Every);
         assert_eq!(messages(&findings), expected, "{name}");
         assert_eq!(findings.is_valid(), expected.is_empty(), "{name}");
     }
@@ -75,11 +72,7 @@ fn a_path_outside_the_bag_is_named_as_such() {
 
     for (path, rule) in rows {
         let text = line(1, "data/a") + &line(1, path);
-        let findings = joined(
-            &[("data/a", 1)],
-            &[(MD5, &text)],
-            ListingPolicy::EveryManifest,
-        );
+        let findings = joined(&[("data/a", 1)], &[(MD5, &text)], ListingPolicy::Every);
         let expected =
             format!("Line 2 of manifest-md5.txt names a path outside the bag: {path} ({rule})");
         assert_eq!(messages(&findings), [expected], "{path}");
@@ -87,7 +80,7 @@ fn a_path_outside_the_bag_is_named_as_such() {
     let findings = joined(
         &[("~odd.txt", 1)],
         &[(TAGS, &line(1, "~odd.txt"))],
-        ListingPolicy::EveryManifest,
+        ListingPolicy::Every,
     );
     assert_eq!(messages(&findings), [""; 0], "a tag file may be called so");
 }
@@ -121,11 +114,7 @@ fn a_file_listed_twice_is_an_error_when_the_digests_differ() {
 
     for (name, text, errors, warnings) in rows {
         let seed = if text.starts_with("ab") { 0xab } else { 1 };
-        let findings = joined(
-            &[("data/a", seed)],
-            &[(MD5, &text)],
-            ListingPolicy::EveryManifest,
-        );
+        let findings = joined(&[("data/a", seed)], &[(MD5, &text)], ListingPolicy::Every);
         assert_eq!(findings.error_count(), errors, "{name} {findings:?}");
         assert_eq!(findings.warnings().count(), warnings, "{name}");
     }
@@ -148,7 +137,7 @@ fn payload_files_are_in_every_payload_manifest_and_manifests_in_every_tag_manife
     let tags = line(1, MD5);
     let manifests = [(MD5, &*md5), (SHA256, &*sha256), (TAGS, &*tags)];
 
-    let strict = joined(&files, &manifests, ListingPolicy::EveryManifest);
+    let strict = joined(&files, &manifests, ListingPolicy::Every);
     assert_eq!(
         messages(&strict),
         [
@@ -156,17 +145,13 @@ fn payload_files_are_in_every_payload_manifest_and_manifests_in_every_tag_manife
             "File test.edu/bag/manifest-sha256.txt is not in manifest tagmanifest-md5.txt",
         ]
     );
-    let before_1_0 = joined(&files, &manifests, ListingPolicy::OneManifest);
+    let before_1_0 = joined(&files, &manifests, ListingPolicy::One);
     assert_eq!(messages(&before_1_0), [""; 0]);
-    let depositors = joined(&files, &manifests, ListingPolicy::EveryPayloadManifest);
+    let depositors = joined(&files, &manifests, ListingPolicy::EveryPayload);
     assert_eq!(messages(&depositors), messages(&strict));
     let warned: Vec<_> = depositors.warnings().map(|found| &*found.path).collect();
     assert_eq!(warned, [SHA256]);
-    let in_none = joined(
-        &files,
-        &[(MD5, ""), (SHA256, &sha256)],
-        ListingPolicy::OneManifest,
-    );
+    let in_none = joined(&files, &[(MD5, ""), (SHA256, &sha256)], ListingPolicy::One);
     assert_eq!(
         messages(&in_none),
         ["File test.edu/bag/data/b is not in manifest manifest-md5.txt"]
@@ -180,7 +165,7 @@ fn tag_manifests_of_every_algorithm_are_checked() {
     let findings = joined(
         &[("data/a", 1), ("notes.txt", 1)],
         &[(MD5, &line(1, "data/a")), ("tagmanifest-sha512.txt", &text)],
-        ListingPolicy::EveryManifest,
+        ListingPolicy::Every,
     );
 
     let codes: Vec<_> = findings.errors().map(|finding| finding.code).collect();
@@ -193,11 +178,7 @@ fn manifests_may_list_manifests_but_not_vouch_for_themselves() {
     let md5 = line(1, "data/a") + &line(9, MD5) + &line(4, TAGS);
     let tags = line(3, MD5) + &line(9, TAGS);
 
-    let findings = joined(
-        &files,
-        &[(MD5, &md5), (TAGS, &tags)],
-        ListingPolicy::OneManifest,
-    );
+    let findings = joined(&files, &[(MD5, &md5), (TAGS, &tags)], ListingPolicy::One);
 
     assert!(findings.is_valid(), "{findings:?}");
     assert_eq!(
@@ -216,7 +197,7 @@ fn a_manifest_of_an_unknown_algorithm_still_says_which_files_there_are() {
     let findings = joined(
         &[("data/a", 1), ("data/b", 1)],
         &[("manifest-sha224.txt", text)],
-        ListingPolicy::OneManifest,
+        ListingPolicy::One,
     );
 
     assert_eq!(
@@ -230,7 +211,7 @@ fn a_manifest_of_an_unknown_algorithm_still_says_which_files_there_are() {
 
 #[test]
 fn a_manifest_of_an_unknown_algorithm_that_is_not_read_says_nothing() {
-    for policy in [ListingPolicy::EveryManifest, ListingPolicy::OneManifest] {
+    for policy in [ListingPolicy::Every, ListingPolicy::One] {
         let manifests = [MD5, "manifest-sha224.txt", "tagmanifest-sha224.txt"];
         let known: Vec<_> = manifests
             .iter()
@@ -261,72 +242,12 @@ fn manifests_that_cannot_be_checked_do_not_crowd_out_the_others() {
     let mut manifests: Vec<_> = unknown.iter().map(|path| (path.as_str(), "")).collect();
     manifests.push((MD5, ""));
 
-    let findings = joined(&[("data/a", 1)], &manifests, ListingPolicy::OneManifest);
+    let findings = joined(&[("data/a", 1)], &manifests, ListingPolicy::One);
 
     assert_eq!(
         messages(&findings),
         ["File test.edu/bag/data/a is not in manifest manifest-md5.txt"]
     );
-}
-
-#[test]
-fn a_file_that_is_also_a_folder_is_refused_in_any_order_and_any_number_of_parts() {
-    let orders = [
-        ["data/a", "data/a/b", "data/z"],
-        ["data/a/b", "data/z", "data/a"],
-        ["data/a/b/c", "data/a/b/d", "data/a"],
-        ["data/z", "data/a", "data/a/b/c/d"],
-    ];
-
-    for files in orders {
-        for of in [1, 2, 3, 7] {
-            let lines: String = files.iter().map(|path| line(1, path)).collect();
-            let files = files.map(|path| (path, 1));
-            let findings = joined_in(of, &files, &[(MD5, &lines)]);
-            assert_eq!(
-                messages(&findings),
-                ["data/a is in the bag as a file and as a folder"],
-                "{files:?} in {of}"
-            );
-            assert_eq!(findings.error_count(), 1);
-        }
-    }
-}
-
-#[test]
-fn a_folder_that_is_a_member_counts_as_one() {
-    let orders: [fn(&mut ManifestJoin, &mut Findings); 2] = [
-        |join, findings| {
-            join.folder("data/a", findings);
-            put(join, "data/a", 1, findings);
-        },
-        |join, findings| {
-            put(join, "data/a", 1, findings);
-            join.folder("data/a", findings);
-        },
-    ];
-
-    for add in orders {
-        let mut findings = Findings::default();
-        let mut join = join_of(&[MD5], 1, 10);
-        join.folder("data", &mut findings);
-        add(&mut join, &mut findings);
-        let message = "data/a is in the bag as a file and as a folder";
-        assert_eq!(messages(&findings), [message]);
-    }
-}
-
-#[test]
-fn folders_are_kept_up_to_their_limit() {
-    let mut findings = Findings::default();
-    let mut join = join_of(&[MD5], 1, 0);
-
-    for number in 0..10_000 {
-        join.folder(&format!("data/{number}"), &mut findings);
-    }
-
-    let message = "Bag has too many folders for the number of its files";
-    assert_eq!(messages(&findings), [message]);
 }
 
 #[test]
@@ -453,7 +374,7 @@ fn joined(files: &[(&str, u8)], manifests: &[(&str, &str)], policy: ListingPolic
 }
 
 fn joined_in(of: u32, files: &[(&str, u8)], manifests: &[(&str, &str)]) -> Findings {
-    join_all(of, files, manifests, ListingPolicy::EveryManifest)
+    join_all(of, files, manifests, ListingPolicy::Every)
 }
 
 fn join_all(
@@ -497,13 +418,7 @@ fn join_of(manifests: &[&str], of: u32, files_expected: usize) -> ManifestJoin {
         of,
         files_expected,
     };
-    ManifestJoin::new(
-        "test.edu/bag",
-        ListingPolicy::EveryManifest,
-        &known,
-        partition,
-        KEY,
-    )
+    ManifestJoin::new("test.edu/bag", ListingPolicy::Every, &known, partition, KEY)
 }
 
 /// A file all of whose digests consist of the byte `seed`.

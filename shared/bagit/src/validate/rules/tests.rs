@@ -288,10 +288,10 @@ fn what_is_only_odd_is_a_warning() {
 #[test]
 fn a_tag_manifest_may_leave_out_manifests_before_version_1_0() {
     let rows = [
-        ("aptrust", "1.0", ListingPolicy::EveryManifest),
-        ("aptrust", "0.97", ListingPolicy::EveryPayloadManifest),
-        ("none", "1.0", ListingPolicy::EveryManifest),
-        ("none", "0.97", ListingPolicy::OneManifest),
+        ("aptrust", "1.0", ListingPolicy::Every),
+        ("aptrust", "0.97", ListingPolicy::EveryPayload),
+        ("none", "1.0", ListingPolicy::Every),
+        ("none", "0.97", ListingPolicy::One),
     ];
 
     for (name, version, expected) in rows {

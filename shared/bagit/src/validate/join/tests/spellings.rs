@@ -40,7 +40,7 @@ fn an_exact_match_comes_before_a_decoded_one() {
     let files = [("data/a%25", 1), ("data/a%", 2)];
     let text = line(1, "data/a%25") + &line(2, "data/a%");
 
-    let findings = joined(&files, &[(MD5, &text)], ListingPolicy::EveryManifest);
+    let findings = joined(&files, &[(MD5, &text)], ListingPolicy::Every);
 
     assert_eq!(messages(&findings), [""; 0]);
 }
@@ -55,7 +55,7 @@ fn twins_in_unicode_are_two_files_that_only_exact_lines_find() {
     let exact =
         line(1, "data/caf\u{e9}") + &line(2, "data/cafe\u{301}") + &line(3, "data/CAF\u{c9}");
 
-    let findings = joined(&files, &[(MD5, &exact)], ListingPolicy::EveryManifest);
+    let findings = joined(&files, &[(MD5, &exact)], ListingPolicy::Every);
     let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
     assert!(findings.is_valid(), "{findings:?}");
     assert_eq!(codes, [FindingCode::MemberNamesCollide]);
@@ -67,7 +67,7 @@ fn a_name_that_two_files_answer_to_means_neither() {
     let text = line(1, "data/\u{e9}\u{e9}")
         + &line(2, "data/e\u{301}e\u{301}")
         + &line(1, "data/\u{e9}e\u{301}");
-    let findings = joined(&files, &[(MD5, &text)], ListingPolicy::EveryManifest);
+    let findings = joined(&files, &[(MD5, &text)], ListingPolicy::Every);
     let codes: Vec<_> = findings.errors().map(|finding| finding.code).collect();
     assert_eq!(codes, [FindingCode::FileMissing]);
 }
@@ -129,7 +129,7 @@ fn one_other_spelling_is_listed_once_in_each_manifest_or_twice() {
         let findings = joined(
             &[("data/\u{e9}", 1)],
             &[(MD5, &md5), (SHA256, &sha_line("data/\u{e9}"))],
-            ListingPolicy::EveryManifest,
+            ListingPolicy::Every,
         );
         assert!(findings.is_valid(), "{findings:?}");
         assert_eq!(findings.warnings().count(), warnings);
