@@ -252,8 +252,8 @@ async fn an_item_that_is_to_fail_with_copies_in_preservation_is_not_cleaned() {
     ingest.start("ingest_preservation_verifier").await;
 
     let ended = ingest.observer.wait_for_ending(&upload, WITHIN).await;
-    let item = ended.expect("answers");
-    assert_eq!(item["status"], "Suspended", "{item:#}");
+    let halted = ended.expect("answers");
+    assert_eq!(halted["status"], "Suspended", "{halted:#}");
     assert_eq!(ingest.staged_files().await, staged);
     ingest.stop().await;
 }
