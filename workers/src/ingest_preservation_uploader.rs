@@ -6,8 +6,9 @@
 //! Idempotent. A preservation key is derived from item, path and sha256, and is written only
 //! where there is nothing (`If-None-Match: *`); an object that is already there and has our checksum
 //! is this very copy. A multipart upload that a fault or a stop left open is aborted at the end of the
-//! job, and that of a killed worker before the next one to its key. The records of a batch are saved with the copies that were made, also after a
-//! fault; a copy that was made and not recorded is found when it is made again.
+//! job, and that of a killed worker before the next one to its key. The records of a batch are saved
+//! with the copies that were made, also after a fault; a copy that was made and not recorded is found
+//! when it is made again.
 //!
 //! It cannot delete or overwrite anything in preservation storage.
 

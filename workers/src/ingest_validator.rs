@@ -70,8 +70,11 @@ impl Worker for IngestValidator {
 
     async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = self.load_or_rebuild(job).await?;
-        if object.metadata.is_some() {
+        if object.metadata.take().is_some() {
             self.count_return(job).await?;
+            // What is left of the last validation goes, so that this return counts once, however
+            // often its job is begun.
+            job.save_object(&object).await?;
         }
         // Whatever later steps did for records that were lost since, they do again.
         job.clear_done(&LATER_IN_BATCHES).await?;
@@ -160,7 +163,6 @@ impl IngestValidator {
         let object = index::end(&self.staging, job.item_id())
             .await?
             .ok_or(JobError::RecordsLost)?;
-        self.count_return(job).await?;
         let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
         for number in (0..batches).map(BatchNumber) {
             job.may_stop()?;
@@ -169,6 +171,8 @@ impl IngestValidator {
                 .ok_or(JobError::RecordsLost)?;
             job.save_batch(number, &files).await?;
         }
+        // Counted when all has been made again: a worker that is killed on the way lost nothing.
+        self.count_return(job).await?;
         // Last: its presence means that all batches are there.
         job.save_object(&object).await?;
         Ok(object)
@@ -253,21 +257,18 @@ struct Place {
 
 /// No profile that the check chooses here wants another file.
 fn staged(received: &Received, path: &str) -> Option<Place> {
-    let manifest = received.manifests.iter().find(|file| file.path == path);
-    let tag_file = received.tag_files.iter().find(|file| file.path == path);
-    manifest
-        .map(|file| Place {
-            tar_offset: file.tar_offset,
-            size: file.size,
-            crc64nvme: file.crc64nvme,
-        })
-        .or_else(|| {
-            tag_file.map(|file| Place {
-                tar_offset: file.tar_offset,
-                size: file.size,
-                crc64nvme: file.crc64nvme,
-            })
-        })
+    let manifests = received.manifests.iter();
+    let manifests = manifests.map(|file| (&file.path, file.tar_offset, file.size, file.crc64nvme));
+    let tag_files = received.tag_files.iter();
+    let tag_files = tag_files.map(|file| (&file.path, file.tar_offset, file.size, file.crc64nvme));
+    let (_, tar_offset, size, crc64nvme) = manifests
+        .chain(tag_files)
+        .find(|(known, ..)| *known == path)?;
+    Some(Place {
+        tar_offset,
+        size,
+        crc64nvme,
+    })
 }
 
 /// The tar is read again from its beginning: whatever changed one staged file may have changed more.

@@ -1,9 +1,9 @@
 //! `instance.json`: how to reach the muniment of a data folder, and the keys to it.
 //!
 //! Written when everything answers, replaced as a whole (a reader sees the old or the new one), and
-//! readable by its owner only. Keys, names and, unless something else takes them, ports stay the
-//! same for as long as the folder exists; pid and time are those of the latest start. The file stays when the process ends: the keys in it
-//! are kept nowhere else.
+//! readable by its owner only. Keys, names and, unless something else takes them, ports stay the same
+//! for as long as the folder exists; pid and time are those of the latest start. The file stays when
+//! the process ends: the keys in it are kept nowhere else.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};

@@ -1,7 +1,8 @@
 //! An S3 endpoint over a folder, for one machine and for tests.
 //!
-//! Requests arrive over HTTP, [`front`] looks at what they are signed for, `s3s` reads and authenticates them, [`service`] answers them from the
-//! [`store`] (SQLite: keys, metadata, references) and the [`blobs`] (files: bytes).
+//! Requests arrive over HTTP, [`front`] looks at what they are signed for, `s3s` reads and authenticates
+//! them, [`service`] answers them from the [`store`] (SQLite: keys, metadata, references) and the
+//! [`blobs`] (files: bytes).
 //!
 //! ```text
 //! HTTP ─> front ─> s3s ─> service ─> store ─> index.sqlite

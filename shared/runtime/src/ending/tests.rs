@@ -227,6 +227,20 @@ fn failed_rows() -> Vec<Row> {
             ),
         ),
         (
+            "what an earlier step made is made again by that step",
+            Err(JobError::GoBack {
+                stage: Stage::CopyToStaging,
+                note: "staged again".to_owned(),
+            }),
+            FIRST,
+            (
+                Ending::Retry,
+                Some(moved(Stage::CopyToStaging, "staged again", None)),
+                Publish::Planner(QueueName::IngestStagingUploader),
+                ClaimEnd::Acknowledge,
+            ),
+        ),
+        (
             "the depositor sees the findings",
             Err(JobError::Reject(findings())),
             FIRST,
