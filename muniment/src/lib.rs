@@ -5,6 +5,7 @@
 //! installation that is elsewhere.
 
 pub mod access;
+mod bag_path;
 pub mod data_folder;
 mod demo;
 mod deposit;

@@ -15,13 +15,15 @@ mod tar_file;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use muniment_bagit::profile::Profile;
 use muniment_bagit::validate::{BagCheck, BagFacts, JoinKey, Want};
-use muniment_model::{Findings, bag_name_of};
+use muniment_model::{BagNameFault, Findings, bag_name_of};
 
+use crate::bag_path::{key_of_folder, key_of_tar};
 use survey::Survey;
 
 /// How much is read at a time.
@@ -80,29 +82,54 @@ impl LocalBagError {
 pub fn validate(path: &Path, choice: ProfileChoice) -> Result<Findings, LocalBagError> {
     let failed = LocalBagError::read(path);
     let kind = path.metadata().map_err(&failed)?;
-    // `.` and `..` have a name too, which only their real path tells. A tar has the name under which
-    // it would be deposited, be that the name of a link.
-    let whole = if kind.is_dir() {
-        path.canonicalize().map_err(failed)?
-    } else {
-        path.to_owned()
-    };
-    let name = whole.file_name().unwrap_or_default().to_string_lossy();
-    let survey = if kind.is_dir() {
-        folder::survey(&whole, &name)?
-    } else if kind.is_file() {
-        match tar_file::survey(&whole)? {
-            Ok(survey) => survey,
-            Err(findings) => return Ok(findings),
-        }
-    } else {
+    if kind.is_dir() {
+        let real = path.canonicalize().map_err(failed)?;
+        let bag = Named::new(key_of_folder(&real), real.file_name());
+        let top = real.file_name().unwrap_or_default().to_string_lossy();
+        let survey = folder::survey(&real, &top)?;
+        return bag.judged(judge(survey, &bag.name, choice));
+    }
+    if !kind.is_file() {
         return Err(LocalBagError::NeitherFileNorFolder {
             path: path.to_owned(),
         });
-    };
-    // Of a multi-part bag, the name without the number of the part.
-    let bag_name = bag_name_of(&name).unwrap_or(&name);
-    judge(survey, bag_name, choice)
+    }
+    // A tar has the name under which it would be deposited, be that the name of a link.
+    let bag = Named::new(key_of_tar(path), path.file_stem());
+    match tar_file::survey(path)? {
+        Ok(survey) => bag.judged(judge(survey, &bag.name, choice)),
+        Err(findings) => bag.judged(Ok(findings)),
+    }
+}
+
+/// What a bag is called, and what is wrong with that.
+struct Named {
+    name: String,
+    fault: Option<BagNameFault>,
+}
+
+impl Named {
+    /// `otherwise` is what a bag is called here that cannot be deposited under its name.
+    fn new(key: Result<String, BagNameFault>, otherwise: Option<&OsStr>) -> Self {
+        let otherwise = otherwise.unwrap_or_default().to_string_lossy();
+        // Of a multi-part bag, the name without the number of the part.
+        let name = key.as_deref().ok().and_then(bag_name_of);
+        Self {
+            name: name.unwrap_or(&otherwise).to_owned(),
+            fault: key.err(),
+        }
+    }
+
+    /// The bag's name comes first among its findings: without a good one, nothing else is looked at
+    /// where bags are received.
+    fn judged(&self, rest: Result<Findings, LocalBagError>) -> Result<Findings, LocalBagError> {
+        let mut findings = Findings::default();
+        if let Some(fault) = self.fault {
+            fault.report(&mut findings);
+        }
+        findings.append(rest?);
+        Ok(findings)
+    }
 }
 
 fn judge(

@@ -7,9 +7,10 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use muniment_model::{BagNameFault, InvalidName, ObjectKey, TAR_EXTENSION, check_bag_name};
+use muniment_model::{BagNameFault, InvalidName, ObjectKey};
 
 use super::folder_tar::FolderTar;
+use crate::bag_path::{key_of_folder, key_of_tar};
 
 /// One upload to be made.
 #[derive(Debug)]
@@ -95,21 +96,18 @@ pub(crate) fn of_tar(path: &Path) -> Result<Bag, BagFault> {
             path: path.to_path_buf(),
         });
     }
-    let name = path.file_name().and_then(|name| name.to_str());
     Ok(Bag {
-        key: key(path, name.unwrap_or_default())?,
+        key: key(path, key_of_tar(path))?,
         size: meta.len(),
         source: Source::Tar(path.to_path_buf()),
     })
 }
 
 fn of_folder(path: &Path) -> Result<Bag, BagFault> {
-    // `.` and `..` have a name too, which only their real path tells.
     let real = path.canonicalize().map_err(BagFault::unreadable(path))?;
-    let name = real.file_name().and_then(|name| name.to_str());
-    let name = name.unwrap_or_default().to_owned();
-    let key = key(path, &format!("{name}{TAR_EXTENSION}"))?;
-    let folder = FolderTar::plan(&real, name)?;
+    let key = key(path, key_of_folder(&real))?;
+    let name = real.file_name().unwrap_or_default().to_string_lossy();
+    let folder = FolderTar::plan(&real, name.into_owned())?;
     Ok(Bag {
         key,
         size: folder.size(),
@@ -117,8 +115,8 @@ fn of_folder(path: &Path) -> Result<Bag, BagFault> {
     })
 }
 
-fn key(path: &Path, name: &str) -> Result<ObjectKey, BagFault> {
-    check_bag_name(name).map_err(|source| BagFault::Name {
+fn key(path: &Path, name: Result<String, BagNameFault>) -> Result<ObjectKey, BagFault> {
+    let name = name.map_err(|source| BagFault::Name {
         path: path.to_path_buf(),
         source,
     })?;

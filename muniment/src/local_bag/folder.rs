@@ -21,10 +21,10 @@ pub(super) fn survey(root: &Path, name: &str) -> Result<Survey, LocalBagError> {
     while let Some(entry) = waiting.pop() {
         let path = entry.path();
         let kind = entry.file_type().map_err(LocalBagError::read(&path))?;
-        // As a tar of the folder would have it, so that the same names are refused.
-        let mut raw = name.as_bytes().to_vec();
+        // As a tar of the folder would have it, so that the same names are refused. The folder's own
+        // name is the bag's, and judged as such.
+        let mut raw = b"bag/".to_vec();
         let inside = path.strip_prefix(root).unwrap_or(&path);
-        raw.push(b'/');
         raw.extend_from_slice(inside.as_os_str().as_encoded_bytes());
         if !kind.is_dir() && !kind.is_file() {
             let irregular = Irregular {

@@ -3,7 +3,7 @@
 //! `muniment deposit`, `muniment validate` and the bucket reader ask here, so that none of them takes
 //! what another refuses. Pure: the same key always has the same answer.
 
-use crate::FindingCode;
+use crate::{FindingCode, Findings};
 
 /// What the name of a bag must end in.
 pub const TAR_EXTENSION: &str = ".tar";
@@ -20,6 +20,9 @@ pub enum BagNameFault {
     NotTar,
     #[error("The upload is no bag: there is no name before .tar")]
     Nothing,
+    /// Of a file on a disk: a key always is.
+    #[error("The bag's name is not valid UTF-8")]
+    NotUtf8,
     #[error("The bag's name contains one or more illegal control characters")]
     ControlCharacter,
     #[error("The bag's name contains a line separator")]
@@ -37,10 +40,16 @@ impl BagNameFault {
             Self::InFolder
             | Self::NotTar
             | Self::Nothing
+            | Self::NotUtf8
             | Self::ControlCharacter
             | Self::LineSeparator
             | Self::BlankEdge => FindingCode::BagNameInvalid,
         }
+    }
+
+    /// Adds the finding that this fault is.
+    pub fn report(self, findings: &mut Findings) {
+        findings.error(self.code(), "", self);
     }
 }
 
