@@ -5,10 +5,11 @@
 //! seen. Of a tar, nothing but [`notes`] grows with the number of files; of a folder, the names of the
 //! folder's entries and of those above it are held while it is walked.
 //!
-//! Changes nothing, so it can be repeated at will. It cannot know what only the installation knows:
-//! institution, storage option of an earlier deposit, names too long for the bucket.
+//! Changes nothing, so it can be repeated at will. It cannot know what only the installation knows: the
+//! storage option of an earlier deposit, and whose bag it will be unless it is told.
 
 mod folder;
+mod identity;
 mod notes;
 mod survey;
 mod tar_file;
@@ -24,6 +25,7 @@ use muniment_bagit::validate::{BagCheck, BagFacts, JoinKey, Want};
 use muniment_model::{BagNameFault, Findings, bag_name_of};
 
 use crate::bag_path::{key_of_folder, key_of_tar};
+use identity::Identity;
 use survey::Survey;
 
 /// How much is read at a time.
@@ -55,6 +57,15 @@ impl ProfileChoice {
     }
 }
 
+/// What a bag is judged by, beside what is in it.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub profile: ProfileChoice,
+    /// The identifier of the institution that will deposit it. `None` assumes the longest one that
+    /// there is, so that what is accepted is accepted of everybody.
+    pub institution: Option<String>,
+}
+
 /// Why there is no verdict. Nothing of it is the bag's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalBagError {
@@ -79,15 +90,14 @@ impl LocalBagError {
 
 /// Checks a tar file or a folder. `Err` only when the disk fails; whatever is wrong with the bag is a
 /// finding.
-pub fn validate(path: &Path, choice: ProfileChoice) -> Result<Findings, LocalBagError> {
+pub fn validate(path: &Path, terms: &Terms) -> Result<Findings, LocalBagError> {
     let failed = LocalBagError::read(path);
     let kind = path.metadata().map_err(&failed)?;
     if kind.is_dir() {
         let real = path.canonicalize().map_err(failed)?;
         let bag = Named::new(key_of_folder(&real), real.file_name());
-        let top = real.file_name().unwrap_or_default().to_string_lossy();
-        let survey = folder::survey(&real, &top)?;
-        return bag.judged(judge(survey, &bag.name, choice));
+        let survey = folder::survey(&real, bag.identity(terms))?;
+        return bag.judged(judge(survey, &bag.name, terms.profile));
     }
     if !kind.is_file() {
         return Err(LocalBagError::NeitherFileNorFolder {
@@ -96,8 +106,8 @@ pub fn validate(path: &Path, choice: ProfileChoice) -> Result<Findings, LocalBag
     }
     // A tar has the name under which it would be deposited, be that the name of a link.
     let bag = Named::new(key_of_tar(path), path.file_stem());
-    match tar_file::survey(path)? {
-        Ok(survey) => bag.judged(judge(survey, &bag.name, choice)),
+    match tar_file::survey(path, bag.identity(terms))? {
+        Ok(survey) => bag.judged(judge(survey, &bag.name, terms.profile)),
         Err(findings) => bag.judged(Ok(findings)),
     }
 }
@@ -120,6 +130,13 @@ impl Named {
         }
     }
 
+    /// `None` where bags are refused by their names alone.
+    fn identity(&self, terms: &Terms) -> Option<Identity> {
+        let institution = terms.institution.as_deref();
+        let has_key = self.fault.is_none();
+        has_key.then(|| Identity::new(institution, &self.name))
+    }
+
     /// The bag's name comes first among its findings: without a good one, nothing else is looked at
     /// where bags are received.
     fn judged(&self, rest: Result<Findings, LocalBagError>) -> Result<Findings, LocalBagError> {
@@ -137,9 +154,10 @@ fn judge(
     bag_name: &str,
     choice: ProfileChoice,
 ) -> Result<Findings, LocalBagError> {
+    let object = survey.object().unwrap_or(bag_name).to_owned();
     let facts = BagFacts {
         bag_name,
-        object: bag_name,
+        object: &object,
         serialization: survey.serialization(),
         received: &survey.received,
     };

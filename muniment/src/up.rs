@@ -19,7 +19,7 @@ use crate::error::CommandError;
 use crate::terminal::Terminal;
 
 use instance::{Instance, InstitutionAccess, RegistryAccess, S3Access};
-pub(crate) use settings::REGISTRY_TIMEOUT;
+pub(crate) use settings::{INSTITUTION_BYTES_MAX, REGISTRY_TIMEOUT};
 pub use system::{Options, StartError, System, SystemDied};
 
 /// Starts S3 endpoint, registry and workers, and keeps them running

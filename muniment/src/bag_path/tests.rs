@@ -3,12 +3,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{Chain, printable};
+use muniment_model::{Chain, FindingCode, Findings, printable};
 use tempfile::TempDir;
 
 use super::*;
 use crate::deposit;
-use crate::local_bag::{self, ProfileChoice};
+use crate::local_bag::{self, ProfileChoice, Terms};
 
 /// The bucket reader's note about an upload is the text of `check_bag_name` for its key.
 #[test]
@@ -64,11 +64,64 @@ fn a_name_that_is_no_text_is_refused_as_such() {
     assert!(deposited(&path).ends_with("The bag's name is not valid UTF-8"));
 }
 
+#[test]
+fn a_tar_is_judged_under_the_name_it_is_called_by() {
+    let (folder, tar) = written(OsStr::new("photos.tar"));
+    let elsewhere = folder.path().join("stored-1.tar");
+    std::fs::rename(&tar, &elsewhere).expect("renames");
+    std::os::unix::fs::symlink(&elsewhere, &tar).expect("links");
+
+    assert_eq!(codes(&tar), []);
+}
+
+#[test]
+fn a_folder_is_judged_under_its_own_name() {
+    let folder = TempDir::new().expect("a folder");
+    let (bag, link) = (folder.path().join("bag"), folder.path().join("link"));
+    std::fs::create_dir(&bag).expect("a folder");
+    std::os::unix::fs::symlink(&bag, &link).expect("links");
+
+    let codes = codes(&link);
+
+    assert!(
+        !codes.contains(&FindingCode::FolderNameDiffers),
+        "{codes:?}"
+    );
+}
+
+#[test]
+fn a_folder_of_tars_is_every_file_that_is_meant_as_one() {
+    let folder = TempDir::new().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let meant = [".tar", "a.tar", "b.TAR", "c.tgz", "d.tar.gz", "gone.tar"];
+    for name in [".tar", "a.tar", "b.TAR", "c.tgz", "d.tar.gz", "notes.txt"] {
+        std::fs::write(at(name), "").expect("writes");
+    }
+    std::os::unix::fs::symlink(at("nowhere"), at("gone.tar")).expect("links");
+    std::fs::create_dir(at("folder.tar")).expect("a folder");
+
+    let found = BagPath::of(folder.path()).expect("a readable disk");
+
+    assert_eq!(found, BagPath::Tars(meant.map(at).to_vec()));
+}
+
 /// The messages of all errors.
 fn validated(path: &Path) -> Vec<String> {
-    let findings = local_bag::validate(path, ProfileChoice::None).expect("a readable disk");
+    let findings = findings(path);
     let errors = findings.errors().map(|error| error.message.clone());
     errors.collect()
+}
+
+fn codes(path: &Path) -> Vec<FindingCode> {
+    findings(path).iter().map(|finding| finding.code).collect()
+}
+
+fn findings(path: &Path) -> Findings {
+    let terms = Terms {
+        profile: ProfileChoice::None,
+        institution: None,
+    };
+    local_bag::validate(path, &terms).expect("a readable disk")
 }
 
 fn deposited(path: &Path) -> String {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use muniment_model::{BagNameFault, InvalidName, ObjectKey};
 
 use super::folder_tar::FolderTar;
-use crate::bag_path::{key_of_folder, key_of_tar};
+use crate::bag_path::{BagPath, key_of_folder, key_of_tar};
 
 /// One upload to be made.
 #[derive(Debug)]
@@ -71,21 +71,15 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Bag>, BagFault> {
 }
 
 fn of_path(path: &Path) -> Result<Vec<Bag>, BagFault> {
-    let meta = std::fs::metadata(path).map_err(BagFault::unreadable(path))?;
-    if !meta.is_dir() {
-        return Ok(vec![of_tar(path)?]);
-    }
-    if path.join("bagit.txt").is_file() {
-        return Ok(vec![of_folder(path)?]);
-    }
-    let tars = tars_in(path)?;
-    if tars.is_empty() {
-        return Err(BagFault::Unfit {
+    match BagPath::of(path).map_err(BagFault::unreadable(path))? {
+        BagPath::File => Ok(vec![of_tar(path)?]),
+        BagPath::Bag => Ok(vec![of_folder(path)?]),
+        BagPath::Tars(tars) => tars.iter().map(|tar| of_tar(tar)).collect(),
+        BagPath::Neither => Err(BagFault::Unfit {
             path: path.to_path_buf(),
             why: "holds neither a bag (there is no bagit.txt) nor tar files",
-        });
+        }),
     }
-    tars.iter().map(|tar| of_tar(tar)).collect()
 }
 
 /// A tar file, whatever is in it.
@@ -124,18 +118,6 @@ fn key(path: &Path, name: Result<String, BagNameFault>) -> Result<ObjectKey, Bag
         path: path.to_path_buf(),
         source,
     })
-}
-
-fn tars_in(folder: &Path) -> Result<Vec<PathBuf>, BagFault> {
-    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = entries.map_err(BagFault::unreadable(folder))?;
-    let paths = entries.iter().map(std::fs::DirEntry::path);
-    let mut tars: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
-        .filter(|path| path.is_file())
-        .collect();
-    tars.sort();
-    Ok(tars)
 }
 
 #[cfg(test)]

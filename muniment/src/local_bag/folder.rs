@@ -10,12 +10,15 @@ use muniment_bagit::member::{kind_of, place, place_file};
 use muniment_bagit::tar::{Irregular, IrregularKind};
 use muniment_digest::FanOut;
 
+use super::identity::Identity;
 use super::survey::{Met, Source, Survey};
 use super::{LocalBagError, pump};
 
 /// Looks through the folder and digests every file.
-pub(super) fn survey(root: &Path, name: &str) -> Result<Survey, LocalBagError> {
-    let mut survey = Survey::new(Source::Folder(root.to_owned()), name)?;
+pub(super) fn survey(root: &Path, identity: Option<Identity>) -> Result<Survey, LocalBagError> {
+    let mut survey = Survey::new(Source::Folder(root.to_owned()), identity)?;
+    let name = root.file_name().unwrap_or_default();
+    survey.received.folder = name.to_string_lossy().into_owned();
     // What is still to be visited, the next one last.
     let mut waiting = sorted(root)?;
     while let Some(entry) = waiting.pop() {
@@ -51,10 +54,13 @@ pub(super) fn survey(root: &Path, name: &str) -> Result<Survey, LocalBagError> {
                 continue;
             }
         };
+        let is_kept = survey.has_room_for(found.path);
         if kind.is_dir() {
-            survey.add_folder(found.path)?;
+            if is_kept {
+                survey.add_folder(found.path)?;
+            }
             waiting.extend(sorted(&path)?);
-        } else {
+        } else if is_kept {
             add_file(&mut survey, found.path, &path)?;
         }
     }

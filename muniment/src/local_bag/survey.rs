@@ -12,6 +12,7 @@ use muniment_bagit::validate::Serialization;
 use muniment_model::{Digests, MemberKind, Received};
 use serde::{Deserialize, Serialize};
 
+use super::identity::Identity;
 use super::notes::Notes;
 use super::{LocalBagError, pump};
 
@@ -35,22 +36,29 @@ pub(super) struct Survey {
     pub received: Received,
     pub notes: Notes,
     source: Source,
+    /// `None` of a bag that cannot be deposited under its name.
+    identity: Option<Identity>,
     /// The files that are read again: as many as [`census::count`] asks for.
     again: Vec<Met>,
 }
 
 impl Survey {
-    /// Of a tar, the folder is known when its members are.
-    pub(super) fn new(source: Source, folder: &str) -> Result<Self, LocalBagError> {
+    pub(super) fn new(source: Source, identity: Option<Identity>) -> Result<Self, LocalBagError> {
         Ok(Self {
-            received: Received {
-                folder: folder.to_owned(),
-                ..census::empty()
-            },
+            received: census::empty(),
             source,
+            identity,
             again: Vec::new(),
             notes: Notes::new().map_err(LocalBagError::Notes)?,
         })
+    }
+
+    /// Whether the server could store what is at this path. If not, that is a finding, and the member
+    /// no part of the bag, as at Receive.
+    pub(super) fn has_room_for(&mut self, path: &str) -> bool {
+        let findings = &mut self.received.findings;
+        let identity = self.identity.as_ref();
+        identity.is_none_or(|identity| identity.has_room_for(path, findings))
     }
 
     pub(super) fn add_folder(&mut self, path: &str) -> Result<(), LocalBagError> {
@@ -77,6 +85,11 @@ impl Survey {
         self.notes
             .add(met, Some(digests))
             .map_err(LocalBagError::Notes)
+    }
+
+    /// What begins the identifiers of files in findings, when it is known.
+    pub(super) fn object(&self) -> Option<&str> {
+        self.identity.as_ref().and_then(Identity::object)
     }
 
     pub(super) fn serialization(&self) -> Serialization {

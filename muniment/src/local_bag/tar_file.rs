@@ -9,17 +9,21 @@ use muniment_bagit::tar::{Event, Member, TarFault, TarReader};
 use muniment_digest::FanOut;
 use muniment_model::{Findings, MemberKind};
 
+use super::identity::Identity;
 use super::survey::{Met, Source, Survey};
 use super::{CHUNK_BYTES, LocalBagError};
 
 /// The findings alone when the tar cannot be read to its end: then nothing more can be said of the bag.
-pub(super) fn survey(path: &Path) -> Result<Result<Survey, Findings>, LocalBagError> {
+pub(super) fn survey(
+    path: &Path,
+    identity: Option<Identity>,
+) -> Result<Result<Survey, Findings>, LocalBagError> {
     let failed = LocalBagError::read(path);
     let mut file = File::open(path).map_err(&failed)?;
     let size = file.metadata().map_err(&failed)?.len();
     let mut reader = TarReader::new(size);
     let mut visit = Visit {
-        survey: Survey::new(Source::Tar(path.to_owned()), "")?,
+        survey: Survey::new(Source::Tar(path.to_owned()), identity)?,
         places: survey::Survey::default(),
         current: None,
     };
@@ -79,6 +83,9 @@ impl Visit {
         let Some(BagMember { path, kind }) = self.places.place(member, findings) else {
             return Ok(());
         };
+        if !self.survey.has_room_for(path) {
+            return Ok(());
+        }
         if kind == MemberKind::Directory {
             return self.survey.add_folder(path);
         }

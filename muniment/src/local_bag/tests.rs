@@ -323,34 +323,6 @@ fn a_folder_is_a_bag_whose_links_are_not_followed() {
 }
 
 #[test]
-fn a_tar_is_judged_under_the_name_it_is_called_by() {
-    let (folder, tar) = written(&BagBuilder::aptrust("bag").file("data/a", "a"));
-    let elsewhere = folder.path().join("stored-1.tar");
-    std::fs::rename(&tar, &elsewhere).expect("renames");
-    std::os::unix::fs::symlink(&elsewhere, &tar).expect("links");
-
-    let findings = verdict(&tar, ProfileChoice::ByBag);
-
-    assert_eq!(findings.iter().count(), 0, "{findings:?}");
-}
-
-#[test]
-fn a_folder_is_judged_under_its_own_name() {
-    let folder = TempDir::new().expect("a folder");
-    let (bag, link) = (folder.path().join("bag"), folder.path().join("link"));
-    std::fs::create_dir(&bag).expect("a folder");
-    std::os::unix::fs::symlink(&bag, &link).expect("links");
-
-    let findings = verdict(&link, ProfileChoice::None);
-
-    let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
-    assert!(
-        !codes.contains(&FindingCode::FolderNameDiffers),
-        "{codes:?}"
-    );
-}
-
-#[test]
 fn a_manifest_in_another_spelling_is_a_file_like_others() {
     let bag = BagBuilder::aptrust("bag")
         .file("data/a", "a")
@@ -377,7 +349,7 @@ fn a_second_folder_is_told_in_the_servers_words_even_when_empty() {
 
 #[test]
 fn what_is_not_there_is_our_trouble_and_not_the_bags() {
-    let fault = validate(Path::new("/nowhere/bag.tar"), ProfileChoice::ByBag);
+    let fault = validate(Path::new("/nowhere/bag.tar"), &by(ProfileChoice::ByBag));
 
     assert!(matches!(fault, Err(LocalBagError::Read { .. })));
 }
@@ -489,7 +461,14 @@ fn conformance(bags: &Path, class: &str) -> Vec<PathBuf> {
 }
 
 fn verdict(path: &Path, choice: ProfileChoice) -> Findings {
-    validate(path, choice).expect("a readable disk")
+    validate(path, &by(choice)).expect("a readable disk")
+}
+
+fn by(profile: ProfileChoice) -> Terms {
+    Terms {
+        profile,
+        institution: None,
+    }
 }
 
 fn written(bag: &BagBuilder) -> (TempDir, PathBuf) {

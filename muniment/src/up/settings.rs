@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muniment_model::BucketName;
+use muniment_model::{BUCKET_NAME_BYTES_MAX, BucketName};
 use muniment_objects::ReceivingSettings;
 use muniment_registry_client::RegistrySettings;
 
@@ -11,6 +11,8 @@ use super::instance::Instance;
 
 /// What the names of all receiving buckets begin with.
 pub(super) const RECEIVING_PREFIX: &str = "receiving.";
+/// The longest identifier an institution can have: with the prefix it is the name of its bucket.
+pub(crate) const INSTITUTION_BYTES_MAX: usize = BUCKET_NAME_BYTES_MAX - RECEIVING_PREFIX.len();
 /// Far longer than any answer of a registry takes, and not too long for a person who waits for it.
 pub(crate) const REGISTRY_TIMEOUT: Duration = Duration::from_secs(30);
 

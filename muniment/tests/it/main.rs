@@ -22,6 +22,8 @@ mod rejected;
 #[cfg(test)]
 mod round_trips;
 #[cfg(test)]
+mod same_verdict;
+#[cfg(test)]
 mod shared_bags;
 #[cfg(test)]
 mod site;

@@ -30,7 +30,9 @@ pub use copy_metadata::{
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
 pub use findings::{Finding, FindingCode, Findings, Severity, printable};
 pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, WorkItemId};
-pub use names::{BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey};
+pub use names::{
+    BUCKET_NAME_BYTES_MAX, BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey,
+};
 pub use pipeline::{Action, QueueName, Stage, Status, UnknownWord};
 pub use records::{
     BagMetadata, Checkpoint, FileRecord, FormatMatch, Manifest, MemberKind, ObjectRecord, Received,

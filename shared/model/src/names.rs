@@ -9,6 +9,9 @@ use crate::WorkItemId;
 /// S3 user guide, "Creating object key names": at most 1,024 bytes.
 const KEY_BYTES_MAX: usize = 1_024;
 
+/// S3 user guide, "General purpose bucket naming rules".
+pub const BUCKET_NAME_BYTES_MAX: usize = 63;
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     #[error("a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, not {0:?}")]
@@ -23,7 +26,7 @@ pub enum InvalidName {
 pub struct BucketName(String);
 
 impl BucketName {
-    /// S3 user guide, "General purpose bucket naming rules".
+    /// As the rules have it that [`BUCKET_NAME_BYTES_MAX`] comes from.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidName> {
         let name = name.into();
         let allowed = |byte: u8| {
@@ -31,7 +34,7 @@ impl BucketName {
         };
         let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         let bytes = name.as_bytes();
-        let fits = (3..=63).contains(&bytes.len());
+        let fits = (3..=BUCKET_NAME_BYTES_MAX).contains(&bytes.len());
         if fits
             && bytes.iter().copied().all(allowed)
             && edge(bytes.first())

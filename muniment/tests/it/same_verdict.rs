@@ -1,0 +1,88 @@
+//! `muniment validate` and the server say the same of one bag.
+
+use muniment::local_bag::{ProfileChoice, Terms, validate};
+use muniment_bag_builder::BagBuilder;
+use muniment_model::BAG_NAME_BYTES_MAX;
+
+use crate::checks::{deposit, ending_of};
+use crate::site::{Site, TEST_EDU};
+
+/// A key, and a bag.
+type Row = (String, BagBuilder);
+
+/// All but "fits" and the first long name are refused.
+fn rows() -> Vec<Row> {
+    let of = |name: &str, path: String| {
+        let bag = BagBuilder::aptrust(name).file("data/letter.txt", "Dear all,");
+        (format!("{name}.tar"), bag.file(path, "x"))
+    };
+    // "test.edu/" and "/" leave 1,014 bytes of a key for the name of the bag and the path.
+    let fills = |name: &str, more: usize| {
+        let path = 1_014 - name.len() - "data/".len() + more;
+        of(name, format!("data/{}", "a".repeat(path)))
+    };
+    let long = "n".repeat(BAG_NAME_BYTES_MAX - 4);
+    vec![
+        fills("fits", 0),
+        fills("beyond", 1),
+        fills(&long, 0),
+        fills(&"m".repeat(200), 1),
+        // Takes three times as many bytes in the metadata of a copy.
+        of("encoded", format!("data/{}", "\u{e9}".repeat(300))),
+        of(
+            &"\u{e9}".repeat(100),
+            format!("data/{}", "\u{e9}".repeat(210)),
+        ),
+        ("upper.TAR".to_owned(), BagBuilder::aptrust("upper")),
+        ("packed.tgz".to_owned(), BagBuilder::aptrust("packed")),
+        (".tar".to_owned(), BagBuilder::aptrust("nothing")),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn validate_and_the_server_judge_names_alike() {
+    let site = Site::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let terms = Terms {
+        profile: ProfileChoice::ByBag,
+        institution: Some(TEST_EDU.to_owned()),
+    };
+    let mut uploads = Vec::new();
+    for (key, bag) in rows() {
+        let tar = bag.to_tar();
+        let path = folder.path().join(&key);
+        std::fs::write(&path, &tar).expect("writes");
+        let upload = deposit(&site.view, TEST_EDU, &key, &tar).await;
+        uploads.push((key, upload, validate(&path, &terms).expect("a verdict")));
+    }
+
+    let mut refused = 0;
+    for (key, upload, findings) in &uploads {
+        let item = ending_of(&site.view, upload).await;
+        assert_eq!(item["status"] == "Success", findings.is_valid(), "{item:#}");
+        if !findings.is_valid() {
+            assert_eq!(item["note"], findings.note(), "{key}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 7);
+    site.stop().await;
+}
+
+#[test]
+fn without_an_institution_the_longest_is_assumed_and_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("fits.tar");
+    let (_, bag) = rows().swap_remove(0);
+    std::fs::write(&path, bag.to_tar()).expect("writes");
+    let terms = Terms {
+        profile: ProfileChoice::ByBag,
+        institution: None,
+    };
+
+    let note = validate(&path, &terms).expect("a verdict").note();
+
+    let words = "(with an institution identifier of 53 bytes, the longest there is: name yours with \
+                 --institution)";
+    assert!(note.contains(words), "{note}");
+}
