@@ -20,7 +20,7 @@ use crate::data_folder::DataSettings;
 use crate::error::CommandError;
 use crate::follow::{self, Follower, Upload};
 use crate::table;
-use crate::terminal::Terminal;
+use crate::terminal::{BYTES_BAR, Terminal};
 
 pub(crate) use bags::{Bag, BagFault, find, of_tar};
 pub(crate) use upload::{UploadError, upload};
@@ -30,8 +30,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many uploads it is asked about at a time: a thousand bags must not be a thousand requests
 /// a second. The others wait, which does not change how they end.
 const FOLLOWED_MAX: usize = 16;
-const BAR: &str =
-    "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
 
 /// Uploads bags to a receiving bucket
 ///
@@ -157,7 +155,7 @@ async fn upload_visibly(
     terminal: &Terminal,
 ) -> Result<Option<String>, UploadError> {
     let (key, size) = (bag.key.clone(), bag.size);
-    let bar = terminal.bar(size, BAR);
+    let bar = terminal.bar(size, BYTES_BAR);
     bar.set_message(key.to_string());
     let etag = upload(bucket, bag, &bar).await;
     bar.finish_and_clear();

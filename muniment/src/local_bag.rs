@@ -19,6 +19,7 @@ mod tests;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use muniment_bagit::profile::Profile;
 use muniment_bagit::validate::{BagCheck, BagFacts, JoinKey, Want};
@@ -66,6 +67,21 @@ pub struct Terms {
     pub institution: Option<String>,
 }
 
+/// How many bytes of a bag have been read, for those who watch its check.
+#[derive(Debug, Default)]
+pub struct BytesRead(AtomicU64);
+
+impl BytesRead {
+    /// Of a tar, its size in the end; of a folder, what its files hold together.
+    pub fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
 /// Why there is no verdict. Nothing of it is the bag's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalBagError {
@@ -90,13 +106,13 @@ impl LocalBagError {
 
 /// Checks a tar file or a folder. `Err` only when the disk fails; whatever is wrong with the bag is a
 /// finding.
-pub fn validate(path: &Path, terms: &Terms) -> Result<Findings, LocalBagError> {
+pub fn validate(path: &Path, terms: &Terms, seen: &BytesRead) -> Result<Findings, LocalBagError> {
     let failed = LocalBagError::read(path);
     let kind = path.metadata().map_err(&failed)?;
     if kind.is_dir() {
         let real = path.canonicalize().map_err(failed)?;
         let bag = Named::new(key_of_folder(&real), real.file_name());
-        let survey = folder::survey(&real, bag.identity(terms))?;
+        let survey = folder::survey(&real, bag.identity(terms), seen)?;
         return bag.judged(judge(survey, &bag.name, terms.profile));
     }
     if !kind.is_file() {
@@ -106,7 +122,7 @@ pub fn validate(path: &Path, terms: &Terms) -> Result<Findings, LocalBagError> {
     }
     // A tar has the name under which it would be deposited, be that the name of a link.
     let bag = Named::new(key_of_tar(path), path.file_stem());
-    match tar_file::survey(path, bag.identity(terms))? {
+    match tar_file::survey(path, bag.identity(terms), seen)? {
         Ok(survey) => bag.judged(judge(survey, &bag.name, terms.profile)),
         Err(findings) => bag.judged(Ok(findings)),
     }

@@ -9,6 +9,10 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+/// The template of a bar over the bytes of one bag.
+pub(crate) const BYTES_BAR: &str =
+    "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
+
 /// The two streams of the process. Clones share them.
 #[derive(Clone)]
 pub struct Terminal {

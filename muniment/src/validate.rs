@@ -1,18 +1,22 @@
 //! `muniment validate`: the server's own verdict on a bag, before it is deposited.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use muniment_model::{Chain, Finding, Findings, Severity};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use tokio::time::{interval, timeout};
 
 use crate::Outcome;
 use crate::bag_path::BagPath;
 use crate::error::CommandError;
-use crate::local_bag::{self, ProfileChoice, Terms};
-use crate::terminal::Terminal;
+use crate::local_bag::{self, BytesRead, ProfileChoice, Terms};
+use crate::terminal::{BYTES_BAR, Terminal};
 
 /// Checks bags as the server does, without depositing them
 ///
@@ -34,10 +38,18 @@ pub(crate) struct ValidateSettings {
     #[arg(long, value_name = "IDENTIFIER", value_parser = NonEmptyStringValueParser::new())]
     institution: Option<String>,
 
-    /// Print one JSON object per bag: path, valid, findings
+    /// Print one JSON object per bag: path, valid, findings; and error for one without a verdict, such
+    /// as a file that cannot be read
     #[arg(long)]
     json: bool,
 }
+
+/// Work that takes longer is watched: a person who sees nothing for longer thinks that it hangs.
+const WATCHED_AFTER: Duration = Duration::from_secs(2);
+/// As smooth as a person can tell.
+const DRAWN_EVERY: Duration = Duration::from_millis(100);
+/// A folder's size is known when it has been read.
+const FOLDER_BAR: &str = "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}";
 
 pub(crate) async fn run(
     settings: &ValidateSettings,
@@ -46,23 +58,53 @@ pub(crate) async fn run(
     let mut outcome = Outcome::AllWell;
     let terms = Arc::new(settings.terms());
     for path in &settings.bags() {
-        let (bag, terms) = (path.clone(), Arc::clone(&terms));
-        // Reads and digests a whole bag, so not on a thread that others wait for.
-        let checked = spawn_blocking(move || local_bag::validate(&bag, &terms)).await;
-        match checked.map_err(CommandError::Task)? {
-            Ok(findings) => {
-                if !findings.is_valid() {
-                    outcome = Outcome::NotAll;
-                }
-                settings.report(path, &findings, terminal)?;
-            }
-            Err(error) => {
-                outcome = Outcome::NotAll;
-                terminal.tell(format_args!("{}: {}", path.display(), Chain(&error)));
-            }
+        let checked = check(path, &terms, terminal).await;
+        if !checked.as_ref().is_ok_and(Findings::is_valid) {
+            outcome = Outcome::NotAll;
         }
+        settings.report(path, &checked, terminal)?;
     }
     Ok(outcome)
+}
+
+/// The findings of one bag; the error when there is no verdict, in words.
+async fn check(path: &Path, terms: &Arc<Terms>, terminal: &Terminal) -> Result<Findings, String> {
+    let read = Arc::new(BytesRead::default());
+    let (bag, with, counted) = (path.to_owned(), Arc::clone(terms), Arc::clone(&read));
+    // Reads and digests a whole bag, so not on a thread that others wait for.
+    let checking = spawn_blocking(move || local_bag::validate(&bag, &with, &counted));
+    match watched(checking, path, &read, terminal).await {
+        Ok(checked) => checked.map_err(|error| Chain(&error).to_string()),
+        Err(died) => Err(Chain(&CommandError::Task(died)).to_string()),
+    }
+}
+
+/// Waits for a check. When it takes long, a bar says how far it is.
+async fn watched<T>(
+    check: impl Future<Output = T>,
+    path: &Path,
+    read: &BytesRead,
+    terminal: &Terminal,
+) -> T {
+    let mut check = pin!(check);
+    if let Ok(checked) = timeout(WATCHED_AFTER, &mut check).await {
+        return checked;
+    }
+    let size = path.metadata().ok().filter(Metadata::is_file);
+    let bar = match size.map(|file| file.len()) {
+        Some(size) => terminal.bar(size, BYTES_BAR),
+        None => terminal.bar(0, FOLDER_BAR),
+    };
+    bar.set_message(path.display().to_string());
+    let mut ticks = interval(DRAWN_EVERY);
+    let checked = loop {
+        tokio::select! {
+            checked = &mut check => break checked,
+            _ = ticks.tick() => bar.set_position(read.so_far()),
+        }
+    };
+    bar.finish_and_clear();
+    checked
 }
 
 impl ValidateSettings {
@@ -86,40 +128,49 @@ impl ValidateSettings {
     fn report(
         &self,
         path: &Path,
-        findings: &Findings,
+        checked: &Result<Findings, String>,
         terminal: &Terminal,
     ) -> Result<(), CommandError> {
         if self.json {
-            terminal.say(json_line(path, findings)?);
+            terminal.say(json_line(path, checked)?);
             return Ok(());
         }
+        let path = path.display();
+        let findings = match checked {
+            Ok(findings) => findings,
+            Err(error) => {
+                terminal.tell(format_args!("{path}: {error}"));
+                return Ok(());
+            }
+        };
         for finding in findings.iter() {
             let word = match finding.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            terminal.tell(format_args!(
-                "{}: {word}: {}",
-                path.display(),
-                finding.message
-            ));
+            terminal.tell(format_args!("{path}: {word}: {}", finding.message));
         }
-        terminal.say(format_args!("{}: {}", path.display(), verdict(findings)));
+        terminal.say(format_args!("{path}: {}", verdict(findings)));
         Ok(())
     }
 }
 
-fn json_line(path: &Path, findings: &Findings) -> Result<String, CommandError> {
+/// One line for each argument, also when nothing can be said of it, so that a script can count them.
+fn json_line(path: &Path, checked: &Result<Findings, String>) -> Result<String, CommandError> {
     #[derive(Serialize)]
     struct Line<'a> {
         path: String,
         valid: bool,
         findings: Vec<&'a Finding>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
     }
+    let findings = checked.as_ref().ok();
     let line = Line {
         path: path.display().to_string(),
-        valid: findings.is_valid(),
-        findings: findings.iter().collect(),
+        valid: findings.is_some_and(Findings::is_valid),
+        findings: findings.into_iter().flat_map(Findings::iter).collect(),
+        error: checked.as_ref().err().map(String::as_str),
     };
     serde_json::to_string(&line).map_err(CommandError::Json)
 }
@@ -176,7 +227,7 @@ mod tests {
         let mut findings = Findings::default();
         findings.error(FindingCode::FileMissing, "data/a", "gone");
 
-        let line = json_line(Path::new("a.tar"), &findings).expect("writes");
+        let line = json_line(Path::new("a.tar"), &Ok(findings)).expect("writes");
 
         assert_eq!(
             line,

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::deposit;
-use crate::local_bag::{self, ProfileChoice, Terms};
+use crate::local_bag::{self, BytesRead, ProfileChoice, Terms};
 
 /// The bucket reader's note about an upload is the text of `check_bag_name` for its key.
 #[test]
@@ -121,7 +121,7 @@ fn findings(path: &Path) -> Findings {
         profile: ProfileChoice::None,
         institution: None,
     };
-    local_bag::validate(path, &terms).expect("a readable disk")
+    local_bag::validate(path, &terms, &BytesRead::default()).expect("a readable disk")
 }
 
 fn deposited(path: &Path) -> String {

@@ -12,10 +12,14 @@ use muniment_digest::FanOut;
 
 use super::identity::Identity;
 use super::survey::{Met, Source, Survey};
-use super::{LocalBagError, pump};
+use super::{BytesRead, LocalBagError, pump};
 
 /// Looks through the folder and digests every file.
-pub(super) fn survey(root: &Path, identity: Option<Identity>) -> Result<Survey, LocalBagError> {
+pub(super) fn survey(
+    root: &Path,
+    identity: Option<Identity>,
+    read: &BytesRead,
+) -> Result<Survey, LocalBagError> {
     let mut survey = Survey::new(Source::Folder(root.to_owned()), identity)?;
     let name = root.file_name().unwrap_or_default();
     survey.received.folder = name.to_string_lossy().into_owned();
@@ -61,16 +65,26 @@ pub(super) fn survey(root: &Path, identity: Option<Identity>) -> Result<Survey, 
             }
             waiting.extend(sorted(&path)?);
         } else if is_kept {
-            add_file(&mut survey, found.path, &path)?;
+            add_file(&mut survey, found.path, &path, read)?;
         }
     }
     Ok(survey)
 }
 
-fn add_file(survey: &mut Survey, path_in_bag: &str, path: &Path) -> Result<(), LocalBagError> {
+fn add_file(
+    survey: &mut Survey,
+    path_in_bag: &str,
+    path: &Path,
+    read: &BytesRead,
+) -> Result<(), LocalBagError> {
     let mut digests = FanOut::new();
     let size = File::open(path)
-        .and_then(|file| pump(file, &mut |bytes| digests.update_split(bytes)))
+        .and_then(|file| {
+            pump(file, &mut |bytes| {
+                digests.update_split(bytes);
+                read.add(bytes.len());
+            })
+        })
         .map_err(LocalBagError::read(path))?;
     let met = Met {
         path: path_in_bag.to_owned(),

@@ -11,12 +11,13 @@ use muniment_model::{Findings, MemberKind};
 
 use super::identity::Identity;
 use super::survey::{Met, Source, Survey};
-use super::{CHUNK_BYTES, LocalBagError};
+use super::{BytesRead, CHUNK_BYTES, LocalBagError};
 
 /// The findings alone when the tar cannot be read to its end: then nothing more can be said of the bag.
 pub(super) fn survey(
     path: &Path,
     identity: Option<Identity>,
+    seen: &BytesRead,
 ) -> Result<Result<Survey, Findings>, LocalBagError> {
     let failed = LocalBagError::read(path);
     let mut file = File::open(path).map_err(&failed)?;
@@ -33,6 +34,7 @@ pub(super) fn survey(
         if read == 0 {
             break;
         }
+        seen.add(read);
         let mut input = buffer.get(..read).unwrap_or_default();
         loop {
             match reader.next(&mut input) {

@@ -349,7 +349,12 @@ fn a_second_folder_is_told_in_the_servers_words_even_when_empty() {
 
 #[test]
 fn what_is_not_there_is_our_trouble_and_not_the_bags() {
-    let fault = validate(Path::new("/nowhere/bag.tar"), &by(ProfileChoice::ByBag));
+    let read = BytesRead::default();
+    let fault = validate(
+        Path::new("/nowhere/bag.tar"),
+        &by(ProfileChoice::ByBag),
+        &read,
+    );
 
     assert!(matches!(fault, Err(LocalBagError::Read { .. })));
 }
@@ -461,7 +466,7 @@ fn conformance(bags: &Path, class: &str) -> Vec<PathBuf> {
 }
 
 fn verdict(path: &Path, choice: ProfileChoice) -> Findings {
-    validate(path, &by(choice)).expect("a readable disk")
+    validate(path, &by(choice), &BytesRead::default()).expect("a readable disk")
 }
 
 fn by(profile: ProfileChoice) -> Terms {

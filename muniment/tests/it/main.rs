@@ -28,4 +28,6 @@ mod shared_bags;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod validating;
+#[cfg(test)]
 mod versions;
