@@ -14,7 +14,7 @@ pub(crate) const ENDING_WITHIN: Duration = Duration::from_mins(10);
 /// A valid bag that was uploaded, and what it has to become.
 pub(crate) struct Deposited {
     pub(crate) upload: Upload,
-    expected: Expected,
+    pub(crate) expected: Expected,
 }
 
 pub(crate) async fn deposit(view: &Observer, institution: &str, key: &str, tar: &[u8]) -> Upload {
@@ -56,19 +56,33 @@ pub(crate) async fn assert_preserved(view: &Observer, bag: &Deposited) {
     assert!(differences.is_empty(), "{}:\n{differences}", bag.upload.key);
 }
 
-/// Asserts that a refused bag left nothing but its item and its tar.
+/// Asserts that a refused bag left nothing but its item and its tar, where it was the only kind of bag.
 pub(crate) async fn assert_refused(view: &Observer, upload: &Upload, tar: &[u8]) {
+    assert_refused_beside(view, upload, tar).await;
+    let preserved = view.preserved_keys().await.expect("keys");
+    assert_eq!(preserved, Vec::<String>::new());
+}
+
+/// Asserts that a refused bag left nothing but its item and its tar, where others were accepted.
+pub(crate) async fn assert_refused_beside(view: &Observer, upload: &Upload, tar: &[u8]) {
     let digests = muniment_digest::digest(tar);
     let differences = view
         .check_refused(upload, &digests, ENDING_WITHIN)
         .await
         .expect("can be looked at");
     assert!(differences.is_empty(), "{}:\n{differences}", upload.key);
-    let preserved = view.preserved_keys().await.expect("keys");
-    assert_eq!(preserved, Vec::<String>::new());
 }
 
 pub(crate) async fn assert_nothing_staged(view: &Observer) {
     let staged = view.staged_keys().await.expect("keys");
     assert_eq!(staged, Vec::<String>::new());
+}
+
+/// How many rows a list of the registry has.
+pub(crate) async fn count(view: &Observer, list: &str) -> u64 {
+    let page = view
+        .rest(&format!("{list}?per_page=1"))
+        .await
+        .expect("a list");
+    page["count"].as_u64().expect("a count")
 }

@@ -1,81 +1,23 @@
 //! `kill -9` in the middle, and a start on the same folder.
 
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
-use muniment::up::instance::Instance;
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{Action, Pipeline, Step, StorageOption};
+use muniment_model::StorageOption;
 use muniment_observer::Observer;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 
 use crate::checks::{
-    Deposited, ENDING_WITHIN, assert_nothing_staged, assert_preserved, deposit_bag, ending_of,
+    Deposited, assert_nothing_staged, assert_preserved, count, deposit_bag, ending_of,
 };
-use crate::site::{TEST_EDU, observer_of};
+use crate::process::{READY_WITHIN, Up};
+use crate::progress::{stages_from, steps};
+use crate::site::TEST_EDU;
 
-/// A start takes a tenth of a second on an idle machine.
-const READY_WITHIN: Duration = Duration::from_mins(5);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 const BAGS: usize = 10;
 /// How many stages all items together complete before the next kill. Counted in stages and not in seconds,
 /// so that the kills fall into every stage, and each life gets somewhere, however fast the machine is.
 const STAGES_PER_LIFE: usize = 6;
-
-/// A `muniment up` of its own process, killed when dropped.
-struct Up(Child);
-
-impl Up {
-    fn spawn(folder: &Path, stderr: Stdio) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_muniment"))
-            .args(["up", "--data"])
-            .arg(folder)
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn();
-        Self(child.expect("starts"))
-    }
-
-    async fn start(folder: &Path) -> (Self, Observer) {
-        let mut up = Self::spawn(folder, Stdio::inherit());
-        let instance = timeout(READY_WITHIN, up.is_ready(folder))
-            .await
-            .expect("is ready in time");
-        (up, observer_of(&instance))
-    }
-
-    async fn is_ready(&mut self, folder: &Path) -> Instance {
-        let mut ticks = interval(LOOK_EVERY);
-        loop {
-            ticks.tick().await;
-            let ended = self.0.try_wait().expect("can be asked");
-            assert_eq!(ended, None, "it ended by itself");
-            if let Ok(Some(instance)) = Instance::find(folder)
-                && instance.pid == self.0.id()
-            {
-                return instance;
-            }
-        }
-    }
-
-    async fn has_ended(&mut self) -> ExitStatus {
-        let mut ticks = interval(LOOK_EVERY);
-        loop {
-            ticks.tick().await;
-            if let Some(status) = self.0.try_wait().expect("can be asked") {
-                return status;
-            }
-        }
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        self.0.kill().expect("is killed with SIGKILL");
-        self.0.wait().expect("is gone");
-    }
-}
 
 async fn deposit_all(view: &Observer) -> Vec<Deposited> {
     let mut bags = Vec::new();
@@ -141,41 +83,6 @@ async fn a_second_process_is_kept_out_of_the_folder() {
     drop(up);
 }
 
-fn steps() -> &'static [Step] {
-    Pipeline::of(Action::Ingest).steps
-}
-
-/// Waits until all items together have completed this many stages, and answers how many they have.
-async fn stages_from(view: &Observer, wanted: usize) -> usize {
-    let mut completed = 0;
-    let reached = timeout(ENDING_WITHIN, async {
-        let mut ticks = interval(LOOK_EVERY);
-        while completed < wanted {
-            ticks.tick().await;
-            completed = stages_completed(view).await;
-        }
-    })
-    .await;
-    assert!(reached.is_ok(), "{completed} stages instead of {wanted}");
-    completed
-}
-
-async fn stages_completed(view: &Observer) -> usize {
-    let items = view.rest("items?per_page=1000").await.expect("items");
-    let items = items["results"].as_array().into_iter().flatten();
-    items
-        .map(|item| {
-            assert_ne!(item["status"], "Suspended", "{item:#}");
-            let current = steps().iter().position(|step| {
-                step.stage
-                    .is_some_and(|stage| item["stage"] == stage.as_str())
-            });
-            let over = usize::from(item["status"] == "Success");
-            current.expect("a stage of an ingest") + over
-        })
-        .sum()
-}
-
 /// Every bag is preserved, every preserved object belongs to a file, and every upload has one item.
 async fn assert_all_preserved_once(view: &Observer, bags: &[Deposited]) {
     for bag in bags {
@@ -188,12 +95,4 @@ async fn assert_all_preserved_once(view: &Observer, bags: &[Deposited]) {
     let copies = view.preserved_keys().await.expect("keys").len();
     assert_eq!(count(view, "files").await, copies as u64 / 2);
     assert_nothing_staged(view).await;
-}
-
-async fn count(view: &Observer, list: &str) -> u64 {
-    let page = view
-        .rest(&format!("{list}?per_page=1"))
-        .await
-        .expect("a list");
-    page["count"].as_u64().expect("a count")
 }

@@ -10,11 +10,17 @@ mod checks;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod killed_at_random;
+#[cfg(test)]
 mod lost_work;
 #[cfg(test)]
 mod observed;
 #[cfg(test)]
 mod other_uploads;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod progress;
 #[cfg(test)]
 mod re_uploads;
 #[cfg(test)]

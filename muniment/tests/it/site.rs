@@ -28,7 +28,11 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::start_on(tempfile::tempdir().expect("a folder")).await
+    }
+
+    /// On a folder that may have been in use.
+    pub(crate) async fn start_on(folder: TempDir) -> Self {
         let system = System::start(&Options::on(folder.path()))
             .await
             .expect("the system starts");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use muniment_model::{Digests, StorageOption};
 use serde_json::Value;
 
+use self::files::events;
 use crate::{Differences, Observer, ObserverError, Subject, TarListing, Upload};
 
 /// What an accepted bag has to become.
@@ -18,6 +19,24 @@ pub struct Expected {
     pub object: String,
     pub option: StorageOption,
     pub tar: TarListing,
+}
+
+impl Expected {
+    /// How many files have to be preserved.
+    pub fn files(&self) -> usize {
+        self.tar.preserved().count()
+    }
+
+    /// How many copies of them there have to be.
+    pub fn copies(&self) -> usize {
+        self.files() * self.option.targets().len()
+    }
+
+    /// How many events the object and its files have to have.
+    pub fn events(&self) -> usize {
+        let of_files = self.tar.preserved().map(|member| events(self, member));
+        OBJECT_EVENTS + of_files.sum::<usize>()
+    }
 }
 
 impl Observer {
@@ -38,6 +57,7 @@ impl Observer {
             ("note", "Finished cleanup. Ingest complete.".into()),
             ("outcome", "Ingest complete".into()),
             ("retry", false.into()),
+            ("needs_admin_review", false.into()),
             ("node", "".into()),
         ] {
             differences.compare(&Subject::WorkItem, what, item[what].clone(), value);
@@ -112,7 +132,7 @@ impl Observer {
         (item, object): (&Value, &Value),
         expected: &Expected,
     ) -> Result<(), ObserverError> {
-        let files = expected.tar.preserved().count();
+        let files = expected.files();
         let events = format!(
             "events?intellectual_object_id={}&generic_file_id__is_null=true&per_page=1",
             object["id"]

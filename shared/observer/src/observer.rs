@@ -225,6 +225,19 @@ impl Observer {
         Ok(keys)
     }
 
+    /// The keys of the multipart uploads that are open in a bucket, parts without an object: the first
+    /// thousand.
+    pub async fn open_uploads(&self, bucket: &BucketName) -> Result<Vec<String>, ObserverError> {
+        let list = self.s3.list_multipart_uploads().bucket(bucket.as_str());
+        match list.send().await {
+            Ok(page) => {
+                let open = page.uploads.unwrap_or_default().into_iter();
+                Ok(open.filter_map(|one| one.key).collect())
+            }
+            Err(error) => Err(ObserverError::s3("list", bucket, "", error)),
+        }
+    }
+
     /// The keys in all preservation buckets.
     pub async fn preserved_keys(&self) -> Result<Vec<String>, ObserverError> {
         let mut keys = Vec::new();

@@ -147,7 +147,7 @@ impl Observer {
 
 /// One event for the check against each payload manifest, one per digest, two identifiers, the ingestion,
 /// and one per copy beyond the first.
-fn events(expected: &Expected, member: &Member) -> usize {
+pub(super) fn events(expected: &Expected, member: &Member) -> usize {
     let in_manifests = if member.path.starts_with("data/") {
         expected.tar.payload_manifests()
     } else {
