@@ -89,8 +89,7 @@ impl IngestPreservationVerifier {
         let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
             return Ok(());
         };
-        file.copies.retain(|copy| wanted.contains(&copy.target));
-        if !has_all(&file.copies, wanted) {
+        if !prune(&mut file.copies, wanted) {
             // The record is older than the stage: the work store lost its last moments.
             return Err(JobError::RecordsLost);
         }
@@ -164,7 +163,9 @@ impl IngestPreservationVerifier {
     }
 }
 
-fn has_all(copies: &[StoredCopy], wanted: &[StorageTarget]) -> bool {
+/// Drops the record of a copy where none is wanted. Whether each wanted one has a record.
+fn prune(copies: &mut Vec<StoredCopy>, wanted: &[StorageTarget]) -> bool {
+    copies.retain(|copy| wanted.contains(&copy.target));
     let mut wanted = wanted.iter();
     wanted.all(|target| copies.iter().any(|copy| copy.target == *target))
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials as Keys, Region};
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials as Keys, Region, ResponseChecksumValidation,
+};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use muniment_embedded_s3::{Credentials, EmbeddedS3, Options};
@@ -69,6 +71,8 @@ pub(crate) fn client(url: &str, secret: &str) -> Client {
         .credentials_provider(Keys::new("access", secret, None, None, "test"))
         .endpoint_url(url)
         .force_path_style(true)
+        // Damaged bytes have to be found by the endpoint, and not by this client.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         // A refusal must be seen as such, not asked for again.
         .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
         .build();
