@@ -1,5 +1,9 @@
-//! How a command finds the installation it talks to: by a data folder of this machine, or by
-//! settings for one that is elsewhere.
+//! How a command finds the installation it talks to: by the file that a depositor was given, by a data
+//! folder of this machine, or by settings for one that is elsewhere.
+//!
+//! The registry is asked by its API for members, which serves depositors and operators alike.
+
+use std::path::PathBuf;
 
 use muniment_model::BucketName;
 use muniment_objects::settings::ReceivingSettings;
@@ -11,7 +15,34 @@ use url::Url;
 use crate::data_folder::DataSettings;
 use crate::error::CommandError;
 use crate::up::REGISTRY_TIMEOUT;
+use crate::up::depositor::ClientAccess;
 use crate::up::instance::Instance;
+
+/// Which installation is meant
+#[derive(Debug, Default, clap::Args)]
+pub struct Installation {
+    #[command(flatten)]
+    pub data: DataSettings,
+
+    /// The file that you were given as a depositor: it says where the installation is, and has your keys.
+    /// Nothing else is needed then. Its operator has it as depositors/DOMAIN.json in the data folder
+    #[arg(
+        long,
+        env = "MUNIMENT_INSTANCE",
+        value_name = "FILE",
+        conflicts_with = "data"
+    )]
+    pub instance: Option<PathBuf>,
+}
+
+impl Installation {
+    fn client(&self) -> Result<ClientAccess, CommandError> {
+        Ok(match &self.instance {
+            Some(file) => ClientAccess::read(file)?,
+            None => Instance::read(&self.data.folder()?)?.client(),
+        })
+    }
+}
 
 /// The registry of another machine
 #[derive(Debug, Default, clap::Args)]
@@ -21,7 +52,7 @@ pub struct RegistryAccess {
         long,
         env = "MUNIMENT_REGISTRY_URL",
         value_name = "URL",
-        conflicts_with = "data",
+        conflicts_with_all = ["data", "instance"],
         requires_all = ["registry_api_user", "registry_api_key"]
     )]
     pub registry_url: Option<Url>,
@@ -42,12 +73,12 @@ pub struct RegistryAccess {
 
 impl RegistryAccess {
     /// Opens no connection: the first call does.
-    pub fn connect(&self, data: &DataSettings) -> Result<RegistryClient, CommandError> {
+    pub fn connect(&self, installation: &Installation) -> Result<RegistryClient, CommandError> {
         let settings = match self.elsewhere() {
             Some(settings) => settings,
-            None => Instance::read(&data.folder()?)?.registry_settings(),
+            None => installation.client()?.registry.settings(),
         };
-        settings.connect().map_err(CommandError::registry)
+        settings.connect_as_member().map_err(CommandError::registry)
     }
 
     /// The settings, when they are for an installation elsewhere: clap takes all of them or none.
@@ -88,7 +119,7 @@ pub struct BucketAccess {
         env = "MUNIMENT_S3_ACCESS_KEY",
         value_name = "KEY",
         hide_env_values = true,
-        conflicts_with = "data",
+        conflicts_with_all = ["data", "instance"],
         requires_all = ["s3_secret_key", "bucket"]
     )]
     pub s3_access_key: Option<SecretString>,
@@ -116,18 +147,18 @@ impl BucketAccess {
     /// The bucket that bags are uploaded to.
     pub fn connect(
         &self,
-        data: &DataSettings,
+        installation: &Installation,
         institution: Option<&str>,
     ) -> Result<DepositBucket, CommandError> {
         let (settings, bucket) = if let Some(elsewhere) = self.elsewhere() {
             elsewhere
         } else {
-            let instance = Instance::read(&data.folder()?)?;
+            let client = installation.client()?;
             let bucket = match &self.bucket {
                 Some(bucket) => bucket.clone(),
-                None => receiving_bucket(&instance, institution)?,
+                None => client.receiving_bucket(institution)?,
             };
-            (instance.receiving(), bucket)
+            (client.s3.receiving(), bucket)
         };
         Ok(settings.connect_depositor(&Connections::default(), bucket))
     }
@@ -151,11 +182,5 @@ pub(crate) fn receiving_bucket(
     instance: &Instance,
     institution: Option<&str>,
 ) -> Result<BucketName, CommandError> {
-    match instance.institution(institution) {
-        Some(found) => Ok(found.receiving_bucket.clone()),
-        None => Err(CommandError::UnknownInstitution {
-            wanted: institution.unwrap_or("any").to_owned(),
-            known: instance.institution_names(),
-        }),
-    }
+    instance.client().receiving_bucket(institution)
 }

@@ -15,8 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::Outcome;
-use crate::access::{BucketAccess, RegistryAccess};
-use crate::data_folder::DataSettings;
+use crate::access::{BucketAccess, Installation, RegistryAccess};
 use crate::error::CommandError;
 use crate::follow::{self, Follower, Upload};
 use crate::table;
@@ -36,13 +35,15 @@ const FOLLOWED_MAX: usize = 16;
 /// Each FILE is a tar. A FOLDER is one bag if it holds a bagit.txt, and is packed while it is
 /// uploaded; otherwise the tar files in it are uploaded. The bag's name is that of the file or folder.
 /// To replace a bag, deposit the new one under the same name.
+///
+/// A depositor names the file it was given (`--instance FILE`) and needs nothing else.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DepositSettings {
     /// Tar files, bag folders, folders of tar files
     #[arg(required = true, value_name = "FILE|FOLDER")]
     paths: Vec<PathBuf>,
 
-    /// Whose bags these are [default: the first institution of the data folder]
+    /// Whose bags these are [default: the depositor's own, or the first institution of the data folder]
     #[arg(long, value_name = "DOMAIN")]
     institution: Option<String>,
 
@@ -51,7 +52,7 @@ pub(crate) struct DepositSettings {
     wait: bool,
 
     #[command(flatten)]
-    data: DataSettings,
+    installation: Installation,
 
     #[command(flatten)]
     bucket: BucketAccess,
@@ -66,9 +67,11 @@ pub(crate) async fn run(
 ) -> Result<Outcome, CommandError> {
     let bags = find(&settings.paths)?;
     let institution = settings.institution.as_deref();
-    let bucket = settings.bucket.connect(&settings.data, institution)?;
+    let bucket = settings
+        .bucket
+        .connect(&settings.installation, institution)?;
     if settings.wait {
-        let registry = settings.registry.connect(&settings.data)?;
+        let registry = settings.registry.connect(&settings.installation)?;
         return upload_and_wait(bags, &bucket, registry, terminal).await;
     }
     for bag in bags {

@@ -8,6 +8,7 @@ use crate::data_folder::NoHome;
 use crate::deposit::{BagFault, UploadError};
 use crate::follow::FollowError;
 use crate::up::instance::InstanceError;
+use crate::up::lock::LockError;
 use crate::up::{StartError, SystemDied};
 
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,8 @@ pub enum CommandError {
     NoHome(#[from] NoHome),
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
     #[error("muniment cannot start")]
     Start(#[from] StartError),
     #[error(transparent)]

@@ -12,6 +12,7 @@ mod deposit;
 mod error;
 pub mod follow;
 pub mod local_bag;
+mod renew_key;
 mod status;
 mod table;
 mod terminal;
@@ -69,6 +70,7 @@ enum Command {
     Deposit(deposit::DepositSettings),
     Status(status::StatusSettings),
     Validate(validate::ValidateSettings),
+    RenewKey(renew_key::RenewKeySettings),
 }
 
 /// How a command that ran to its end ended.
@@ -107,6 +109,7 @@ fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, Command
             Command::Deposit(settings) => deposit::run(settings, terminal).await,
             Command::Status(settings) => status::run(settings, terminal).await,
             Command::Validate(settings) => validate::run(settings, terminal).await,
+            Command::RenewKey(settings) => renew_key::run(settings, terminal),
         }
     });
     runtime.shutdown_timeout(LEFTOVERS_LIMIT);
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn settings_for_elsewhere_come_complete_or_not_at_all() {
-        let rows: [(&[&str], bool); 6] = [
+        let rows: [(&[&str], bool); 9] = [
             (&["status"], true),
             (&["status", "--registry-url", "http://far/"], false),
             (
@@ -170,6 +173,18 @@ mod tests {
                 true,
             ),
             (&["deposit"], false),
+            (&["deposit", "--instance=mine.json", "a.tar"], true),
+            (&["status", "--instance=mine.json", "--data=here"], false),
+            (
+                &[
+                    "status",
+                    "--instance=mine.json",
+                    "--registry-url=http://far/",
+                    "--registry-api-user=me",
+                    "--registry-api-key=k",
+                ],
+                false,
+            ),
         ];
 
         for (arguments, expected) in rows {

@@ -13,8 +13,7 @@ use muniment_runtime::SystemClock;
 use tokio::time::timeout;
 
 use crate::Outcome;
-use crate::access::RegistryAccess;
-use crate::data_folder::DataSettings;
+use crate::access::{Installation, RegistryAccess};
 use crate::error::CommandError;
 use crate::table::{self, Table};
 use crate::terminal::Terminal;
@@ -29,6 +28,9 @@ const TABLE_ROWS: usize = 100;
 /// A work item is one upload. Its status is Pending or Started while it is on its way; Success,
 /// Failed (the note says what is wrong with the bag), Cancelled (the upload was replaced or taken
 /// back) or Suspended (an operator has to look; the note says at what) in the end.
+///
+/// A depositor names the file it was given (`--instance FILE`) and sees the items of its institution;
+/// the operator sees all.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusSettings {
     /// Print the registry's own list, all pages joined, as JSON
@@ -40,7 +42,7 @@ pub(crate) struct StatusSettings {
     limit: Option<usize>,
 
     #[command(flatten)]
-    data: DataSettings,
+    installation: Installation,
 
     #[command(flatten)]
     registry: RegistryAccess,
@@ -49,10 +51,11 @@ pub(crate) struct StatusSettings {
 impl StatusSettings {
     /// Before anything else: a registry without room may not answer at all.
     fn tell_if_full(&self, terminal: &Terminal) -> Result<(), CommandError> {
-        if self.registry.registry_url.is_some() {
+        // The disk of another is not ours to look at.
+        if self.registry.registry_url.is_some() || self.installation.instance.is_some() {
             return Ok(());
         }
-        let folder = self.data.folder()?;
+        let folder = self.installation.data.folder()?;
         if room::is_full(&folder) {
             terminal.tell(format_args!(
                 "the disk of {} is full: nothing goes on until there is room, and then all does by itself",
@@ -68,7 +71,7 @@ pub(crate) async fn run(
     terminal: &Terminal,
 ) -> Result<Outcome, CommandError> {
     settings.tell_if_full(terminal)?;
-    let registry = settings.registry.connect(&settings.data)?;
+    let registry = settings.registry.connect(&settings.installation)?;
     let limit_unless_given = if settings.json {
         usize::MAX
     } else {

@@ -1,7 +1,9 @@
 //! `muniment up`: the whole system in one process, staying up until it is told to stop.
 
+pub mod depositor;
 mod folder;
 pub mod instance;
+mod keys;
 pub mod lock;
 mod services;
 mod settings;
@@ -24,8 +26,9 @@ pub use system::{Options, StartError, System, SystemDied};
 
 /// Starts S3 endpoint, registry and workers, and keeps them running
 ///
-/// Everything is in one folder, and nothing else is needed. Where to reach it and the keys are printed
-/// and kept in DIR/instance.json. Stop it with Ctrl-C: bags on their way go on at the next start, and
+/// Everything is in one folder, and nothing else is needed. Where to reach it and the operator's keys,
+/// which are good for everything, are printed and kept in DIR/instance.json. Each depositor has keys that
+/// are good for its institution alone, and is given DIR/depositors/DOMAIN.json, which has them. Stop it with Ctrl-C: bags on their way go on at the next start, and
 /// so they do after a crash.
 #[derive(Debug, clap::Args)]
 pub struct UpSettings {
@@ -102,17 +105,27 @@ fn summary(instance: &Instance, options: &Options) -> String {
         secret_key,
     } = &instance.s3;
     let RegistryAccess { url, user, api_key } = &instance.registry;
-    let (pid, file) = (instance.pid, folder.join("instance.json"));
+    let (pid, file) = (instance.pid, Instance::file(folder));
     let (folder, file) = (folder.display(), file.display());
     let copies = match options.copies {
         Copies::Apart => "each has bytes of its own",
         Copies::Shared => "share their bytes: what damages one copy damages all of them",
     };
-    let of_institution = |one: &InstitutionAccess| {
+    let of_depositor = |one: &InstitutionAccess| {
         let (name, bucket) = (&one.identifier, &one.receiving_bucket);
-        format!("  Bags of {name} go to the bucket {bucket}\n")
+        let (access_key, secret_key) = (&one.s3_access_key, &one.s3_secret_key);
+        let file = depositor::file(&options.folder, name);
+        let file = file.display();
+        format!(
+            "\
+  Bags of {name} go to the bucket {bucket}
+    access key   {access_key}
+    secret key   {secret_key}
+    for its depositor: {file}
+"
+        )
     };
-    let bags: String = instance.institutions.iter().map(of_institution).collect();
+    let bags: String = instance.institutions.iter().map(of_depositor).collect();
     format!(
         "\
 Muniment is ready (pid {pid})
@@ -126,6 +139,8 @@ Muniment is ready (pid {pid})
   Registry       {url}
     user         {user}
     API key      {api_key}
+
+  The keys above are the operator's. Those of each depositor:
 
 {bags}
 All of this is in {file}. Stop with Ctrl-C."

@@ -22,7 +22,8 @@ use crate::terminal::{BYTES_BAR, Terminal};
 ///
 /// Each FILE is a tar. A FOLDER without a bagit.txt that holds tar files is those, as for `muniment
 /// deposit`; any other one is a bag. Exit code 0 when all are valid, else 1. What is wrong is
-/// printed to standard error, warnings included; a bag with warnings only is valid.
+/// printed to standard error, warnings included; a bag with warnings only is valid. Needs no
+/// installation, and no keys.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ValidateSettings {
     /// Tar files, bag folders, folders of tar files

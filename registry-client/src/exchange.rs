@@ -19,9 +19,6 @@ use url::Url;
 
 use crate::{ClientError, RegistrySettings};
 
-/// Where the API for workers begins.
-const PREFIX: &str = "admin-api/v3";
-
 const USER_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-user");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-key");
 
@@ -48,11 +45,13 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// The registry, as a worker sees it. Clones share connections and the count of calls.
+/// The registry, as its user sees it. Clones share connections and the count of calls.
 #[derive(Clone, Debug)]
 pub struct RegistryClient {
     http: reqwest::Client,
     base: Url,
+    /// Where the paths of the API begin.
+    prefix: &'static str,
     calls: Arc<AtomicU64>,
     stop: CancellationToken,
 }
@@ -163,7 +162,10 @@ impl Answer {
 }
 
 impl RegistryClient {
-    pub(crate) fn new(settings: &RegistrySettings) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        settings: &RegistrySettings,
+        prefix: &'static str,
+    ) -> Result<Self, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(
             USER_HEADER,
@@ -197,6 +199,7 @@ impl RegistryClient {
         Ok(Self {
             http,
             base,
+            prefix,
             calls: Arc::new(AtomicU64::new(0)),
             stop: CancellationToken::new(),
         })
@@ -245,7 +248,7 @@ impl RegistryClient {
     async fn exchange_once(&self, call: &Call) -> Result<Answer, ClientError> {
         let url = self
             .base
-            .join(&format!("{PREFIX}/{}", call.path))
+            .join(&format!("{}/{}", self.prefix, call.path))
             .map_err(|_unusable| ClientError::Settings { setting: "URL" })?;
         let mut request = self.http.request(call.method.clone(), url);
         if !call.query.is_empty() {

@@ -5,6 +5,11 @@ use url::Url;
 
 use crate::{ClientError, RegistryClient};
 
+/// Where the API for workers and operators begins (registry contract, 1.2).
+const ADMIN_API: &str = "admin-api/v3";
+/// Where that for depositors begins.
+const MEMBER_API: &str = "member-api/v3";
+
 /// Where the registry is and who we are to it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RegistrySettings {
@@ -28,6 +33,12 @@ pub struct RegistrySettings {
 impl RegistrySettings {
     /// Prepares a client. Opens no connection: the first call does.
     pub fn connect(&self) -> Result<RegistryClient, ClientError> {
-        RegistryClient::new(self)
+        RegistryClient::new(self, ADMIN_API)
+    }
+
+    /// As [`Self::connect`], for the API of members. It has lists and look-ups only, and shows a
+    /// depositor the records of its institution, an administrator all.
+    pub fn connect_as_member(&self) -> Result<RegistryClient, ClientError> {
+        RegistryClient::new(self, MEMBER_API)
     }
 }

@@ -1,9 +1,10 @@
-//! `instance.json`: how to reach the muniment of a data folder, and the keys to it.
+//! `instance.json`: how to reach the muniment of a data folder, and the keys to it: the operator's, which
+//! are good for everything, and those of each depositor.
 //!
 //! Written when everything answers, replaced as a whole (a reader sees the old or the new one), and
 //! readable by its owner only. Keys, names and, unless something else takes them, ports stay the same
 //! for as long as the folder exists; pid and time are those of the latest start. The file stays when
-//! the process ends: the keys in it are kept nowhere else.
+//! the process ends: what else holds keys ([`super::depositor`]) is made from it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
@@ -13,8 +14,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use muniment_model::{BucketName, StorageTarget};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use super::depositor::{ClientAccess, InstitutionBuckets};
 
 /// Raised when a reader of an older version could no longer understand the file.
 pub const FORMAT: u32 = 1;
@@ -42,6 +46,7 @@ pub struct Instance {
     pub started_at: DateTime<Utc>,
 }
 
+/// An S3 endpoint and a key pair to it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Access {
     pub endpoint: Url,
@@ -57,7 +62,7 @@ pub struct RegistryAccess {
     pub api_key: String,
 }
 
-/// An institution, its two buckets, and the key of its depositor.
+/// An institution, its two buckets, and the keys of its depositor to them and to the registry.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstitutionAccess {
     pub identifier: String,
@@ -65,6 +70,11 @@ pub struct InstitutionAccess {
     pub restore_bucket: BucketName,
     pub user: String,
     pub api_key: String,
+    /// Empty, as is the secret key, in what an older version wrote: the next start makes both.
+    #[serde(default)]
+    pub s3_access_key: String,
+    #[serde(default)]
+    pub s3_secret_key: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +92,15 @@ pub enum InstanceError {
         file.display()
     )]
     Damaged {
+        file: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error(
+        "{} is not a depositor's file, or is damaged; ask for it again: it is in the folder \
+         `depositors` of the installation, where each `muniment up` writes it anew",
+        file.display()
+    )]
+    NotOfDepositor {
         file: PathBuf,
         source: serde_json::Error,
     },
@@ -107,57 +126,89 @@ impl Instance {
 
     /// `None` for a folder in which muniment has never been ready.
     pub fn find(folder: &Path) -> Result<Option<Self>, InstanceError> {
-        let file = folder.join(FILE);
+        let file = Self::file(folder);
         let bytes = match read_limited(&file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(InstanceError::Unreadable { file, source }),
         };
-        let damaged = |source| InstanceError::Damaged {
-            file: file.clone(),
+        parse(&file, &bytes, |file, source| InstanceError::Damaged {
+            file,
             source,
-        };
-        let FormatOnly { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
-        if format > FORMAT {
-            return Err(InstanceError::Newer { file, format });
-        }
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        })
+        .map(Some)
     }
 
     /// Puts this instance in the place of the one the folder has.
     pub fn write(&self, folder: &Path) -> Result<(), InstanceError> {
-        let file = folder.join(FILE);
-        self.replace(folder, &file)
-            .map_err(|source| InstanceError::Unwritable { file, source })
+        replace(folder, FILE, self)
     }
 
-    fn replace(&self, folder: &Path, file: &Path) -> io::Result<()> {
-        let next = folder.join(format!("{FILE}.next"));
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        let mut out = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(MODE)
-            .open(&next)?;
-        // The mode above counts only for a file that was not there.
-        out.set_permissions(Permissions::from_mode(MODE))?;
-        out.write_all(&text)?;
-        out.sync_all()?;
-        std::fs::rename(&next, file)?;
-        File::open(folder)?.sync_all()
+    /// Where it is in a data folder.
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(FILE)
     }
 
-    /// The institution of this name, or the first one.
-    pub fn institution(&self, identifier: Option<&str>) -> Option<&InstitutionAccess> {
-        self.institutions
-            .iter()
-            .find(|known| identifier.is_none_or(|wanted| known.identifier == wanted))
+    /// What the operator's own commands need.
+    pub fn client(&self) -> ClientAccess {
+        ClientAccess {
+            format: self.format,
+            s3: self.s3.clone(),
+            registry: self.registry.clone(),
+            institutions: self
+                .institutions
+                .iter()
+                .map(InstitutionBuckets::of)
+                .collect(),
+        }
     }
 }
 
-fn read_limited(file: &Path) -> io::Result<Vec<u8>> {
+/// Reads what a version wrote that is not newer than this one.
+pub(super) fn parse<T: DeserializeOwned>(
+    file: &Path,
+    bytes: &[u8],
+    damaged: fn(PathBuf, serde_json::Error) -> InstanceError,
+) -> Result<T, InstanceError> {
+    let damaged = |source| damaged(file.to_path_buf(), source);
+    let FormatOnly { format } = serde_json::from_slice(bytes).map_err(damaged)?;
+    if format > FORMAT {
+        let file = file.to_path_buf();
+        return Err(InstanceError::Newer { file, format });
+    }
+    serde_json::from_slice(bytes).map_err(damaged)
+}
+
+/// Puts a file that holds keys in the place of the one that is there, as a whole.
+pub(super) fn replace<T: Serialize>(
+    folder: &Path,
+    name: &str,
+    content: &T,
+) -> Result<(), InstanceError> {
+    let file = folder.join(name);
+    let written = write_next(&folder.join(format!("{name}.next")), content)
+        .and_then(|next| std::fs::rename(next, &file))
+        .and_then(|()| File::open(folder)?.sync_all());
+    written.map_err(|source| InstanceError::Unwritable { file, source })
+}
+
+fn write_next<'a, T: Serialize>(next: &'a Path, content: &T) -> io::Result<&'a Path> {
+    let mut text = serde_json::to_vec_pretty(content)?;
+    text.push(b'\n');
+    let mut out = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(MODE)
+        .open(next)?;
+    // The mode above counts only for a file that was not there.
+    out.set_permissions(Permissions::from_mode(MODE))?;
+    out.write_all(&text)?;
+    out.sync_all()?;
+    Ok(next)
+}
+
+pub(super) fn read_limited(file: &Path) -> io::Result<Vec<u8>> {
     use std::io::Read;
 
     let mut bytes = Vec::new();

@@ -12,7 +12,6 @@ use muniment_embedded_s3::{Credentials, EmbeddedS3, EmbeddedS3Error};
 use muniment_model::registry::{Institution, InstitutionKind};
 use muniment_model::{BucketName, Clock, InvalidName, StorageTarget};
 use muniment_registry::{Registry, RegistryError, Role};
-use rand::distr::{Alphanumeric, SampleString};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use tracing::{error, warn};
 use url::Url;
 
 use super::instance::{FORMAT, Instance, InstitutionAccess, RegistryAccess, S3Access};
+use super::keys::{self, new_access_key, new_secret_key};
 use super::settings::RECEIVING_PREFIX;
 use super::system::{Options, REGISTRY, StartError};
 use super::tasks::Tasks;
@@ -34,9 +34,6 @@ const FIRST_INSTITUTIONS: [&str; 2] = ["test.edu", "example.edu"];
 /// `.localhost` belongs to this machine for good (RFC 6761), so the URLs can never belong to
 /// another.
 const STORAGE_HOST: &str = "storage.muniment.localhost";
-/// As long as those of AWS.
-const ACCESS_KEY_LENGTH: usize = 20;
-const SECRET_KEY_LENGTH: usize = 40;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -70,13 +67,18 @@ impl Endpoints {
     }
 }
 
-/// Starts both, and says how to reach them.
+/// Starts both, and says how to reach them, and with which key the workers do.
 pub(super) async fn start(
     options: &Options,
     last: Option<&Instance>,
     clock: Arc<dyn Clock>,
-) -> Result<(Endpoints, Instance), StartError> {
+) -> Result<(Endpoints, Instance, S3Access), StartError> {
     let plan = plan(options, last)?;
+    // Known to this process alone, so nothing that is given out or renewed concerns the workers.
+    let internal = Credentials {
+        access_key: new_access_key(),
+        secret_key: new_secret_key(),
+    };
     let started_at = clock.now();
     let port_of = |url: &Url| url.port().filter(|port| *port != 0);
     let s3_port = Port {
@@ -88,7 +90,7 @@ pub(super) async fn start(
         last: last.and_then(|last| port_of(&last.registry.url)),
     };
     let ((s3, s3_listener), (registry, registry_listener)) = tokio::try_join!(
-        open_s3(options, &plan, s3_port),
+        open_s3(options, &plan, &internal, s3_port),
         open_registry(options, &plan, registry_port, clock)
     )?;
     let mut instance = plan;
@@ -111,7 +113,12 @@ pub(super) async fn start(
         stop,
         tasks: Mutex::new(tasks),
     };
-    Ok((endpoints, instance))
+    let of_workers = S3Access {
+        access_key: internal.access_key,
+        secret_key: internal.secret_key,
+        ..instance.s3.clone()
+    };
+    Ok((endpoints, instance, of_workers))
 }
 
 /// The instance as it will be: names and keys of the last start, new ones where there are none.
@@ -121,6 +128,12 @@ fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartErr
     let mut named = options.institutions.clone();
     if institutions.is_empty() && named.is_empty() {
         named = FIRST_INSTITUTIONS.map(str::to_owned).to_vec();
+    }
+    for known in &mut institutions {
+        if known.s3_access_key.is_empty() {
+            known.s3_access_key = new_access_key();
+            known.s3_secret_key = new_secret_key();
+        }
     }
     for identifier in &named {
         let is_known = |known: &InstitutionAccess| known.identifier == *identifier;
@@ -134,13 +147,13 @@ fn plan(options: &Options, last: Option<&Instance>) -> Result<Instance, StartErr
         s3: S3Access {
             endpoint: nowhere.clone(),
             region: REGION.to_owned(),
-            access_key: key(last.map(|last| &last.s3.access_key), ACCESS_KEY_LENGTH),
-            secret_key: key(last.map(|last| &last.s3.secret_key), SECRET_KEY_LENGTH),
+            access_key: last.map_or_else(new_access_key, |last| last.s3.access_key.clone()),
+            secret_key: last.map_or_else(new_secret_key, |last| last.s3.secret_key.clone()),
         },
         registry: RegistryAccess {
             url: nowhere,
             user: OPERATOR_USER.to_owned(),
-            api_key: key(last.map(|last| &last.registry.api_key), SECRET_KEY_LENGTH),
+            api_key: last.map_or_else(new_secret_key, |last| last.registry.api_key.clone()),
         },
         institutions,
         staging_bucket: bucket("staging")?,
@@ -170,28 +183,28 @@ fn institution(identifier: &str) -> Result<InstitutionAccess, StartError> {
         receiving_bucket: bucket(RECEIVING_PREFIX)?,
         restore_bucket: bucket("restore.")?,
         user: format!("depositor@{identifier}"),
-        api_key: random(SECRET_KEY_LENGTH),
+        api_key: new_secret_key(),
+        s3_access_key: new_access_key(),
+        s3_secret_key: new_secret_key(),
     })
 }
 
 async fn open_s3(
     options: &Options,
     plan: &Instance,
+    internal: &Credentials,
     port: Port,
 ) -> Result<(EmbeddedS3, TcpListener), ServiceError> {
-    let credentials = Credentials {
-        access_key: plan.s3.access_key.clone(),
-        secret_key: plan.s3.secret_key.clone(),
-    };
     let preserved = plan.preservation_buckets.values();
     let s3_options = muniment_embedded_s3::Options {
         copies: options.copies,
         // What Storage Validation is told must be true of the bytes, not of an index.
         read_back: preserved.map(ToString::to_string).collect(),
         regions: regions(plan),
+        more_keys: keys::given_out(plan),
     };
     let folder = options.folder.join("s3");
-    let s3 = EmbeddedS3::open_with(&folder, credentials, s3_options).await?;
+    let s3 = EmbeddedS3::open_with(&folder, internal.clone(), s3_options).await?;
     for bucket in plan.buckets() {
         s3.create_bucket(bucket.as_str()).await?;
     }
@@ -289,16 +302,6 @@ fn ours(what: &str) -> ServiceError {
     }
 }
 
-/// The key of the last start, else a new one.
-fn key(last: Option<&String>, length: usize) -> String {
-    last.cloned().unwrap_or_else(|| random(length))
-}
-
-/// Letters and digits from the system's own randomness, 5.9 bits each.
-fn random(length: usize) -> String {
-    Alphanumeric.sample_string(&mut rand::rng(), length)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +333,21 @@ mod tests {
     }
 
     #[test]
+    fn what_an_older_version_left_without_keys_is_given_some() {
+        let mut first = plan(&options(&[]), None).expect("a plan");
+        let kept = first.institutions[1].clone();
+        first.institutions[0].s3_access_key.clear();
+        first.institutions[0].s3_secret_key.clear();
+
+        let later = plan(&options(&[]), Some(&first)).expect("a plan");
+
+        let made = &later.institutions[0];
+        let lengths = (made.s3_access_key.len(), made.s3_secret_key.len());
+        assert_eq!(lengths, (20, 40));
+        assert!(later.institutions[1] == kept);
+    }
+
+    #[test]
     fn the_storage_host_stays_until_another_is_given() {
         let mut options = options(&[]);
         options.storage_host = Some("storage.library.org".to_owned());
@@ -350,12 +368,6 @@ mod tests {
                 "{identifier}"
             );
         }
-    }
-
-    #[test]
-    fn no_two_keys_are_alike() {
-        assert_ne!(random(40), random(40));
-        assert_eq!(random(40).len(), 40);
     }
 
     fn options(institutions: &[&str]) -> Options {

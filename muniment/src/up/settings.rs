@@ -7,7 +7,7 @@ use muniment_model::{BUCKET_NAME_BYTES_MAX, BucketName};
 use muniment_objects::ReceivingSettings;
 use muniment_registry_client::RegistrySettings;
 
-use super::instance::Instance;
+use super::instance::{Instance, RegistryAccess, S3Access};
 
 /// What the names of all receiving buckets begin with.
 pub(super) const RECEIVING_PREFIX: &str = "receiving.";
@@ -16,24 +16,32 @@ pub(crate) const INSTITUTION_BYTES_MAX: usize = BUCKET_NAME_BYTES_MAX - RECEIVIN
 /// Far longer than any answer of a registry takes, and not too long for a person who waits for it.
 pub(crate) const REGISTRY_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Instance {
-    pub fn registry_settings(&self) -> RegistrySettings {
+impl RegistryAccess {
+    pub fn settings(&self) -> RegistrySettings {
         RegistrySettings {
-            registry_url: self.registry.url.clone(),
-            registry_api_user: self.registry.user.clone(),
-            registry_api_key: self.registry.api_key.clone().into(),
+            registry_url: self.url.clone(),
+            registry_api_user: self.user.clone(),
+            registry_api_key: self.api_key.clone().into(),
             registry_timeout: REGISTRY_TIMEOUT.into(),
         }
     }
+}
 
+impl S3Access {
     pub fn receiving(&self) -> ReceivingSettings {
         ReceivingSettings {
-            receiving_endpoint: Some(self.s3.endpoint.clone()),
-            receiving_region: self.s3.region.clone(),
-            receiving_access_key: self.s3.access_key.clone().into(),
-            receiving_secret_key: self.s3.secret_key.clone().into(),
+            receiving_endpoint: Some(self.endpoint.clone()),
+            receiving_region: self.region.clone(),
+            receiving_access_key: self.access_key.clone().into(),
+            receiving_secret_key: self.secret_key.clone().into(),
             receiving_prefix: RECEIVING_PREFIX.to_owned(),
         }
+    }
+}
+
+impl Instance {
+    pub fn receiving(&self) -> ReceivingSettings {
+        self.s3.receiving()
     }
 
     /// Every bucket there has to be.
@@ -45,15 +53,5 @@ impl Instance {
             .into_iter()
             .chain(self.preservation_buckets.values())
             .chain(of_institutions)
-    }
-
-    /// For a message: `test.edu, example.edu`.
-    pub(crate) fn institution_names(&self) -> String {
-        let names: Vec<&str> = self
-            .institutions
-            .iter()
-            .map(|one| one.identifier.as_str())
-            .collect();
-        names.join(", ")
     }
 }

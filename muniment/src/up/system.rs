@@ -1,7 +1,7 @@
 //! The whole system as one value: started, used, stopped.
 //!
 //! Order of the start: lock the folder, revoke the leases of its last holder, make buckets,
-//! institutions and keys that are missing, answer, write `instance.json`, claim work. Everything in
+//! institutions and keys that are missing, answer, write `instance.json` and the depositors' files, claim work. Everything in
 //! it may be repeated, so a start that was killed is simply done again. Order of the stop: workers,
 //! which still need S3 and registry to release their leases; then those two; then the lock.
 //!
@@ -22,12 +22,12 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::folder;
 use super::instance::{Instance, InstanceError};
 use super::lock::{FolderLock, LockError};
 use super::services::{self, Endpoints, ServiceError};
 use super::tasks::Tasks;
 use super::wiring;
+use super::{depositor, folder};
 
 /// How long S3 endpoint and registry may take to finish what they are answering. They give
 /// themselves 10 and 5 seconds, and say which requests they cut off then.
@@ -138,13 +138,11 @@ impl System {
             open_work(options, Arc::clone(&clock)),
             services::start(options, last.as_ref(), Arc::clone(&clock)),
         );
-        let (work, (endpoints, instance)) = (work?, endpoints?);
+        let (work, (endpoints, instance, keys)) = (work?, endpoints?);
 
         let stop = options.shutdown.hard.clone();
-        let registry = instance
-            .registry_settings()
-            .connect()?
-            .with_stop(stop.clone());
+        let registry = instance.registry.settings().connect()?;
+        let registry = registry.with_stop(stop.clone());
         let services = Services::new(
             Arc::<SqliteWork>::clone(&work),
             registry.clone(),
@@ -155,9 +153,10 @@ impl System {
         // Shows that S3 answers, before it is said that it does; the workers ask the registry.
         let receiving = instance.receiving().connect(&services.s3);
         receiving.names().await?;
-        let connected = wiring::connect(&instance, &services, &options.shutdown).await?;
+        let connected = wiring::connect(&instance, &keys, &services, &options.shutdown).await?;
         // Before any work: what it says of the places of copies is what the next start goes by.
         instance.write(folder)?;
+        depositor::write_all(&instance, folder)?;
         let mut workers = Tasks::default();
         for (name, running) in connected {
             workers.spawn(name, running);

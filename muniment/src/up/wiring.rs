@@ -8,7 +8,7 @@ use muniment_model::{QueueName, StorageTarget};
 use muniment_runtime::{Running, Services, Shutdown, StartError, WorkerEntry};
 use url::Url;
 
-use super::instance::Instance;
+use super::instance::{Instance, S3Access};
 use super::settings::RECEIVING_PREFIX;
 
 /// Soon enough for a person who watches, and two small requests when there is nothing new.
@@ -21,14 +21,15 @@ const PASSES: &str = "2";
 /// Steps that wait for S3 or the registry most of the time.
 const JOBS: &str = "4";
 
-/// Connects all workers. What is answered for each claims work once it is polled, and ends when told
+/// Connects all workers, with a key pair of their own to S3. What is answered for each claims work once it is polled, and ends when told
 /// to stop.
 pub(super) async fn connect(
     instance: &Instance,
+    s3: &S3Access,
     services: &Services,
     shutdown: &Shutdown,
 ) -> Result<Vec<(&'static str, Running)>, StartError> {
-    let flags = flags(instance);
+    let flags = flags(instance, s3);
     let mut connected = Vec::new();
     for worker in workers::all() {
         let settings = flags.iter().map(|(flag, value)| (*flag, value.as_str()));
@@ -56,8 +57,7 @@ fn pace_of(worker: &WorkerEntry) -> (&'static str, &'static str) {
 }
 
 /// The instance as the flags of its workers. One endpoint serves both providers here.
-fn flags(instance: &Instance) -> Vec<(&'static str, String)> {
-    let s3 = &instance.s3;
+fn flags(instance: &Instance, s3: &S3Access) -> Vec<(&'static str, String)> {
     let endpoint = |url: &Url| url.to_string();
     let mut flags = vec![
         ("receiving-endpoint", endpoint(&s3.endpoint)),
@@ -100,7 +100,7 @@ mod tests {
     fn no_flag_is_unknown_to_all_workers() {
         let instance = crate::up::instance::tests::example();
 
-        for (flag, value) in flags(&instance) {
+        for (flag, value) in flags(&instance, &instance.s3) {
             let known = workers::all().iter().any(|worker| {
                 let arguments = worker.arguments(&worker.command(), [(flag, value.as_str())]);
                 arguments.len() > 1

@@ -8,6 +8,8 @@ mod accepted;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod depositor;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod killed_at_random;
@@ -27,6 +29,8 @@ mod re_uploads;
 mod rejected;
 #[cfg(test)]
 mod round_trips;
+#[cfg(test)]
+mod s3;
 #[cfg(test)]
 mod same_verdict;
 #[cfg(test)]

@@ -17,6 +17,9 @@
 //! What was answered is durable: it survives `kill -9` and a power cut. Requests may be repeated as
 //! on the real service. Opening a folder again is its recovery.
 //!
+//! The key it is opened with is good for everything; others may be good for the objects of a few buckets
+//! only ([`Key`]).
+//!
 //! Cannot do: versions, tags, access lists, encryption, thawing of cold classes, virtual-hosted
 //! addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
 
@@ -44,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 use store::buckets::CreateBucket;
 use store::{Store, StoreError};
 
-/// The one key pair the endpoint accepts.
+/// A key pair.
 #[derive(Clone)]
 pub struct Credentials {
     pub access_key: String,
@@ -59,10 +62,28 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// How the endpoint treats bytes.
+/// A key pair that the endpoint accepts, and what it is good for.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub credentials: Credentials,
+    pub reach: Reach,
+}
+
+/// What a key is good for. Everything else is answered with 403 `AccessDenied`, be it there or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Everything,
+    /// The objects of these buckets, as the source of a copy too. The buckets themselves can be neither
+    /// made nor deleted, and no other is listed.
+    Buckets(HashSet<String>),
+}
+
+/// How the endpoint treats bytes, and whom it answers.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub copies: Copies,
+    /// The keys beside the one it is opened with.
+    pub more_keys: Vec<Key>,
     /// Buckets in which a HEAD that asks for checksums reads the object, and says what it read. In the
     /// others the checksums are those the object was stored with.
     pub read_back: HashSet<String>,
@@ -119,12 +140,13 @@ pub enum EmbeddedS3Error {
 }
 
 impl EmbeddedS3 {
-    /// Opens the folder, making it if needed, and repairs what a crash left.
+    /// Opens the folder, making it if needed, and repairs what a crash left. These credentials are good
+    /// for everything.
     pub async fn open(folder: &Path, credentials: Credentials) -> Result<Self, EmbeddedS3Error> {
         Self::open_with(folder, credentials, Options::default()).await
     }
 
-    /// As [`Self::open`], with bytes treated in another way. Objects that share bytes already go on
+    /// As [`Self::open`], with more keys, or bytes treated in another way. Objects that share bytes already go on
     /// doing so.
     pub async fn open_with(
         folder: &Path,

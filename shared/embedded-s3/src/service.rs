@@ -30,27 +30,32 @@ use keys::Keys;
 /// Most bytes of an XML request. Completing 10,000 parts with checksums takes about 3 MB.
 const XML_MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// The service, behind signature version 4 with the one key pair; unsigned requests are refused.
+/// The service, behind signature version 4; unsigned requests are refused, and so is what a key is not
+/// good for.
 pub(crate) fn build(store: Store, credentials: &Credentials, options: &Options) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = XML_MAX_BYTES;
     // Browser forms are not an operation of ours; refuse them before they are buffered.
     config.post_object_max_file_size = 0;
 
+    let keys = Keys::new(credentials, &options.more_keys);
     let mut builder = S3ServiceBuilder::new(Service {
         store,
+        keys: keys.clone(),
         readings: Readings::default(),
         copies: options.copies,
         read_back: options.read_back.clone(),
         disk: Disk::default(),
     });
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_auth(Keys(credentials.clone()));
+    builder.set_auth(keys.clone());
+    builder.set_access(keys);
     builder.build()
 }
 
 struct Service {
     store: Store,
+    keys: Keys,
     readings: Readings,
     copies: Copies,
     /// The buckets whose checksums are those of the bytes.
@@ -92,7 +97,7 @@ operations! {
     create_bucket(req: CreateBucketInput) -> CreateBucketOutput = make_bucket(req.input);
     delete_bucket(req: DeleteBucketInput) -> DeleteBucketOutput = remove_bucket(req.input);
     head_bucket(req: HeadBucketInput) -> HeadBucketOutput = find_bucket(req.input);
-    list_buckets(_req: ListBucketsInput) -> ListBucketsOutput = all_buckets();
+    list_buckets(req: ListBucketsInput) -> ListBucketsOutput = visible_buckets(req.credentials);
     get_bucket_location(req: GetBucketLocationInput) -> GetBucketLocationOutput
         = locate_bucket(req.input);
 

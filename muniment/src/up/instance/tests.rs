@@ -63,17 +63,6 @@ fn a_file_that_cannot_be_understood_is_never_taken_for_none() {
     }
 }
 
-#[test]
-fn the_first_institution_is_meant_unless_another_is_named() {
-    let instance = example();
-
-    let identifier = |wanted| Some(instance.institution(wanted)?.identifier.as_str());
-
-    assert_eq!(identifier(None), Some("test.edu"));
-    assert_eq!(identifier(Some("example.edu")), Some("example.edu"));
-    assert_eq!(identifier(Some("nowhere.edu")), None);
-}
-
 pub(crate) fn example() -> Instance {
     Instance {
         format: FORMAT,
@@ -109,6 +98,8 @@ fn institution(identifier: &str) -> InstitutionAccess {
         restore_bucket: bucket(&format!("restore.{identifier}")),
         user: format!("depositor@{identifier}"),
         api_key: "secret".to_owned(),
+        s3_access_key: format!("key of {identifier}"),
+        s3_secret_key: "secret".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Operations on buckets.
 
+use s3s::auth::Credentials;
 use s3s::dto::{
     Bucket, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
     GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput,
@@ -45,9 +46,14 @@ impl Service {
         })
     }
 
-    pub(super) async fn all_buckets(&self) -> Result<ListBucketsOutput, RequestError> {
-        let buckets = self.store.buckets().await?.into_iter();
-        let listed = buckets.map(|(name, created_micros)| Bucket {
+    /// Those that the key of the request is good for.
+    pub(super) async fn visible_buckets(
+        &self,
+        credentials: Option<Credentials>,
+    ) -> Result<ListBucketsOutput, RequestError> {
+        let mut buckets = self.store.buckets().await?;
+        buckets.retain(|(name, _created)| self.keys.may_use(credentials.as_ref(), name));
+        let listed = buckets.into_iter().map(|(name, created_micros)| Bucket {
             bucket_region: Some(REGION.to_owned()),
             creation_date: Some(timestamp(created_micros)),
             name: Some(name),

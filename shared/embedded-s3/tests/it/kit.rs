@@ -65,10 +65,14 @@ pub(crate) fn credentials() -> Credentials {
 }
 
 pub(crate) fn client(url: &str, secret: &str) -> Client {
+    client_of(url, "access", secret)
+}
+
+pub(crate) fn client_of(url: &str, access: &str, secret: &str) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Keys::new("access", secret, None, None, "test"))
+        .credentials_provider(Keys::new(access, secret, None, None, "test"))
         .endpoint_url(url)
         .force_path_style(true)
         // Damaged bytes have to be found by the endpoint, and not by this client.

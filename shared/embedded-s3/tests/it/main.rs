@@ -11,6 +11,7 @@ mod conditions;
 mod copies;
 mod durability;
 mod full_disk;
+mod keys;
 mod kit;
 mod lists;
 mod objects;
