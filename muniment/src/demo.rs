@@ -71,7 +71,7 @@ pub(crate) async fn run(
     terminal.say(format_args!("Data folder  {}", folder.display()));
     terminal.say(format_args!("S3           {}", instance.s3.endpoint));
     terminal.say(format_args!("Registry     {}", instance.registry.url));
-    terminal.say(format_args!("Ready        after {ready}\n"));
+    terminal.say_lines(format_args!("Ready        after {ready}\n"));
 
     let stage = Arc::new(Stage {
         connections: Connections::new(system.shutdown().hard.clone()),
@@ -84,11 +84,11 @@ pub(crate) async fn run(
     stage.system.stop().await;
     let played = played?;
 
-    terminal.say(report::table(&played));
-    terminal.say(report::findings(&played));
+    terminal.say_lines(report::table(&played));
+    terminal.say_lines(report::findings(&played));
     let verdict = report::verdict(&played, began.elapsed());
-    terminal.say(&verdict.text);
-    terminal.say(report::where_to_look(&folder));
+    terminal.say_lines(&verdict.text);
+    terminal.say_lines(report::where_to_look(&folder));
     Ok(verdict.outcome)
 }
 

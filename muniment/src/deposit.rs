@@ -19,7 +19,7 @@ use crate::access::{BucketAccess, Installation, RegistryAccess};
 use crate::error::CommandError;
 use crate::follow::{self, Follower, Upload};
 use crate::table;
-use crate::terminal::{BYTES_BAR, Terminal};
+use crate::terminal::{BYTES_BAR, Terminal, one_line};
 
 pub(crate) use bags::{Bag, BagFault, find, of_tar};
 pub(crate) use upload::{UploadError, upload};
@@ -159,7 +159,7 @@ async fn upload_visibly(
 ) -> Result<Option<String>, UploadError> {
     let (key, size) = (bag.key.clone(), bag.size);
     let bar = terminal.bar(size, BYTES_BAR);
-    bar.set_message(key.to_string());
+    bar.set_message(one_line(&key));
     let etag = upload(bucket, bag, &bar).await;
     bar.finish_and_clear();
     let etag = etag?;
@@ -176,7 +176,7 @@ async fn show_ending(
 ) -> Result<Outcome, CommandError> {
     let key = &upload.key;
     let line = terminal.bar(0, "{spinner} {msg}");
-    line.set_message(format!("{key}: waiting for its work item"));
+    line.set_message(one_line(format_args!("{key}: waiting for its work item")));
     let mut last = None;
     let mut follower = Follower::new(registry, upload, LOOK_EVERY);
     let ended = loop {
@@ -189,7 +189,7 @@ async fn show_ending(
         let is_over = follow::is_over(item);
         // A new line for each step where none can be drawn again.
         if terminal.is_live() {
-            line.set_message(text);
+            line.set_message(one_line(text));
         } else if last != step && !is_over {
             terminal.tell(text);
         }

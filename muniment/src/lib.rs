@@ -81,19 +81,33 @@ pub enum Outcome {
     NotAll,
 }
 
-/// Runs the command that the arguments name. Exit code 0 when all is well, 1 when it is not, 2 for
-/// arguments that cannot be understood.
+/// Runs the command that the arguments name. Exit code 0 when all is well, 1 when it is not or the answer
+/// could not be written, 2 for arguments that cannot be understood.
 pub fn main() -> ExitCode {
-    let arguments = Muniment::parse();
     let terminal = Terminal::default();
+    let arguments = match Muniment::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => return show(&message, &terminal),
+    };
     match execute(&arguments, &terminal) {
-        Ok(Outcome::AllWell) => ExitCode::SUCCESS,
-        Ok(Outcome::NotAll) => ExitCode::FAILURE,
+        Ok(Outcome::AllWell) if !terminal.has_lost_lines() => ExitCode::SUCCESS,
+        Ok(Outcome::AllWell | Outcome::NotAll) => ExitCode::FAILURE,
         Err(error) => {
             terminal.tell(format_args!("muniment: {}", Chain(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Help, the version, or what is wrong with the arguments.
+fn show(message: &clap::Error, terminal: &Terminal) -> ExitCode {
+    if let Err(error) = message.print() {
+        terminal.not_written(&error);
+    }
+    if terminal.has_lost_lines() {
+        return ExitCode::FAILURE;
+    }
+    u8::try_from(message.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, CommandError> {

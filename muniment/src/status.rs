@@ -37,8 +37,8 @@ pub(crate) struct StatusSettings {
     #[arg(long)]
     json: bool,
 
-    /// Show at most this many [default: 100 in the table, all with --json]
-    #[arg(long, value_name = "COUNT")]
+    /// Show at most this many, 1 or more [default: 100 in the table, all with --json]
+    #[arg(long, value_name = "COUNT", value_parser = count)]
     limit: Option<usize>,
 
     #[command(flatten)]
@@ -81,12 +81,19 @@ pub(crate) async fn run(
     let listing = newest_first(&registry, limit).await?;
     if settings.json {
         let text = serde_json::to_string_pretty(&listing).map_err(CommandError::Json)?;
-        terminal.say(text);
+        terminal.say_lines(text);
     } else {
         let text = render(&listing, SystemClock.now(), terminal.columns());
-        terminal.say(text.trim_end());
+        terminal.say_lines(text.trim_end());
     }
     Ok(Outcome::AllWell)
+}
+
+/// Neither nothing nor all is what 0 surely means, so it is asked for again.
+fn count(text: &str) -> Result<usize, String> {
+    let least_is_one = || "it has to be a whole number, and the least is 1".to_owned();
+    let count = text.parse().ok().filter(|count| *count >= 1);
+    count.ok_or_else(least_is_one)
 }
 
 /// Up to `limit` items as one list. Items that appear while the pages are read move others to the

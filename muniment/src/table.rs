@@ -10,8 +10,11 @@ use muniment_model::printable;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// The last column is never cut below this many columns, however narrow the terminal is.
-const LAST_COLUMN_MIN: usize = 24;
+/// What the last column, a sentence, is to have on a narrow terminal: the others are cut for it.
+const LAST_COLUMN_WANTED: usize = 24;
+/// It is never cut below this, and the others are not below that, however narrow the terminal is.
+const LAST_COLUMN_MIN: usize = 8;
+const COLUMN_MIN: usize = 12;
 
 /// Rows under a header, columns as wide as their widest cell.
 pub(crate) struct Table {
@@ -33,11 +36,14 @@ impl Table {
             .push(cells.iter().map(|cell| printable(cell)).collect());
     }
 
-    /// The whole table. The last column takes what is left of `columns` and is cut there; without a
-    /// limit it is written in full.
+    /// The whole table, no wider than `columns`: the longest names are cut first, and the last column
+    /// takes what is left. Without a limit all is written in full.
     pub(crate) fn render(&self, columns: Option<usize>) -> String {
         let count = self.rows.first().map_or(0, Vec::len);
-        let widths: Vec<usize> = (0..count).map(|n| self.width(n)).collect();
+        let mut widths: Vec<usize> = (0..count).map(|n| self.width(n)).collect();
+        if let Some(columns) = columns {
+            narrow(&mut widths, columns);
+        }
         let lines = self.rows.iter().map(|row| line(row, &widths, columns));
         lines
             .map(|line| line.trim_end().to_owned() + "\n")
@@ -51,12 +57,28 @@ impl Table {
     }
 }
 
+/// Cuts the widest columns until the last one has what it wants.
+fn narrow(widths: &mut [usize], columns: usize) {
+    let Some((last, others)) = widths.split_last_mut() else {
+        return;
+    };
+    let kept = GAP.len() * others.len() + (*last).min(LAST_COLUMN_WANTED);
+    let room = columns.saturating_sub(kept);
+    while others.iter().sum::<usize>() > room {
+        let widest = others.iter_mut().max_by_key(|width| **width);
+        let Some(widest) = widest.filter(|width| **width > COLUMN_MIN) else {
+            return;
+        };
+        *widest -= 1;
+    }
+}
+
 fn line(row: &[String], widths: &[usize], columns: Option<usize>) -> String {
     let mut out = String::new();
     let last = widths.len().saturating_sub(1);
     for (n, (cell, width)) in row.iter().zip(widths).enumerate() {
         if n < last {
-            let padded = console::pad_str(cell, *width, console::Alignment::Left, None);
+            let padded = console::pad_str(cell, *width, console::Alignment::Left, Some("…"));
             out += &padded;
             out += GAP;
         } else {
@@ -121,8 +143,27 @@ mod tests {
     }
 
     #[test]
+    fn long_names_are_cut_so_that_a_row_is_one_line() {
+        let mut table = Table::new(&["ID", "BAG", "STAGE", "NOTE"]);
+        let long = format!("{}.tar", "日本".repeat(40));
+        let cells = ["12", &long, "Format Identification", "What happened"];
+        table.push(&cells.map(str::to_owned));
+
+        for columns in [60, 80, 120] {
+            let text = table.render(Some(columns));
+            let widths = text.lines().map(console::measure_text_width);
+            assert!(widths.max() <= Some(columns), "{text}");
+            assert!(text.contains("日本") && text.contains('…'), "{text}");
+            assert!(text.contains("What happened"), "{text}");
+        }
+    }
+
+    #[test]
     fn without_a_terminal_nothing_is_cut() {
-        assert!(table().render(None).contains(&"x".repeat(60)));
+        let text = table().render(None);
+
+        assert!(text.contains(&"x".repeat(60)), "{text}");
+        assert!(!text.contains('…'), "{text}");
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
     signals.spawn(async move { follower.follow_signals().await });
 
     let system = System::start(&options).await?;
-    terminal.say(summary(system.instance(), &options));
+    terminal.say_lines(summary(system.instance(), &options));
     let died = tokio::select! {
         () = shutdown.soft.cancelled() => None,
         died = system.died() => Some(died),

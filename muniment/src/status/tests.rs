@@ -49,6 +49,23 @@ fn what_is_not_shown_is_counted() {
 }
 
 #[test]
+fn at_least_one_item_has_to_be_asked_for() {
+    let rows = [
+        ("1", Some(1)),
+        ("250", Some(250)),
+        ("0", None),
+        ("-1", None),
+        ("all", None),
+    ];
+
+    for (text, expected) in rows {
+        let read = count(text);
+        assert_eq!(read.as_ref().ok(), expected.as_ref(), "{text}");
+        assert!(read.is_ok() || read.is_err_and(|said| said.contains("the least is 1")));
+    }
+}
+
+#[test]
 fn an_empty_list_says_what_to_do() {
     let text = render(&listing(Vec::new()), DateTime::UNIX_EPOCH, None);
 

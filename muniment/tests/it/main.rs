@@ -20,6 +20,8 @@ mod observed;
 #[cfg(test)]
 mod other_uploads;
 #[cfg(test)]
+mod output;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod progress;

@@ -204,12 +204,24 @@ const NOTE_BYTES_MAX: usize = 15_000;
 /// The longest path or message that is kept, in characters: a hostile name may be a megabyte.
 const TEXT_MAX: usize = 1_500;
 
-/// Control and bidirectional marks as escapes, so that no name can forge a log line or a page.
+/// Whether a character changes how the text around it is shown, rather than being shown: control
+/// characters, line and paragraph separators (some programs end a line there), and marks of direction.
+/// Joiners are not among them, because names in several scripts are written with those.
+pub fn is_unprintable(character: char) -> bool {
+    let changes_lines = matches!(character, '\u{2028}' | '\u{2029}');
+    // The whole of Bidi_Control (Unicode Standard Annex 9).
+    let changes_direction = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || changes_lines || changes_direction
+}
+
+/// What [`is_unprintable`] as escapes, so that no name can forge a log line or a page.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(TEXT_MAX));
     for character in text.chars().take(TEXT_MAX) {
-        let bidi = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || bidi {
+        if is_unprintable(character) {
             out.extend(character.escape_unicode());
         } else {
             out.push(character);
@@ -224,6 +236,26 @@ pub fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changes_the_text_around_it_is_escaped() {
+        let rows = [
+            ("plain.txt", "plain.txt"),
+            ("\u{b7}日本\u{200d}é", "\u{b7}日本\u{200d}é"),
+            ("a\nb\u{1b}[2J", "a\\u{a}b\\u{1b}[2J"),
+            ("a\u{85}b\u{7f}", "a\\u{85}b\\u{7f}"),
+            ("a\u{2028}b\u{2029}", "a\\u{2028}b\\u{2029}"),
+            ("\u{202e}gpj.exe", "\\u{202e}gpj.exe"),
+            (
+                "\u{61c}\u{200e}\u{200f}\u{2066}",
+                "\\u{61c}\\u{200e}\\u{200f}\\u{2066}",
+            ),
+        ];
+
+        for (name, expected) in rows {
+            assert_eq!(printable(name), expected);
+        }
+    }
 
     #[test]
     fn thirty_errors_are_kept_and_the_rest_counted() {

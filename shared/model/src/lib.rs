@@ -28,7 +28,7 @@ pub use copy_metadata::{
     METADATA_BYTES_MAX, MetadataPairs, copy_metadata, copy_metadata_bytes, header_value,
 };
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
-pub use findings::{Finding, FindingCode, Findings, Severity, printable};
+pub use findings::{Finding, FindingCode, Findings, Severity, is_unprintable, printable};
 pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, WorkItemId};
 pub use names::{
     BUCKET_NAME_BYTES_MAX, BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey,
