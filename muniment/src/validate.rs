@@ -16,7 +16,7 @@ use crate::Outcome;
 use crate::bag_path::BagPath;
 use crate::error::CommandError;
 use crate::local_bag::{self, BytesRead, ProfileChoice, Terms};
-use crate::terminal::{BYTES_BAR, Terminal};
+use crate::terminal::{BYTES_BAR, Terminal, one_line};
 
 /// Checks bags as the server does, without depositing them
 ///
@@ -96,7 +96,7 @@ async fn watched<T>(
         Some(size) => terminal.bar(size, BYTES_BAR),
         None => terminal.bar(0, FOLDER_BAR),
     };
-    bar.set_message(path.display().to_string());
+    bar.set_message(one_line(path.display()));
     let mut ticks = interval(DRAWN_EVERY);
     let checked = loop {
         tokio::select! {
