@@ -140,6 +140,12 @@ impl KeyPrefix {
         Self(format!("{item}/index/"))
     }
 
+    /// The item whose prefix this is; `None` for what [`Self::of`] would not have written.
+    pub fn item_of(prefix: &str) -> Option<WorkItemId> {
+        let item = WorkItemId(prefix.strip_suffix('/')?.parse().ok()?);
+        (item.0 > 0 && Self::of(item).as_str() == prefix).then_some(item)
+    }
+
     /// A key under this prefix. `name` is one of ours (a uuid, a number), never the bag's.
     pub fn key(&self, name: &str) -> ObjectKey {
         ObjectKey(format!("{}{name}", self.0))
@@ -187,6 +193,25 @@ mod tests {
 
         assert!(!"120/x".starts_with(prefix.as_str()));
         assert!("12/x".starts_with(prefix.as_str()));
+    }
+
+    #[test]
+    fn only_what_was_written_as_an_items_prefix_is_read_as_one() {
+        let rows = [
+            ("12/", Some(WorkItemId(12))),
+            ("12", None),
+            ("012/", None),
+            ("+12/", None),
+            ("0/", None),
+            ("-1/", None),
+            ("12a/", None),
+            ("/", None),
+            ("99999999999999999999/", None),
+        ];
+
+        for (prefix, expected) in rows {
+            assert_eq!(KeyPrefix::item_of(prefix), expected, "{prefix}");
+        }
     }
 
     #[test]

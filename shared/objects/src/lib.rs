@@ -31,7 +31,7 @@ pub use budget::{BUDGET_BYTES, ByteBudget, HeldBytes, STEP_BYTES};
 pub use connection::{Connections, Endpoint};
 pub use deletion::Deletion;
 pub use error::{Cause, ObjectAddress, Resource, StorageError};
-pub use listing::{Listed, Listing};
+pub use listing::{FirstParts, Listed, Listing};
 pub use metadata::{METADATA_BYTES_MAX, MetadataTooLarge, user_metadata};
 pub use preservation::{CopyOrder, PreservationBuckets};
 pub use receiving::{DepositBucket, ReceivingBucket, ReceivingBuckets};

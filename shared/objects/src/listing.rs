@@ -3,6 +3,7 @@
 //! A list is a question and may be asked again. Keys are asked for in percent-encoding, because
 //! a depositor's key may hold bytes that XML cannot.
 
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
 use chrono::{DateTime, Utc};
 use muniment_model::{BucketName, KeyPrefix, ObjectKey};
@@ -23,6 +24,10 @@ const BUCKET_PAGES_MAX: usize = 100;
 /// A page has 1,000 uploads. A prefix has as many open ones as workers were killed while they made one.
 const UPLOAD_PAGES_MAX: usize = 1_000;
 
+/// What ends the first part of a key, and the character after it in the order of keys.
+const SLASH: char = '/';
+const AFTER_SLASH: char = '0';
+
 /// An object as a list names it. The key may be any text: it is a depositor's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -35,9 +40,22 @@ pub struct Listed {
 
 /// Goes through the objects of a bucket in key order.
 #[derive(Debug)]
-pub struct Listing {
+pub struct Listing(Pages);
+
+/// Goes through the first parts of a bucket's keys, up to and with their first slash, in their order.
+/// Keys without a slash are passed over.
+#[derive(Debug)]
+pub struct FirstParts(Pages);
+
+/// What is asked for, and how far the answers have come.
+#[derive(Debug)]
+struct Pages {
     bucket: Bucket,
     prefix: String,
+    /// What keys have in common up to it is answered once.
+    delimiter: Option<String>,
+    /// Only keys greater than this.
+    after: Option<String>,
     next: Next,
 }
 
@@ -50,15 +68,74 @@ enum Next {
 
 impl Listing {
     pub(crate) fn new(bucket: Bucket, prefix: &str) -> Self {
-        Self {
+        Self(Pages {
             bucket,
             prefix: prefix.to_owned(),
+            delimiter: None,
+            after: None,
             next: Next::First,
-        }
+        })
     }
 
     /// The next 1,000 objects at most; `None` after the last page.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Listed>>, StorageError> {
+        let Some(output) = self.0.next().await? else {
+            return Ok(None);
+        };
+        let mut page = Vec::with_capacity(output.contents().len());
+        for object in output.contents() {
+            let size = object.size().and_then(|size| u64::try_from(size).ok());
+            let last_modified = object.last_modified().and_then(utc);
+            let (Some(key), Some(size), Some(last_modified)) = (object.key(), size, last_modified)
+            else {
+                let resource = self.0.bucket.resource();
+                return Err(incomplete(&resource, "an entry without key, size or date"));
+            };
+            page.push(Listed {
+                key: decoded(key, output.encoding_type()),
+                etag: unquoted(object.e_tag()),
+                size,
+                last_modified,
+            });
+        }
+        Ok(Some(page))
+    }
+}
+
+impl FirstParts {
+    /// Those that come after `after`, itself one of them; empty for all.
+    pub(crate) fn new(bucket: Bucket, after: &str) -> Self {
+        // The key that follows all that begin with `after`: stores differ on whether a first part
+        // comes after itself.
+        let after = after
+            .strip_suffix(SLASH)
+            .map(|part| format!("{part}{AFTER_SLASH}"));
+        Self(Pages {
+            bucket,
+            prefix: String::new(),
+            delimiter: Some(SLASH.to_string()),
+            after,
+            next: Next::First,
+        })
+    }
+
+    /// The next 1,000 at most; `None` after the last page. A page may be empty.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<String>>, StorageError> {
+        let Some(output) = self.0.next().await? else {
+            return Ok(None);
+        };
+        let parts = output.common_prefixes().iter();
+        let parts = parts.filter_map(|common| common.prefix());
+        Ok(Some(
+            parts
+                .map(|part| decoded(part, output.encoding_type()))
+                .collect(),
+        ))
+    }
+}
+
+impl Pages {
+    async fn next(&mut self) -> Result<Option<ListObjectsV2Output>, StorageError> {
         let token = match &self.next {
             Next::First => None,
             Next::Token(token) => Some(token.as_str()),
@@ -73,26 +150,13 @@ impl Listing {
                     .list_objects_v2()
                     .bucket(self.bucket.name.as_str())
                     .prefix(&self.prefix)
+                    .set_delimiter(self.delimiter.clone())
+                    .set_start_after(self.after.clone())
                     .encoding_type(EncodingType::Url)
                     .set_continuation_token(token.map(str::to_owned))
                     .send()
             })
             .await?;
-        let mut page = Vec::with_capacity(output.contents().len());
-        for object in output.contents() {
-            let size = object.size().and_then(|size| u64::try_from(size).ok());
-            let last_modified = object.last_modified().and_then(utc);
-            let (Some(key), Some(size), Some(last_modified)) = (object.key(), size, last_modified)
-            else {
-                return Err(incomplete(&resource, "an entry without key, size or date"));
-            };
-            page.push(Listed {
-                key: decoded(key, output.encoding_type()),
-                etag: unquoted(object.e_tag()),
-                size,
-                last_modified,
-            });
-        }
         self.next = match (output.is_truncated(), output.next_continuation_token()) {
             (Some(true), Some(next)) => Next::Token(next.to_owned()),
             (Some(true), None) => {
@@ -100,7 +164,7 @@ impl Listing {
             }
             (Some(false) | None, _) => Next::End,
         };
-        Ok(Some(page))
+        Ok(Some(output))
     }
 }
 

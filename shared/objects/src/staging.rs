@@ -12,7 +12,7 @@ use muniment_model::{BucketName, Chain, Crc64Nvme, KeyPrefix, ObjectKey, Tar};
 use crate::bucket::{Attributes, Bucket, Head, Unconfirmed};
 use crate::deletion::Deletion;
 use crate::error::StorageError;
-use crate::listing::{Listed, Listing};
+use crate::listing::{FirstParts, Listed, Listing};
 use crate::multipart::CopySource;
 use crate::receiving::ReceivingBucket;
 use crate::stream::{ObjectStream, Source};
@@ -119,6 +119,12 @@ impl StagingBucket {
 
     pub fn list(&self, prefix: &KeyPrefix) -> Listing {
         Listing::new(self.0.clone(), prefix.as_str())
+    }
+
+    /// The items' prefixes, and whatever else keys begin with up to a slash, that come after `after`,
+    /// itself one of them; empty for all.
+    pub fn first_parts(&self, after: &str) -> FirstParts {
+        FirstParts::new(self.0.clone(), after)
     }
 
     /// Deletes a page of what [`Self::list`] found. `may_delete` is asked before each try.

@@ -105,6 +105,10 @@ impl Queue for BreakingStore {
     async fn are_known(&self, asked: &[(Subject, QueueName)]) -> Result<Vec<bool>, WorkError> {
         self.pass(self.inner.are_known(asked)).await
     }
+
+    async fn is_leased(&self, subject: Subject) -> Result<bool, WorkError> {
+        self.pass(self.inner.is_leased(subject)).await
+    }
 }
 
 #[async_trait]
@@ -162,6 +166,14 @@ impl Records for BreakingStore {
 
     async fn clear_records(&self, lease: &Lease) -> Result<(), WorkError> {
         self.pass(self.inner.clear_records(lease)).await
+    }
+
+    async fn items_after(
+        &self,
+        after: WorkItemId,
+        max: usize,
+    ) -> Result<Vec<WorkItemId>, WorkError> {
+        self.pass(self.inner.items_after(after, max)).await
     }
 
     async fn drop_item(&self, item: WorkItemId) -> Result<(), WorkError> {

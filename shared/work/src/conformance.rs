@@ -29,6 +29,7 @@ macro_rules! conformance {
                 the_backlog_is_counted_per_queue,
                 subjects_are_known_by_queue,
                 dropping_an_item_ends_its_leases,
+                a_subject_is_leased_until_its_last_lease_has_ended,
             }
             records {
                 records_are_read_as_they_were_written,
@@ -46,6 +47,7 @@ macro_rules! conformance {
                 a_lease_covers_its_own_batch_and_item_only,
                 work_on_a_file_has_no_records,
                 dropping_item_12_touches_nothing_of_items_1_and_120,
+                every_item_that_anything_is_kept_of_is_listed,
                 starting_over_keeps_the_object_record_and_the_own_lease,
                 a_record_of_another_version_is_not_written,
             }

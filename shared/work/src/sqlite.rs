@@ -262,6 +262,14 @@ impl Queue for SqliteWork {
         })
         .await
     }
+
+    async fn is_leased(&self, subject: Subject) -> Result<bool, WorkError> {
+        self.call(async {
+            let mut reader = self.reader.lock().await;
+            queue::is_leased(&mut reader, subject, self.clock.now()).await
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -400,6 +408,15 @@ impl Records for SqliteWork {
             Ok(transaction.commit().await?)
         })
         .await
+    }
+
+    async fn items_after(
+        &self,
+        after: WorkItemId,
+        max: usize,
+    ) -> Result<Vec<WorkItemId>, WorkError> {
+        self.call(async { records::items_after(&mut *self.reader.lock().await, after, max).await })
+            .await
     }
 
     async fn drop_item(&self, item: WorkItemId) -> Result<(), WorkError> {

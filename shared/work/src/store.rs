@@ -59,6 +59,9 @@ pub trait Queue: Send + Sync {
     /// For each of these, whether the queue has any message of the subject, be it ready, leased or
     /// due, of the planner or of a batch.
     async fn are_known(&self, asked: &[(Subject, QueueName)]) -> Result<Vec<bool>, WorkError>;
+
+    /// Whether anybody holds a lease on the subject, in whichever queue, that has not run out.
+    async fn is_leased(&self, subject: Subject) -> Result<bool, WorkError>;
 }
 
 /// File records to be written, and what moves with them in the same step.
@@ -145,6 +148,14 @@ pub trait Records: Send + Sync {
     /// message of it but the lease's own, since they name batches that are no more. The object
     /// record stays, because it counts the readings of the tar.
     async fn clear_records(&self, lease: &Lease) -> Result<(), WorkError>;
+
+    /// The items that anything is kept of, be it a record, a done mark or a message: the first `max`
+    /// whose ids are greater than `after`, in their order.
+    async fn items_after(
+        &self,
+        after: WorkItemId,
+        max: usize,
+    ) -> Result<Vec<WorkItemId>, WorkError>;
 
     /// Removes everything about the item: records, done marks, messages and leases. A holder of one
     /// of its leases has lost it.

@@ -13,7 +13,7 @@ use crate::kit::{
     preservation_buckets,
 };
 
-fn bucket(name: &str) -> BucketName {
+pub(crate) fn bucket(name: &str) -> BucketName {
     BucketName::new(name).expect("a name")
 }
 
@@ -41,14 +41,14 @@ fn observer_of(site: &Site) -> Observer {
 }
 
 /// The processes that are running, and what is seen of them from outside.
-struct Ingest {
-    site: Site,
-    observer: Observer,
+pub(crate) struct Ingest {
+    pub(crate) site: Site,
+    pub(crate) observer: Observer,
     processes: Vec<Process>,
 }
 
 impl Ingest {
-    async fn with(starts: impl Fn(&str) -> bool) -> Self {
+    pub(crate) async fn with(starts: impl Fn(&str) -> bool) -> Self {
         let site = Site::start().await;
         let observer = observer_of(&site);
         let mut ingest = Self {
@@ -64,13 +64,21 @@ impl Ingest {
         ingest
     }
 
-    async fn start(&mut self, name: &str) {
+    /// What a worker's process has logged so far; the newest process that was started.
+    pub(crate) fn last_logged(&self) -> String {
+        self.processes
+            .last()
+            .map(Process::logged)
+            .unwrap_or_default()
+    }
+
+    pub(crate) async fn start(&mut self, name: &str) {
         let worker = workers::all().iter().find(|worker| worker.name == name);
         let process = self.site.spawn(worker.expect("it is there")).await;
         self.processes.push(process);
     }
 
-    async fn deposit(&self) -> (Upload, Expected) {
+    pub(crate) async fn deposit(&self) -> (Upload, Expected) {
         let bag = BagBuilder::aptrust("photos")
             .file("data/hello.txt", "hello")
             .file("data/world.txt", "world");
@@ -83,13 +91,13 @@ impl Ingest {
         (self.upload("photos.tar", tar).await, expected)
     }
 
-    async fn upload(&self, key: &str, tar: Vec<u8>) -> Upload {
+    pub(crate) async fn upload(&self, key: &str, tar: Vec<u8>) -> Upload {
         let upload = self.observer.deposit("test.edu", key, tar).await;
         upload.expect("deposited")
     }
 
     /// The work item of an upload, once the bucket reader has made it.
-    async fn item_of(&self, upload: &Upload) -> Value {
+    pub(crate) async fn item_of(&self, upload: &Upload) -> Value {
         let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
         let found = tokio::time::timeout(WITHIN, async {
             loop {
@@ -104,7 +112,7 @@ impl Ingest {
     }
 
     /// The keys of the staged files, without the index.
-    async fn staged_files(&self) -> Vec<String> {
+    pub(crate) async fn staged_files(&self) -> Vec<String> {
         let keys = self.observer.staged_keys().await.expect("listed");
         let files = keys.into_iter().filter(|key| !key.contains("/index/"));
         let files: Vec<_> = files.collect();
@@ -112,13 +120,13 @@ impl Ingest {
         files
     }
 
-    async fn check_preserved(&self, upload: &Upload, expected: &Expected) {
+    pub(crate) async fn check_preserved(&self, upload: &Upload, expected: &Expected) {
         let checked = self.observer.check_preserved(upload, expected, WITHIN);
         let differences = checked.await.expect("answers");
         assert!(differences.is_empty(), "{differences}");
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         for mut process in self.processes {
             process.signal("TERM");
             assert!(process.ended().await.success(), "{}", process.logged());

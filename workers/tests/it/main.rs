@@ -8,4 +8,6 @@ mod ingest;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod leftovers;
+#[cfg(test)]
 mod signals;

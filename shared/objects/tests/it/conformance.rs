@@ -105,6 +105,7 @@ suite! {
         a_completion_whose_answer_is_lost_is_recognised,
         uploads_that_a_killed_worker_left_open_are_found_and_aborted,
         a_prefix_is_emptied_over_several_pages_and_no_other_is_touched,
+        first_parts_of_keys_are_listed_once_each_and_from_anywhere_on,
         depositors_keys_are_listed_as_they_are,
         receiving_buckets_are_found_by_their_prefix,
         a_deposit_record_needs_no_checksum_from_elsewhere,

@@ -196,6 +196,38 @@ pub(crate) async fn a_prefix_is_emptied_over_several_pages_and_no_other_is_touch
     }
 }
 
+pub(crate) async fn first_parts_of_keys_are_listed_once_each_and_from_anywhere_on(bench: &Bench) {
+    let bytes = Bytes::from_static(b"x");
+    let keys = [
+        "1/a",
+        "12/a",
+        "12/index/0",
+        "120/a",
+        "2/a",
+        "a b+c/d",
+        "stray",
+    ];
+    for key in keys {
+        bench.stage(key, &bytes).await;
+    }
+    let rows: [(&str, &[&str]); 5] = [
+        ("", &["1/", "12/", "120/", "2/", "a b+c/"]),
+        ("1/", &["12/", "120/", "2/", "a b+c/"]),
+        ("12/", &["120/", "2/", "a b+c/"]),
+        ("13/", &["2/", "a b+c/"]),
+        ("a b+c/", &[]),
+    ];
+
+    for (after, expected) in rows {
+        let mut listing = bench.buckets.staging.first_parts(after);
+        let mut found = Vec::new();
+        while let Some(page) = listing.next_page().await.expect("lists") {
+            found.extend(page);
+        }
+        assert_eq!(found, expected, "after {after:?}");
+    }
+}
+
 pub(crate) async fn depositors_keys_are_listed_as_they_are(bench: &Bench) {
     let mut keys = ["plain.tar", "a b+c%20d.tar", "ü&<>.tar", "folder/x.txt"];
     for key in keys {

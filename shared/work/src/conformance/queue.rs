@@ -279,3 +279,29 @@ pub(crate) async fn dropping_an_item_ends_its_leases<B: Backend>() {
     let acknowledged = kit.store().acknowledge(&lease).await;
     acknowledged.expect("cleanup acknowledges what it has dropped itself");
 }
+
+pub(crate) async fn a_subject_is_leased_until_its_last_lease_has_ended<B: Backend>() {
+    let kit = B::fresh().await;
+    let item = Subject::Item(WorkItemId(12));
+    kit.publish(&planner(120)).await;
+    kit.publish(&batch(12, 4)).await;
+    let leased = async || kit.store().is_leased(item).await.expect("answers");
+    assert!(!leased().await, "only published");
+
+    let other = kit.claim().await.expect("ready").lease;
+    assert!(!leased().await, "another item's");
+    let own = kit.claim().await.expect("ready").lease;
+    assert!(leased().await);
+    kit.store().acknowledge(&other).await.expect("acknowledged");
+    assert!(leased().await);
+    kit.store()
+        .release(&own, Release::Now)
+        .await
+        .expect("released");
+    assert!(!leased().await, "released");
+
+    kit.claim().await.expect("ready");
+    assert!(leased().await);
+    kit.pass(61);
+    assert!(!leased().await, "nobody renewed it");
+}

@@ -410,6 +410,53 @@ pub(crate) async fn dropping_item_12_touches_nothing_of_items_1_and_120<B: Backe
     }
 }
 
+/// Each kind by itself, and ids in the order of numbers, not of their texts.
+pub(crate) async fn every_item_that_anything_is_kept_of_is_listed<B: Backend>() {
+    let kit = B::fresh().await;
+    let leases = [
+        kit.lease(9).await,
+        kit.lease(12).await,
+        kit.lease(120).await,
+    ];
+    let with_object = kit.lease(1).await;
+    kit.store()
+        .save_object(&with_object, &object(1))
+        .await
+        .expect("written");
+    kit.save(&leases[0], 0, &files(0..5), None)
+        .await
+        .expect("written");
+    kit.store()
+        .finish_batch(&leases[1], FIRST, None, 3)
+        .await
+        .expect("marked");
+    let place = checkpoint(1, 1);
+    kit.save(&leases[2], 0, &[], Some(&place))
+        .await
+        .expect("written");
+    for lease in leases.iter().chain([&with_object]) {
+        kit.store().acknowledge(lease).await.expect("acknowledged");
+    }
+    kit.publish(&batch(1_000, 3)).await;
+    kit.publish(&Message {
+        subject: Subject::File(FileId(7)),
+        ..planner(0)
+    })
+    .await;
+
+    let listed = async |after, max| {
+        let items = kit.store().items_after(WorkItemId(after), max).await;
+        let items = items.expect("listed").into_iter();
+        items.map(|item| item.0).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(0, 100).await, [1, 9, 12, 120, 1_000]);
+    assert_eq!(listed(0, 2).await, [1, 9]);
+    assert_eq!(listed(9, 2).await, [12, 120]);
+    assert_eq!(listed(1_000, 2).await, Vec::<i64>::new());
+    kit.store().drop_item(WorkItemId(9)).await.expect("dropped");
+    assert_eq!(listed(0, 2).await, [1, 12]);
+}
+
 pub(crate) async fn starting_over_keeps_the_object_record_and_the_own_lease<B: Backend>() {
     let kit = B::fresh().await;
     let lease = fill(&kit, 12).await;

@@ -453,6 +453,22 @@ pub(super) async fn is_known(
     Ok(known)
 }
 
+pub(super) async fn is_leased(
+    connection: &mut SqliteConnection,
+    subject: Subject,
+    now: DateTime<Utc>,
+) -> Result<bool, WorkError> {
+    let leased = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM message \
+         WHERE subject = ?1 AND phase = 'leased' AND at > ?2)",
+    )
+    .bind(subject.to_string())
+    .bind(now.timestamp_micros())
+    .fetch_one(connection)
+    .await?;
+    Ok(leased)
+}
+
 /// Removes every message of the subject but `kept`.
 pub(super) async fn remove_all(
     connection: &mut SqliteConnection,

@@ -366,6 +366,32 @@ pub(super) async fn clear_done(
     Ok(())
 }
 
+/// Each part reads no more of its index than it answers, but that of the messages: their keys are
+/// text, and there are as many as batches under way.
+pub(super) async fn items_after(
+    connection: &mut SqliteConnection,
+    after: WorkItemId,
+    max: usize,
+) -> Result<Vec<WorkItemId>, WorkError> {
+    let items: Vec<i64> = sqlx::query_scalar(
+        "SELECT item FROM (SELECT item FROM object_record WHERE item > ?1 ORDER BY item LIMIT ?2) \
+         UNION SELECT item FROM (SELECT DISTINCT item FROM file_run WHERE item > ?1 \
+         ORDER BY item LIMIT ?2) \
+         UNION SELECT item FROM (SELECT item FROM checkpoint WHERE item > ?1 \
+         ORDER BY item LIMIT ?2) \
+         UNION SELECT item FROM (SELECT DISTINCT item FROM done_batch WHERE item > ?1 \
+         ORDER BY item LIMIT ?2) \
+         UNION SELECT item FROM (SELECT DISTINCT CAST(substr(subject, 6) AS INTEGER) AS item \
+         FROM message WHERE subject > 'item/' AND subject < 'item0') WHERE item > ?1 \
+         ORDER BY item LIMIT ?2",
+    )
+    .bind(after.0)
+    .bind(i64::try_from(max).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    Ok(items.into_iter().map(WorkItemId).collect())
+}
+
 /// Removes what [`crate::Records::clear_records`] says, but the messages.
 pub(super) async fn clear(
     connection: &mut SqliteConnection,
