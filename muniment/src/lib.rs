@@ -13,6 +13,7 @@ mod error;
 pub mod follow;
 pub mod local_bag;
 mod renew_key;
+mod room;
 mod status;
 mod table;
 mod terminal;

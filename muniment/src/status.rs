@@ -1,7 +1,5 @@
 //! `muniment status`: the work items, newest first.
 
-mod room;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use tokio::time::timeout;
 use crate::Outcome;
 use crate::access::{Installation, RegistryAccess};
 use crate::error::CommandError;
+use crate::room;
 use crate::table::{self, Table};
 use crate::terminal::Terminal;
 

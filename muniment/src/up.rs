@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::Outcome;
 use crate::data_folder::DataSettings;
 use crate::error::CommandError;
+use crate::room;
 use crate::terminal::Terminal;
 
 use instance::{Instance, InstitutionAccess, RegistryAccess, S3Access};
@@ -79,7 +80,13 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
     let follower = shutdown.clone();
     signals.spawn(async move { follower.follow_signals().await });
 
-    let system = System::start(&options).await?;
+    let system = match System::start(&options).await {
+        Ok(system) => system,
+        Err(error) => {
+            tell_if_full(&options, terminal);
+            return Err(error.into());
+        }
+    };
     terminal.say_lines(summary(system.instance(), &options));
     let died = tokio::select! {
         () = shutdown.soft.cancelled() => None,
@@ -93,6 +100,17 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
     // A second signal, followed meanwhile, drops the jobs that still run.
     system.stop().await;
     died.map_or(Ok(Outcome::AllWell), |died| Err(died.into()))
+}
+
+/// A start has to write, and what fails first without room seldom says why.
+fn tell_if_full(options: &Options, terminal: &Terminal) {
+    let folder = &options.folder;
+    if room::is_full(folder) {
+        let folder = folder.display();
+        terminal.tell(format_args!(
+            "the disk of {folder} is full: make room, and start again"
+        ));
+    }
 }
 
 /// What a person needs to begin.

@@ -37,6 +37,9 @@ pub enum ClientError {
         status: u16,
         after: Option<Duration>,
     },
+    /// 507.
+    #[error("the registry has no room for {call}: its disk is full")]
+    DiskFull { call: String },
     /// 401, 403.
     #[error("the registry refused our credentials at {call} (status {status})")]
     Denied { call: String, status: u16 },
@@ -80,8 +83,8 @@ pub enum ClientError {
 
 impl ClientError {
     /// The one table of what follows from each error: what it means that the retry did not help,
-    /// and whether the same request may be answered in a moment. Refused credentials are an
-    /// outage, but not one that ends in seconds.
+    /// and whether the same request may be answered in a moment. Refused credentials and a full disk
+    /// are outages, but none that end in seconds.
     fn traits(&self) -> (Class, Again) {
         const TRANSIENT: Class = Class::Transient { after: None };
         const SOON: Again = Again::Soon { after: None };
@@ -90,7 +93,9 @@ impl ClientError {
             Self::Throttled { after, .. } | Self::Unavailable { after, .. } => {
                 (Class::Outage, Again::Soon { after: *after })
             }
-            Self::Denied { .. } | Self::NotOurs { .. } => (Class::Outage, Again::Never),
+            Self::DiskFull { .. } | Self::Denied { .. } | Self::NotOurs { .. } => {
+                (Class::Outage, Again::Never)
+            }
             // One request that always breaks its connection, or always makes the registry fail,
             // must end at an operator; as an outage it would hold up every item for ever.
             Self::Interrupted { .. } => (TRANSIENT, SOON),
@@ -129,6 +134,7 @@ impl ClientError {
                 status: code,
                 after,
             },
+            (StatusCode::INSUFFICIENT_STORAGE, _) => Self::DiskFull { call },
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
                 Self::Denied { call, status: code }
             }

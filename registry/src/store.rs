@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use muniment_model::Clock;
-use muniment_sqlite::{Database, OpenError, SqliteFault};
+use muniment_sqlite::{Database, OpenError, SqliteFault, is_disk_full};
 use sqlx::{Pool, Transaction};
 
 use crate::rules::RuleError;
@@ -69,7 +69,10 @@ pub(crate) enum StoreError {
     Dangling,
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),
-    /// Its disk is full, failing or gone: no fault of the request, and nothing works until that ends.
+    /// No fault of the request, and nothing is written until there is room.
+    #[error("the registry has no room: its disk is full")]
+    DiskFull(#[source] sqlx::Error),
+    /// Its disk is failing or gone: no fault of the request, and nothing works until that ends.
     #[error("the registry cannot use its disk or memory; its log says why")]
     Unusable(#[source] sqlx::Error),
     #[error("the column {column} holds {value:?}, which is not one of our words")]
@@ -87,6 +90,7 @@ impl From<sqlx::Error> for StoreError {
             SqliteFault::NotUnique => Self::Taken,
             SqliteFault::Dangling => Self::Dangling,
             SqliteFault::Busy => Self::Busy(error),
+            SqliteFault::Unusable if is_disk_full(&error) => Self::DiskFull(error),
             SqliteFault::Unusable => Self::Unusable(error),
             SqliteFault::Refused => Self::Failed(error),
         }

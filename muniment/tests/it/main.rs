@@ -10,6 +10,8 @@ mod checks;
 #[cfg(test)]
 mod depositor;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod killed_at_random;

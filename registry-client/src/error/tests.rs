@@ -48,6 +48,7 @@ fn every_answer_has_its_class_and_says_whether_to_ask_again() {
         (502, String::new(), Outage, soon),
         (503, ours(503), Outage, soon),
         (504, String::new(), Outage, soon),
+        (507, ours(507), Outage, never),
         (302, String::new(), Outage, never),
     ];
 

@@ -57,6 +57,7 @@ impl From<StoreError> for ApiError {
             | StoreError::Taken
             | StoreError::Dangling
             | StoreError::Busy(_)
+            | StoreError::DiskFull(_)
             | StoreError::Unusable(_)
             | StoreError::Corrupt { .. }
             | StoreError::Failed(_) => Self::Store(error),
@@ -96,7 +97,10 @@ pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {
     };
     match error.as_ref() {
         ApiError::Store(
-            cause @ (StoreError::Failed(_) | StoreError::Unusable(_) | StoreError::Corrupt { .. }),
+            cause @ (StoreError::Failed(_)
+            | StoreError::DiskFull(_)
+            | StoreError::Unusable(_)
+            | StoreError::Corrupt { .. }),
         ) => {
             error!(%method, path, cause = %Chain(cause), "request failed");
         }
@@ -204,6 +208,7 @@ fn status(error: &ApiError) -> StatusCode {
             StoreError::Refused(rule) => refused(rule),
             StoreError::Taken => StatusCode::CONFLICT,
             StoreError::Dangling => StatusCode::BAD_REQUEST,
+            StoreError::DiskFull(_) => StatusCode::INSUFFICIENT_STORAGE,
             StoreError::Busy(_) | StoreError::Unusable(_) => StatusCode::SERVICE_UNAVAILABLE,
             StoreError::Corrupt { .. } | StoreError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         },

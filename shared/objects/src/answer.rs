@@ -178,6 +178,7 @@ impl Answer {
             (409, Condition::IfNoneMatch) | (412, _) => self.precondition(resource, condition),
             (429 | 503, _) => self.throttled(resource),
             (501, _) => self.refused(resource),
+            (507, _) => disk_full(resource),
             (500..=599, _) => self.out_of_order(resource),
             _ => self.refused(resource),
         }
@@ -259,6 +260,13 @@ impl Answer {
         } else {
             bounded(&self.code)
         }
+    }
+}
+
+/// Stores have words of their own for it; the status is HTTP's.
+fn disk_full(resource: &Resource) -> StorageError {
+    StorageError::DiskFull {
+        resource: resource.clone(),
     }
 }
 

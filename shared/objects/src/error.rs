@@ -69,6 +69,9 @@ pub enum StorageError {
     /// The store answered with a fault of its own (5xx).
     #[error("{resource} is out of order ({code})")]
     OutOfOrder { resource: Resource, code: String },
+    /// The store cannot keep more (507). Nothing was written.
+    #[error("no room for {resource}: the disk of the store is full")]
+    DiskFull { resource: Resource },
     /// A connection broke before an answer. Whether a write happened is unknown, so every write here
     /// may be made twice.
     #[error("{resource} closed the connection without an answer")]
@@ -135,8 +138,8 @@ impl StorageError {
             Self::Unreachable { .. } => (Class::Outage, SOON, Outcome::Neither),
             // Of a single request. When all are reset, it is an outage (`Connection::call`).
             Self::Reset { .. } | Self::Interrupted { .. } => (TRANSIENT, SOON, Outcome::Neither),
-            // Credentials and buckets do not mend within seconds.
-            Self::Denied { .. } | Self::NoBucket(_) => {
+            // Credentials, buckets and full disks do not mend within seconds.
+            Self::Denied { .. } | Self::NoBucket(_) | Self::DiskFull { .. } => {
                 (Class::Outage, Again::Never, Outcome::Neither)
             }
             // Bytes that are not the recorded ones may be wrong in our own memory, and an upload

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStreamError;
 use muniment_model::BucketName;
 use serde_json::Value;
@@ -53,6 +54,20 @@ impl ObserverError {
             bucket: bucket.clone(),
             key: key.to_owned(),
             source: Box::new(source.into()),
+        }
+    }
+
+    /// Whether there was no room to write: 507, for which the embedded S3 endpoint has this code.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => *status == 507,
+            Self::S3 { source, .. } => source.code() == Some("DiskFull"),
+            Self::UnknownInstitution { .. }
+            | Self::HttpClient(_)
+            | Self::NoAnswer { .. }
+            | Self::Body { .. }
+            | Self::TooLarge { .. }
+            | Self::NotEnded { .. } => false,
         }
     }
 

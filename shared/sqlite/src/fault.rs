@@ -12,19 +12,30 @@ const SQLITE_IOERR: u32 = 10;
 const SQLITE_FULL: u32 = 13;
 const SQLITE_CANTOPEN: u32 = 14;
 const SQLITE_PROTOCOL: u32 = 15;
+/// An extended one: the index of the log could not grow. "The underlying filesystem volume is out of
+/// space", by the same page, and so answers a disk that was full when the file was opened.
+const SQLITE_IOERR_SHMSIZE: u32 = SQLITE_IOERR | (19 << 8);
 
 /// Whether there is no room to write: one of the ways in which a database is [`SqliteFault::Unusable`],
 /// and the one that an operator ends by making room.
 pub fn is_disk_full(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
-        .is_some_and(|answer| primary_code(answer) == Some(SQLITE_FULL))
+        .and_then(code_of)
+        .is_some_and(means_full)
 }
 
-/// The low byte of a result code.
-fn primary_code(error: &dyn DatabaseError) -> Option<u32> {
-    let code = error.code().and_then(|code| code.parse::<u32>().ok());
-    code.map(|code| code & 0xff)
+const fn means_full(code: u32) -> bool {
+    primary(code) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE
+}
+
+fn code_of(error: &dyn DatabaseError) -> Option<u32> {
+    error.code().and_then(|code| code.parse().ok())
+}
+
+/// The low byte of an extended result code.
+const fn primary(code: u32) -> u32 {
+    code & 0xff
 }
 
 /// What is wrong, in the words a caller acts on.
@@ -65,13 +76,34 @@ impl SqliteFault {
         if error.is_foreign_key_violation() {
             return Self::Dangling;
         }
-        match primary_code(error) {
+        match code_of(error).map(primary) {
             Some(SQLITE_BUSY | SQLITE_LOCKED | SQLITE_PROTOCOL) => Self::Busy,
             Some(
                 SQLITE_PERM | SQLITE_NOMEM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL
                 | SQLITE_CANTOPEN,
             ) => Self::Unusable,
             Some(_) | None => Self::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 4874 is what a file in WAL mode answers that is opened on a tmpfs without room.
+    #[test]
+    fn a_full_disk_has_two_codes_and_other_faults_of_a_disk_have_others() {
+        let rows = [
+            ("SQLITE_FULL", 13, true),
+            ("SQLITE_IOERR_SHMSIZE", 4874, true),
+            ("SQLITE_IOERR", 10, false),
+            ("SQLITE_IOERR_WRITE", 778, false),
+            ("SQLITE_CANTOPEN", 14, false),
+        ];
+
+        for (name, code, full) in rows {
+            assert_eq!(means_full(code), full, "{name}");
         }
     }
 }

@@ -59,6 +59,8 @@ fn every_answer_has_one_meaning() {
         (200, "InternalError", None, "OutOfOrder"),
         (502, "", None, "OutOfOrder"),
         (0, "InternalError", None, "OutOfOrder"),
+        (507, "DiskFull", None, "DiskFull"),
+        (507, "XMinioStorageFull", IfNoneMatch, "DiskFull"),
         (400, "BadDigest", None, "DamagedOnTheWay"),
         (400, "XAmzContentSHA256Mismatch", None, "DamagedOnTheWay"),
         (400, "RequestTimeout", None, "Interrupted"),

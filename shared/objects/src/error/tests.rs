@@ -51,6 +51,9 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         resource: resource(),
         code: "500".to_owned(),
     };
+    let disk_full = E::DiskFull {
+        resource: resource(),
+    };
     let denied = E::Denied {
         resource: resource(),
         code: "403".to_owned(),
@@ -80,6 +83,7 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         (interrupted(), transient, soon, Neither),
         (reset(), transient, soon, Neither),
         (denied, Outage, never, Neither),
+        (disk_full, Outage, never, Neither),
         (E::NoBucket(object().bucket), Outage, never, Neither),
         (E::DamagedOnTheWay(object()), transient, never, Neither),
         (E::UploadGone(object()), transient, never, Neither),

@@ -10,7 +10,7 @@ use std::path::Path;
 const NEEDED_BYTES: usize = 1 << 20;
 
 /// Only what the disk itself says counts: who may not write here is not told that it is full.
-pub(super) fn is_full(folder: &Path) -> bool {
+pub(crate) fn is_full(folder: &Path) -> bool {
     let written = tempfile::tempfile_in(folder).and_then(|mut file| {
         file.write_all(&vec![0; NEEDED_BYTES])?;
         file.sync_all()
@@ -33,7 +33,7 @@ mod tests {
     use crate::status::{StatusSettings, run};
     use crate::terminal::Terminal;
 
-    const NAME: &str = "status::room::tests::status_says_that_the_disk_is_full";
+    const NAME: &str = "room::tests::status_says_that_the_disk_is_full";
     /// Set for the run under a limit on the size of files, which is how this test has no room.
     const LIMITED: &str = "MUNIMENT_TEST_FILE_LIMIT";
     /// Without the signal that a write beyond the limit would send: it ends in an error then.
