@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muniment_model::registry::ErrorBody;
-use muniment_model::{Class, Classify};
+use muniment_model::{Class, Classify, Dependency};
 use muniment_retry::{Again, Retryable};
 use reqwest::StatusCode;
 
@@ -88,13 +88,14 @@ impl ClientError {
     fn traits(&self) -> (Class, Again) {
         const TRANSIENT: Class = Class::Transient { after: None };
         const SOON: Again = Again::Soon { after: None };
+        const AWAY: Class = Class::Outage(Dependency::Registry);
         match self {
-            Self::Unreachable { .. } => (Class::Outage, SOON),
+            Self::Unreachable { .. } => (AWAY, SOON),
             Self::Throttled { after, .. } | Self::Unavailable { after, .. } => {
-                (Class::Outage, Again::Soon { after: *after })
+                (AWAY, Again::Soon { after: *after })
             }
             Self::DiskFull { .. } | Self::Denied { .. } | Self::NotOurs { .. } => {
-                (Class::Outage, Again::Never)
+                (AWAY, Again::Never)
             }
             // One request that always breaks its connection, or always makes the registry fail,
             // must end at an operator; as an outage it would hold up every item for ever.

@@ -16,10 +16,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{Institution, RecordState, WorkItem};
 use muniment_model::{
-    Action, BucketName, Clock, InstitutionId, Pipeline, QueueName, Stage, Status, WorkItemId,
-    check_bag_name,
+    Action, BucketName, Class, Classify, Clock, Dependency, InstitutionId, Pipeline, QueueName,
+    Stage, Status, WorkItemId, check_bag_name,
 };
-use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings, StorageError};
+use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings};
 use muniment_registry_client::{MadeItem, RegistryClient};
 use muniment_runtime::{JobError, Services, StartError, Sweep};
 use muniment_work::WorkStore;
@@ -176,8 +176,8 @@ impl IngestBucketReader {
             let page = match pages.next_page().await {
                 Ok(Some(page)) => page,
                 Ok(None) => return Ok(()),
-                // One bucket that is missing or closed to us must not hold up the others.
-                Err(error @ (StorageError::NoBucket { .. } | StorageError::Denied { .. })) => {
+                // One bucket that is away must not hold up the others.
+                Err(error) if matches!(error.class(), Class::Outage(Dependency::Bucket(_))) => {
                     warn!(worker = Self::NAME, bucket = %name, %error, "cannot list");
                     return Ok(());
                 }

@@ -29,27 +29,28 @@ fn a_404_means_absent_only_in_the_registrys_own_words() {
 
 #[test]
 fn every_answer_has_its_class_and_says_whether_to_ask_again() {
-    use Class::{Outage, Permanent};
+    use Class::Permanent;
     let ours = |status: u16| format!(r#"{{"StatusCode":{status},"Error":"e"}}"#);
-    let transient = Class::Transient { after: None };
+    let transient = || Class::Transient { after: None };
+    let outage = || Class::Outage(Dependency::Registry);
     let (never, soon) = (Again::Never, Again::Soon { after: None });
     let rows = [
         (400, ours(400), Permanent, never),
-        (401, ours(401), Outage, never),
-        (403, ours(403), Outage, never),
+        (401, ours(401), outage(), never),
+        (403, ours(403), outage(), never),
         (404, ours(404), Permanent, never),
-        (404, String::new(), Outage, never),
+        (404, String::new(), outage(), never),
         (409, ours(409), Permanent, never),
         (412, ours(412), Permanent, never),
         (413, ours(413), Permanent, never),
-        (429, String::new(), Outage, soon),
-        (500, ours(500), transient, never),
-        (500, String::new(), transient, never),
-        (502, String::new(), Outage, soon),
-        (503, ours(503), Outage, soon),
-        (504, String::new(), Outage, soon),
-        (507, ours(507), Outage, never),
-        (302, String::new(), Outage, never),
+        (429, String::new(), outage(), soon),
+        (500, ours(500), transient(), never),
+        (500, String::new(), transient(), never),
+        (502, String::new(), outage(), soon),
+        (503, ours(503), outage(), soon),
+        (504, String::new(), outage(), soon),
+        (507, ours(507), outage(), never),
+        (302, String::new(), outage(), never),
     ];
 
     for (status, body, class, again) in rows {

@@ -4,15 +4,55 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::BucketName;
+
 /// Whether trying the same thing again can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Class {
     /// This call may work in a moment, or after the time the service asked for.
     Transient { after: Option<Duration> },
-    /// The service is away, or refuses us altogether. Not this job's fault: no attempt is counted.
-    Outage,
+    /// This is away, or refuses us altogether. Not this job's fault: no attempt is counted.
+    Outage(Dependency),
     /// The same call will fail in the same way.
     Permanent,
+}
+
+/// What can be away by itself: work that needs it waits, and no other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Dependency {
+    Registry,
+    WorkStore,
+    /// A whole S3 store, by host and port: no connection comes about.
+    Endpoint(String),
+    /// One bucket: it is closed to us, missing, silent, or out of order.
+    Bucket(BucketAddress),
+}
+
+impl fmt::Display for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry => f.write_str("the registry"),
+            Self::WorkStore => f.write_str("the work store"),
+            Self::Endpoint(endpoint) => write!(f, "the S3 endpoint {endpoint}"),
+            Self::Bucket(BucketAddress { endpoint, bucket }) => {
+                write!(f, "the bucket {bucket} at {endpoint}")
+            }
+        }
+    }
+}
+
+/// A bucket and the store it is in. Displayed as its name alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BucketAddress {
+    /// Host and port.
+    pub endpoint: String,
+    pub bucket: BucketName,
+}
+
+impl fmt::Display for BucketAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bucket.fmt(f)
+    }
 }
 
 /// Implemented by every error that can reach the run loop.

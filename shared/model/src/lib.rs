@@ -22,7 +22,7 @@ pub mod zero_time;
 pub use bag_name::{
     BAG_NAME_BYTES_MAX, BagNameFault, TAR_EXTENSION, bag_name_of, check_bag_name, has_control,
 };
-pub use class::{Chain, Class, Classify};
+pub use class::{BucketAddress, Chain, Class, Classify, Dependency};
 pub use clock::Clock;
 pub use copy_metadata::{
     METADATA_BYTES_MAX, MetadataPairs, copy_metadata, copy_metadata_bytes, header_value,

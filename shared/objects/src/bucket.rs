@@ -10,7 +10,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
+use muniment_model::{BucketAddress, BucketName, Crc64Nvme, ObjectKey};
 
 use crate::answer::{Condition, broken_body, error_of};
 use crate::connection::{Connection, Limit};
@@ -87,12 +87,19 @@ impl Bucket {
     }
 
     pub(crate) fn resource(&self) -> Resource {
-        Resource::Bucket(self.name.clone())
+        Resource::Bucket(self.bucket_address())
+    }
+
+    fn bucket_address(&self) -> BucketAddress {
+        BucketAddress {
+            endpoint: self.connection.endpoint().to_owned(),
+            bucket: self.name.clone(),
+        }
     }
 
     pub(crate) fn address(&self, key: &ObjectKey) -> ObjectAddress {
         ObjectAddress {
-            bucket: self.name.clone(),
+            bucket: self.bucket_address(),
             key: key.clone(),
         }
     }

@@ -65,6 +65,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Host and port, or the region of AWS.
+    fn name(&self) -> String {
+        let address = self.url.as_ref().and_then(|url| {
+            let port = url.port_or_known_default()?;
+            Some(format!("{}:{port}", url.host_str()?))
+        });
+        address.unwrap_or_else(|| format!("AWS {}", self.region))
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         self.url == other.url
             && self.region == other.region
@@ -114,6 +123,7 @@ pub(crate) struct Connection(Arc<Shared>);
 struct Shared {
     client: aws_sdk_s3::Client,
     url: Option<Url>,
+    name: String,
     gate: Gate,
     left_open: Mutex<Vec<LeftOpenUpload>>,
     budget: ByteBudget,
@@ -153,6 +163,7 @@ impl Connection {
         Self(Arc::new(Shared {
             client: aws_sdk_s3::Client::from_conf(config.build()),
             url: endpoint.url.clone(),
+            name: endpoint.name(),
             gate: Gate::new(),
             left_open: Mutex::default(),
             budget,
@@ -196,8 +207,12 @@ impl Connection {
     }
 
     pub(crate) fn resource(&self) -> Resource {
-        let host = self.0.url.as_ref().and_then(Url::host_str);
-        Resource::Endpoint(host.unwrap_or("AWS").to_owned())
+        Resource::Endpoint(self.endpoint().to_owned())
+    }
+
+    /// What the store is called in errors.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.0.name
     }
 
     pub(crate) fn is_over_tls(&self) -> bool {
@@ -286,7 +301,8 @@ impl Connection {
         let probe = async {
             match resource {
                 Resource::Object(ObjectAddress { bucket, .. }) | Resource::Bucket(bucket) => {
-                    let head = client.head_bucket().bucket(bucket.as_str()).send().await;
+                    let head = client.head_bucket().bucket(bucket.bucket.as_str());
+                    let head = head.send().await;
                     head.map_or_else(|error| error.raw_response().is_some(), |_| true)
                 }
                 Resource::Endpoint(_) => {
@@ -340,7 +356,7 @@ pub(crate) async fn within<T>(
         Ok(result) => result,
         // Silence is an outage, not an attempt: a store that answers nothing must not use up
         // the attempts of every bag on its way.
-        Err(elapsed) => Err(StorageError::Unreachable {
+        Err(elapsed) => Err(StorageError::Silent {
             resource: resource.clone(),
             source: elapsed.into(),
         }),

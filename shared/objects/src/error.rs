@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use muniment_model::{BucketName, Class, Classify, ObjectKey, StorageTarget};
+use muniment_model::{BucketAddress, Class, Classify, Dependency, ObjectKey, StorageTarget};
 use muniment_retry::{Again, Retryable};
 
 use crate::gate::Outcome;
@@ -19,7 +19,7 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// Where an object is, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectAddress {
-    pub bucket: BucketName,
+    pub bucket: BucketAddress,
     pub key: ObjectKey,
 }
 
@@ -32,16 +32,38 @@ impl fmt::Display for ObjectAddress {
 /// What a request was about: S3's own word in its error answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// The store as a whole, by its host name.
+    /// The store as a whole, by host and port.
     Endpoint(String),
-    Bucket(BucketName),
+    Bucket(BucketAddress),
     Object(ObjectAddress),
+}
+
+impl Resource {
+    /// The store behind it.
+    fn endpoint(&self) -> Dependency {
+        Dependency::Endpoint(match self {
+            Self::Endpoint(endpoint) => endpoint.clone(),
+            Self::Bucket(bucket) | Self::Object(ObjectAddress { bucket, .. }) => {
+                bucket.endpoint.clone()
+            }
+        })
+    }
+
+    /// What is away when requests about it are not served although the store answers.
+    fn dependency(&self) -> Dependency {
+        match self {
+            Self::Endpoint(_) => self.endpoint(),
+            Self::Bucket(bucket) | Self::Object(ObjectAddress { bucket, .. }) => {
+                Dependency::Bucket(bucket.clone())
+            }
+        }
+    }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Endpoint(host) => f.write_str(host),
+            Self::Endpoint(endpoint) => f.write_str(endpoint),
             Self::Bucket(bucket) => bucket.fmt(f),
             Self::Object(object) => object.fmt(f),
         }
@@ -53,7 +75,7 @@ pub enum StorageError {
     #[error("{} has no object {}", .0.bucket, .0.key)]
     NotFound(ObjectAddress),
     #[error("there is no bucket {0}")]
-    NoBucket(BucketName),
+    NoBucket(BucketAddress),
     #[error("no bucket is configured for {target}")]
     NotConfigured { target: StorageTarget },
     #[error("{resource} refused our credentials ({code})")]
@@ -66,6 +88,9 @@ pub enum StorageError {
     /// No connection came about.
     #[error("no answer from {resource}")]
     Unreachable { resource: Resource, source: Cause },
+    /// A connection came about, and nothing else within the time limit of a request.
+    #[error("no answer from {resource} in time")]
+    Silent { resource: Resource, source: Cause },
     /// The store answered with a fault of its own (5xx).
     #[error("{resource} is out of order ({code})")]
     OutOfOrder { resource: Resource, code: String },
@@ -123,25 +148,54 @@ impl StorageError {
     /// did not help, whether the same request is worth repeating within seconds, and what it says
     /// about the endpoint's load. Exhaustive, so that a new one does not compile until all three
     /// questions are answered.
-    const fn traits(&self) -> (Class, Again, Outcome) {
+    fn traits(&self) -> (Class, Again, Outcome) {
         const TRANSIENT: Class = Class::Transient { after: None };
         const SOON: Again = Again::Soon { after: None };
         match self {
             // The retry has gone on for as long as is sensible within a job. A store that still
             // throttles or fails is away: that never counts against a bag.
-            Self::Throttled { retry_after, .. } => {
-                let after = *retry_after;
-                (Class::Outage, Again::Soon { after }, Outcome::PushedBack)
+            Self::Throttled {
+                resource,
+                retry_after,
+            } => {
+                let (away, after) = (resource.dependency(), *retry_after);
+                (
+                    Class::Outage(away),
+                    Again::Soon { after },
+                    Outcome::PushedBack,
+                )
             }
-            Self::OutOfOrder { .. } => (Class::Outage, SOON, Outcome::PushedBack),
+            Self::OutOfOrder { resource, .. } => (
+                Class::Outage(resource.dependency()),
+                SOON,
+                Outcome::PushedBack,
+            ),
             // One lost packet is not an outage, so a missing answer is asked for again as well.
-            Self::Unreachable { .. } => (Class::Outage, SOON, Outcome::Neither),
+            Self::Unreachable { resource, .. } => {
+                (Class::Outage(resource.endpoint()), SOON, Outcome::Neither)
+            }
+            // A store that answers others may be silent about one bucket.
+            Self::Silent { resource, .. } => {
+                (Class::Outage(resource.dependency()), SOON, Outcome::Neither)
+            }
             // Of a single request. When all are reset, it is an outage (`Connection::call`).
             Self::Reset { .. } | Self::Interrupted { .. } => (TRANSIENT, SOON, Outcome::Neither),
             // Credentials, buckets and full disks do not mend within seconds.
-            Self::Denied { .. } | Self::NoBucket(_) | Self::DiskFull { .. } => {
-                (Class::Outage, Again::Never, Outcome::Neither)
-            }
+            Self::DiskFull { resource } => (
+                Class::Outage(resource.endpoint()),
+                Again::Never,
+                Outcome::Neither,
+            ),
+            Self::Denied { resource, .. } => (
+                Class::Outage(resource.dependency()),
+                Again::Never,
+                Outcome::Neither,
+            ),
+            Self::NoBucket(bucket) => (
+                Class::Outage(Dependency::Bucket(bucket.clone())),
+                Again::Never,
+                Outcome::Neither,
+            ),
             // Bytes that are not the recorded ones may be wrong in our own memory, and an upload
             // that is gone has lost its parts: the reader of the source has to begin anew.
             Self::DamagedOnTheWay(_) | Self::UploadGone(_) | Self::Stopped => {
@@ -167,7 +221,7 @@ impl StorageError {
         matches!(self, Self::Unconfirmed(_))
     }
 
-    pub(crate) const fn load(&self) -> Outcome {
+    pub(crate) fn load(&self) -> Outcome {
         self.traits().2
     }
 }

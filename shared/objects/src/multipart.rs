@@ -9,7 +9,7 @@ use std::ops::Range;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
+use muniment_model::{BucketAddress, BucketName, Crc64Nvme, ObjectKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer::Condition;
@@ -148,7 +148,11 @@ impl Upload {
         range: Range<u64>,
     ) -> Result<Part, StorageError> {
         let resource = Resource::Object(ObjectAddress {
-            bucket: source.bucket.clone(),
+            // The store can copy only what it holds itself.
+            bucket: BucketAddress {
+                endpoint: self.bucket.connection.endpoint().to_owned(),
+                bucket: source.bucket.clone(),
+            },
             key: source.key.clone(),
         });
         let limit = Limit::copy(range.end - range.start);

@@ -1,21 +1,17 @@
 //! The whole policy of how jobs end, as data: from what a job came to, to what is written,
-//! published, acknowledged and paused. Pure, so the tests list every row; the runner only applies
+//! published and acknowledged. Pure, so the tests list every row; the runner only applies
 //! it.
 
+use std::error::Error;
 use std::time::Duration;
 
-use muniment_model::{BatchNumber, Chain, Pipeline, QueueName, Stage, Status, Step};
+use muniment_model::{BatchNumber, Chain, Dependency, Pipeline, QueueName, Stage, Status, Step};
 use muniment_work::{Claim, Release};
 
 use crate::item_write::{Attempt, ItemWrite};
 use crate::job::{BatchDone, Completed, JobError};
 use crate::subject::Aside;
 
-/// How long an item waits when a service is away, before it is looked at again.
-const OUTAGE_DELAY: Duration = Duration::from_secs(10);
-/// How long a worker claims nothing after an outage. Shorter than the item itself waits, so that
-/// one closed bucket does not hold up the bags of all other institutions.
-const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
 /// How long lost records rest before they are made again, so that a store which keeps losing them
 /// is not asked hundreds of times a second.
 const REBUILD_DELAY: Duration = Duration::from_secs(1);
@@ -71,8 +67,8 @@ pub(crate) struct Plan {
     pub(crate) item: Option<ItemWrite>,
     pub(crate) publish: Publish,
     pub(crate) claim: ClaimEnd,
-    /// How long the worker claims nothing.
-    pub(crate) pause: Option<Duration>,
+    /// What is away, if that is why.
+    pub(crate) away: Option<Dependency>,
 }
 
 impl Plan {
@@ -82,7 +78,7 @@ impl Plan {
             item: None,
             publish: Publish::Nothing,
             claim,
-            pause: None,
+            away: None,
         }
     }
 
@@ -132,6 +128,8 @@ pub(crate) struct Facts {
     pub(crate) batch: Option<BatchNumber>,
     /// Whether the process was told to stop.
     pub(crate) stopping: bool,
+    /// How long the message rests if a dependency is away.
+    pub(crate) outage_delay: Duration,
 }
 
 /// What to do with a claim before its job begins: an operator is asked about work that ends its
@@ -190,23 +188,7 @@ pub(crate) fn ending_of(
             Plan::of(Ending::Stopped, ClaimEnd::Release(Release::Now)),
             ItemWrite::Freed,
         ),
-        JobError::Outage { cause } => Plan {
-            pause: Some(OUTAGE_PAUSE),
-            ..unless_batch(
-                facts,
-                Plan::of(
-                    Ending::Stopped,
-                    ClaimEnd::Release(Release::Later(OUTAGE_DELAY)),
-                ),
-                ItemWrite::Waiting {
-                    note: format!(
-                        "Waiting for a service that is away: {}",
-                        Chain(cause.as_ref())
-                    ),
-                    attempt: None,
-                },
-            )
-        },
+        JobError::Outage { dependency, cause } => outage(dependency, cause.as_ref(), facts),
         JobError::Wait { note, after } => unless_batch(
             facts,
             Plan::of(Ending::Stopped, ClaimEnd::Release(Release::Later(after))),
@@ -268,6 +250,24 @@ fn retry(cause: &str, delay: Duration, facts: Facts, step: &Step) -> Plan {
             }),
         },
     )
+}
+
+/// Nothing is written where the registry itself is away: the message would only be held for that.
+fn outage(dependency: Dependency, cause: &(dyn Error + 'static), facts: Facts) -> Plan {
+    let later = ClaimEnd::Release(Release::Later(facts.outage_delay));
+    let plan = Plan::of(Ending::Stopped, later);
+    let plan = if dependency == Dependency::Registry {
+        plan
+    } else {
+        let cause = Chain(cause);
+        let note = format!("Waiting for {dependency}, which is away: {cause}");
+        let attempt = None;
+        unless_batch(facts, plan, ItemWrite::Waiting { note, attempt })
+    };
+    Plan {
+        away: Some(dependency),
+        ..plan
+    }
 }
 
 /// Records that are lost are made again where the step says. At that very step the job itself begins

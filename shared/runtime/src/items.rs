@@ -13,23 +13,26 @@ use muniment_model::registry::WorkItem;
 use tokio::time::Instant;
 
 /// How late a batch may notice that an operator has cancelled the item.
-const SEEN_WITHIN: Duration = Duration::from_mins(1);
+pub(crate) const SEEN_WITHIN: Duration = Duration::from_mins(1);
+/// How late while the registry is away, so that batches go on: nobody can cancel an item then either,
+/// and what reaches a registry that is away for this process alone ends the leases of its batches.
+pub(crate) const SEEN_WITHIN_OUTAGE: Duration = Duration::from_mins(15);
 
 #[derive(Default)]
 pub(crate) struct ItemCache(Mutex<HashMap<WorkItemId, (Instant, WorkItem)>>);
 
 impl ItemCache {
-    pub(crate) fn recent(&self, id: WorkItemId) -> Option<WorkItem> {
+    pub(crate) fn seen(&self, id: WorkItemId, within: Duration) -> Option<WorkItem> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(&id)
-            .filter(|(at, _)| at.elapsed() < SEEN_WITHIN)
+            .filter(|(at, _)| at.elapsed() < within)
             .map(|(_, item)| item.clone())
     }
 
     /// Remembers an item, and forgets those that are too old to be of use.
     pub(crate) fn remember(&self, item: &WorkItem) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|_, (at, _)| at.elapsed() < SEEN_WITHIN);
+        seen.retain(|_, (at, _)| at.elapsed() < SEEN_WITHIN_OUTAGE);
         seen.insert(item.id, (Instant::now(), item.clone()));
     }
 

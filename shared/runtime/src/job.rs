@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    BatchNumber, Checkpoint, Class, Classify, FileRecord, Findings, ObjectRecord, QueueName, Stage,
-    Status, WorkItemId,
+    BatchNumber, Checkpoint, Class, Classify, Dependency, FileRecord, Findings, ObjectRecord,
+    QueueName, Stage, Status, WorkItemId,
 };
 use muniment_registry_client::ClientError;
 use muniment_work::{BatchRecords, Claim, FileWrite, Lease, WorkError, WorkStore};
@@ -265,8 +265,11 @@ pub enum JobError {
     Halt { note: String },
     /// We were told to stop. No attempt is counted.
     Stopped,
-    /// A service is away. No attempt is counted; claims pause.
-    Outage { cause: Box<dyn Error + Send + Sync> },
+    /// A dependency is away. No attempt is counted; what needs it waits.
+    Outage {
+        dependency: Dependency,
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// Another work item has to end first. No attempt is counted.
     Wait { note: String, after: Duration },
     /// Another worker may hold the subject by now: nothing more is written.
@@ -292,7 +295,8 @@ impl JobError {
                 cause: Box::new(error),
                 after,
             },
-            Class::Outage => Self::Outage {
+            Class::Outage(dependency) => Self::Outage {
+                dependency,
                 cause: Box::new(error),
             },
             Class::Permanent => Self::Halt {

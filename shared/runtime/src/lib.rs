@@ -13,6 +13,7 @@ mod item_write;
 mod items;
 mod job;
 mod lease;
+mod outages;
 mod process;
 mod runner;
 mod services;

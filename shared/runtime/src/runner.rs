@@ -12,11 +12,11 @@
 //! every ending is applied, and each write carries the version of the item that was read.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use muniment_model::{Chain, QueueName};
+use muniment_model::{Chain, Dependency, QueueName};
 use muniment_retry::pause;
 use muniment_work::{Claim, Message, Release};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +29,7 @@ use crate::ending::{
 };
 use crate::job::{Completed, Job, JobError, Worker};
 use crate::lease::LeaseClock;
+use crate::outages::{Met, Probe, Turn};
 use crate::services::Services;
 use crate::shutdown::Shutdown;
 use crate::subject::{Aside, Desk, Subject};
@@ -42,6 +43,9 @@ const CLAIM_FAILED_PAUSE: Duration = Duration::from_secs(2);
 const ALONE_WAIT: Duration = Duration::from_secs(30);
 /// How soon it tries again when they did not.
 const ALONE_DELAY: Duration = Duration::from_mins(1);
+/// How long a claim waits for the end of the one job that is done at a time while all jobs meet
+/// outages. Longer than a job needs to meet one; a job that takes longer does work.
+const SINGLE_WAIT: Duration = Duration::from_secs(30);
 /// How soon an ending is recorded again after the registry or the work store did not answer.
 const RECORD_AGAIN: Duration = Duration::from_secs(3);
 /// How often that is tried once the process was told to stop: the lease is to be released in time.
@@ -54,8 +58,9 @@ pub struct Runner<W> {
     worker: W,
     desk: Desk,
     shutdown: Shutdown,
-    /// Claims pause until then: a service that this worker needs is away.
-    paused_until: Mutex<Option<Instant>>,
+    met: Met,
+    /// Held by a job that began while all jobs met outages.
+    single: Arc<Semaphore>,
 }
 
 impl<W: Worker> Runner<W> {
@@ -64,7 +69,8 @@ impl<W: Worker> Runner<W> {
             worker,
             desk: Desk::new(services, W::QUEUE),
             shutdown,
-            paused_until: Mutex::new(None),
+            met: Met::default(),
+            single: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -80,10 +86,7 @@ impl<W: Worker> Runner<W> {
             let claimed_at = Instant::now();
             if let Some(claim) = runner.claim().await {
                 let runner = Arc::clone(&runner);
-                jobs.spawn(async move {
-                    runner.drive(&claim, claimed_at).await;
-                    drop(slot);
-                });
+                jobs.spawn(async move { runner.drive(&claim, claimed_at, slot).await });
             }
             while let Some(ended) = jobs.try_join_next() {
                 runner.report(ended);
@@ -102,17 +105,24 @@ impl<W: Worker> Runner<W> {
     }
 
     /// `None` when told to stop.
-    async fn free_slot(&self, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-        let soft = &self.shutdown.soft;
-        while let Some(left) = self.pause_left()
-            && !soft.is_cancelled()
-        {
-            pause(left, soft).await;
-        }
+    async fn free_slot(&self, slots: &Arc<Semaphore>) -> Option<Slot> {
+        let slot = async {
+            let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+            let single = if self.met.only_outages() {
+                let single = Arc::clone(&self.single).acquire_owned();
+                timeout(SINGLE_WAIT, single).await.ok()
+            } else {
+                None
+            };
+            Some(Slot {
+                _slot: slot,
+                _single: single.and_then(Result::ok),
+            })
+        };
         tokio::select! {
             biased;
-            () = soft.cancelled() => None,
-            slot = Arc::clone(slots).acquire_owned() => slot.ok(),
+            () = self.shutdown.soft.cancelled() => None,
+            slot = slot => slot,
         }
     }
 
@@ -130,11 +140,11 @@ impl<W: Worker> Runner<W> {
     }
 
     /// Runs one job to an ending and records it, for as long as the lease holds.
-    async fn drive(&self, claim: &Claim, claimed_at: Instant) {
+    async fn drive(&self, claim: &Claim, claimed_at: Instant, slot: Slot) {
         let clock = Arc::new(LeaseClock::new(claimed_at));
         let work = self.desk.services.work();
         tokio::select! {
-            () = self.work_on(claim, &clock) => {}
+            () = self.work_on(claim, &clock, slot) => {}
             // The other arm is dropped, so the work has stopped before anybody else begins.
             () = clock.keep(claim.lease.identity, || work.renew(&claim.lease)) => {
                 warn!(worker = %W::QUEUE, subject = %claim.message.subject,
@@ -143,7 +153,14 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    async fn work_on(&self, claim: &Claim, clock: &Arc<LeaseClock>) {
+    async fn work_on(&self, claim: &Claim, clock: &Arc<LeaseClock>, slot: Slot) {
+        let probes = match self.turn(&claim.message) {
+            Ok(probes) => probes,
+            Err(rest) => {
+                let rests = Plan::aside(Aside::Later(rest));
+                return self.record(claim, rests, slot).await;
+            }
+        };
         let result = tokio::select! {
             result = AssertUnwindSafe(self.perform(claim, clock)).catch_unwind() => {
                 result.unwrap_or_else(|_panic| Err(JobError::retry(
@@ -152,19 +169,68 @@ impl<W: Worker> Runner<W> {
             }
             () = self.shutdown.hard.cancelled() => Err(JobError::Stopped),
         };
+        self.learn(&claim.message, &result, &probes);
+        drop(probes);
         let plan = match result {
             Ok(Performed::Job(completed)) => self.plan(claim, Ok(completed)),
             Ok(Performed::Aside(aside)) => Plan::aside(aside),
             Err(error) => self.plan(claim, Err(error)),
         };
-        self.record(claim, plan).await;
+        self.record(claim, plan, slot).await;
+    }
+
+    /// Whether a job may begin, as far as is known what it needs; if not, how long it rests.
+    fn turn(&self, message: &Message) -> Result<Vec<Probe<'_>>, Duration> {
+        let mut needs = Vec::from_iter(self.met.need_of(message));
+        if W::Subject::asks_registry(&self.desk, message) && !needs.contains(&Dependency::Registry)
+        {
+            needs.push(Dependency::Registry);
+        }
+        let mut probes = Vec::new();
+        for dependency in &needs {
+            match self.desk.services.outages.turn(dependency) {
+                Turn::Begin => {}
+                Turn::Probe(probe) => probes.push(probe),
+                Turn::Rest(rest) => return Err(rest),
+            }
+        }
+        Ok(probes)
+    }
+
+    /// What the end of a job tells about outages. One that was stopped tells nothing.
+    fn learn(&self, message: &Message, result: &Result<Performed, JobError>, probes: &[Probe<'_>]) {
+        match result {
+            Err(JobError::Outage { dependency, .. }) => self.met.outage(message, dependency),
+            Err(JobError::Stopped | JobError::LeaseLost) | Ok(Performed::Aside(_)) => {}
+            Ok(Performed::Job(_))
+            | Err(
+                JobError::Retry { .. }
+                | JobError::RecordsLost
+                | JobError::GoBack { .. }
+                | JobError::Reject(_)
+                | JobError::Cancel { .. }
+                | JobError::Halt { .. }
+                | JobError::Wait { .. },
+            ) => {
+                self.met.no_outage(message);
+                probes.iter().for_each(Probe::is_back);
+            }
+        }
     }
 
     fn plan(&self, claim: &Claim, result: Result<Completed, JobError>) -> Plan {
+        let stopping = self.shutdown.soft.is_cancelled();
+        let outage_delay = match &result {
+            Err(JobError::Outage { dependency, .. }) if !stopping => {
+                self.desk.services.outages.meet(dependency)
+            }
+            Ok(_) | Err(_) => Duration::ZERO,
+        };
         let facts = Facts {
             attempt: claim.attempt,
             batch: claim.message.batch,
-            stopping: self.shutdown.soft.is_cancelled(),
+            stopping,
+            outage_delay,
         };
         ending_of(result, facts, W::QUEUE)
     }
@@ -198,16 +264,19 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    /// Applies the plan, again and again while a service does not answer.
-    async fn record(&self, claim: &Claim, mut plan: Plan) {
+    /// Applies the plan, again and again while a service does not answer; from the second time on
+    /// beside the jobs, which may not need that service.
+    async fn record(&self, claim: &Claim, mut plan: Plan, slot: Slot) {
         let subject = claim.message.subject;
         say(W::QUEUE, claim, &plan);
-        if let Some(delay) = plan.pause {
-            self.pause_claims(delay);
-        }
+        let mut slot = Some(slot);
         let mut tries = 0;
         while let Err(cause) = self.apply(claim, &mut plan).await {
             tries += 1;
+            drop(slot.take());
+            if let JobError::Outage { dependency, .. } = &cause {
+                self.desk.services.outages.meet(dependency);
+            }
             if let Some(refused) = plan.refused(&cause) {
                 plan = refused;
                 continue;
@@ -283,24 +352,12 @@ impl<W: Worker> Runner<W> {
         }
         Ok(())
     }
+}
 
-    fn pause_left(&self) -> Option<Duration> {
-        let until = *self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        until
-            .map(|until| until.saturating_duration_since(Instant::now()))
-            .filter(|left| !left.is_zero())
-    }
-
-    fn pause_claims(&self, delay: Duration) {
-        let mut until = self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *until = Some(Instant::now() + delay);
-    }
+/// The right to do one more job, for as long as it is held.
+struct Slot {
+    _slot: OwnedSemaphorePermit,
+    _single: Option<OwnedSemaphorePermit>,
 }
 
 /// What became of a claim.
@@ -313,14 +370,16 @@ enum Performed {
 /// Logs an ending. Of a batch only that it is done: its records are many.
 fn say(worker: QueueName, claim: &Claim, plan: &Plan) {
     let subject = claim.message.subject;
-    let Plan { ending, item, .. } = plan;
+    let Plan {
+        ending, item, away, ..
+    } = plan;
     match ending {
         Ending::Halt => error!(%worker, %subject, ?item, "needs an operator"),
         Ending::Retry => {
             warn!(%worker, %subject, attempt = claim.attempt, ?item, "will be tried again");
         }
-        Ending::Stopped if plan.pause.is_some() => {
-            error!(%worker, %subject, ?item, "a service is away; claims pause");
+        Ending::Stopped if let Some(dependency) = away => {
+            warn!(%worker, %subject, %dependency, ?item, "waits for a service that is away");
         }
         Ending::Completed | Ending::Reject if item.is_some() => {
             info!(%worker, %subject, ?ending, ?item);

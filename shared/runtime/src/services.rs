@@ -9,6 +9,8 @@ use muniment_work::WorkStore;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
+use crate::outages::Outages;
+
 /// What every worker is given. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
@@ -23,6 +25,7 @@ pub struct Services {
     pub stop: CancellationToken,
     /// Held for reading by every job, and for writing by one that has to run alone.
     pub(crate) jobs: Arc<RwLock<()>>,
+    pub(crate) outages: Arc<Outages>,
 }
 
 impl Services {
@@ -42,6 +45,7 @@ impl Services {
             node: node.into(),
             stop,
             jobs: Arc::new(RwLock::new(())),
+            outages: Arc::default(),
         }
     }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
-use muniment_model::{BatchNumber, FileId, QueueName, WorkItemId};
+use muniment_model::{BatchNumber, Dependency, FileId, QueueName, WorkItemId};
 use muniment_registry_client::ClientError;
-use muniment_work::Claim;
+use muniment_work::{Claim, Message};
 use tracing::{debug, warn};
 
 use crate::gate::{Gate, decide};
 use crate::item_write::{Holder, ItemWrite};
-use crate::items::ItemCache;
+use crate::items::{ItemCache, SEEN_WITHIN, SEEN_WITHIN_OUTAGE};
 use crate::job::JobError;
 use crate::services::Services;
 
@@ -58,6 +58,9 @@ pub enum Aside {
 /// What a job is about. Implemented by [`WorkItem`] and [`FileId`].
 #[async_trait]
 pub trait Subject: Sized + Send + Sync + 'static {
+    /// Whether the registry has to answer before the job can begin.
+    fn asks_registry(desk: &Desk, message: &Message) -> bool;
+
     /// Looks at the subject of a claim, and marks it as started.
     async fn admit(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError>;
 
@@ -74,6 +77,10 @@ const NOT_MINE: Aside = Aside::Drop { leftovers: false };
 
 #[async_trait]
 impl Subject for FileId {
+    fn asks_registry(_desk: &Desk, _message: &Message) -> bool {
+        false
+    }
+
     async fn admit(_desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
         Ok(match claim.message.subject {
             muniment_work::Subject::File(file) => Ok(file),
@@ -92,6 +99,14 @@ impl Subject for FileId {
 
 #[async_trait]
 impl Subject for WorkItem {
+    fn asks_registry(desk: &Desk, message: &Message) -> bool {
+        match (message.subject, message.batch) {
+            (muniment_work::Subject::Item(id), Some(_batch)) => desk.seen_here(id).is_none(),
+            (muniment_work::Subject::Item(_), None) => true,
+            (muniment_work::Subject::File(_), _) => false,
+        }
+    }
+
     async fn admit(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
         let message = &claim.message;
         let muniment_work::Subject::Item(id) = message.subject else {
@@ -146,13 +161,19 @@ impl Desk {
     /// What was seen last, if the item was here then. That it was elsewhere is no answer: it may
     /// have been sent back since.
     fn seen_here(&self, id: WorkItemId) -> Option<WorkItem> {
+        let within = if self.services.outages.is_away(&Dependency::Registry) {
+            SEEN_WITHIN_OUTAGE
+        } else {
+            SEEN_WITHIN
+        };
         self.items
-            .recent(id)
+            .seen(id, within)
             .filter(|item| decide(Some(item), self.queue) == Gate::Take)
     }
 
     async fn ask(&self, id: WorkItemId) -> Result<Result<WorkItem, Aside>, JobError> {
         let found = self.services.registry.work_item(id).await?;
+        self.services.outages.is_back(&Dependency::Registry);
         if let Some(item) = &found {
             self.items.remember(item);
         }
@@ -180,6 +201,7 @@ impl Desk {
             let wanted = write.apply(&item, self.services.clock.now());
             match self.services.registry.update_work_item(&wanted).await {
                 Ok(written) => {
+                    self.services.outages.is_back(&Dependency::Registry);
                     self.items.remember(&written);
                     return Ok(Ok(written));
                 }

@@ -47,7 +47,7 @@ fn report<S: Sweep>(result: Result<(), JobError>) {
     match result {
         Ok(()) => debug!(worker = S::NAME, "swept"),
         Err(JobError::Stopped | JobError::LeaseLost) => {}
-        Err(JobError::Retry { cause, .. } | JobError::Outage { cause }) => {
+        Err(JobError::Retry { cause, .. } | JobError::Outage { cause, .. }) => {
             error!(worker = S::NAME, cause = %Chain(cause.as_ref()), "sweep will be repeated");
         }
         Err(other) => error!(worker = S::NAME, cause = ?other, "sweep will be repeated"),

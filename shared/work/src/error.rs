@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use muniment_model::{BatchNumber, Class, Classify, SCHEMA_VERSION, WorkItemId};
+use muniment_model::{BatchNumber, Class, Classify, Dependency, SCHEMA_VERSION, WorkItemId};
 
 use crate::{BATCH_FILES_MAX, Identity};
 
@@ -73,7 +73,9 @@ pub enum WorkError {
 impl Classify for WorkError {
     fn class(&self) -> Class {
         match self {
-            Self::Busy { .. } | Self::Silent | Self::Unusable { .. } => Class::Outage,
+            Self::Busy { .. } | Self::Silent | Self::Unusable { .. } => {
+                Class::Outage(Dependency::WorkStore)
+            }
             Self::LeaseLost { .. }
             | Self::OtherBatch { .. }
             | Self::OtherItem { .. }

@@ -1,4 +1,4 @@
-use muniment_model::BucketName;
+use muniment_model::{BucketAddress, BucketName};
 use muniment_objects::ObjectAddress;
 
 use super::*;
@@ -6,7 +6,10 @@ use super::*;
 #[test]
 fn what_a_failed_copy_means_names_the_file_and_what_to_do() {
     let object = || ObjectAddress {
-        bucket: BucketName::new("staging").expect("a bucket name"),
+        bucket: BucketAddress {
+            endpoint: "127.0.0.1:9".to_owned(),
+            bucket: BucketName::new("staging").expect("a bucket name"),
+        },
         key: ObjectKey::new("12/a").expect("a key"),
     };
     let rows = [

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use muniment_model::{BucketName, ObjectKey};
+use muniment_model::{BucketAddress, BucketName, ObjectKey};
 use muniment_objects::ObjectAddress;
 use muniment_testkit::records;
 
@@ -8,7 +8,10 @@ use super::*;
 
 fn tar() -> ObjectAddress {
     ObjectAddress {
-        bucket: BucketName::new("receiving.test.edu").expect("a bucket name"),
+        bucket: BucketAddress {
+            endpoint: "127.0.0.1:9".to_owned(),
+            bucket: BucketName::new("receiving.test.edu").expect("a bucket name"),
+        },
         key: ObjectKey::new("photos.tar").expect("a key"),
     }
 }

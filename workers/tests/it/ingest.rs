@@ -2,6 +2,7 @@
 //! interim files on the way.
 
 use muniment_bag_builder::BagBuilder;
+use muniment_fault_proxy::{Fault, FaultProxy, Requests, StatusCode, Times};
 use muniment_model::{BucketName, QueueName, StorageOption};
 use muniment_observer::{
     Expected, Observer, RegistryAccess, S3Access, Site as ObservedSite, TarListing, Upload,
@@ -9,8 +10,8 @@ use muniment_observer::{
 use serde_json::Value;
 
 use crate::kit::{
-    ACCESS_KEY, Process, RECEIVING, RECORDS, SECRET_KEY, STAGING, STORAGE_HOST, Site, WITHIN,
-    preservation_buckets,
+    ACCESS_KEY, OTHER_RECEIVING, Process, RECEIVING, RECORDS, SECRET_KEY, STAGING, STORAGE_HOST,
+    Site, WITHIN, preservation_buckets,
 };
 
 pub(crate) fn bucket(name: &str) -> BucketName {
@@ -31,7 +32,11 @@ fn observer_of(site: &Site) -> Observer {
             user: "system@muniment.org".to_owned(),
             api_key: site.api_key.clone().into(),
         },
-        receiving_buckets: [("test.edu".to_owned(), receiving)].into(),
+        receiving_buckets: [
+            ("test.edu".to_owned(), receiving),
+            ("other.edu".to_owned(), bucket(OTHER_RECEIVING)),
+        ]
+        .into(),
         staging_bucket: bucket(STAGING),
         records_bucket: bucket(RECORDS),
         preservation_buckets: preservation_buckets(),
@@ -79,16 +84,21 @@ impl Ingest {
     }
 
     pub(crate) async fn deposit(&self) -> (Upload, Expected) {
+        self.deposit_of("test.edu").await
+    }
+
+    async fn deposit_of(&self, institution: &str) -> (Upload, Expected) {
         let bag = BagBuilder::aptrust("photos")
             .file("data/hello.txt", "hello")
             .file("data/world.txt", "world");
         let tar = bag.to_tar();
         let expected = Expected {
-            object: "test.edu/photos".to_owned(),
+            object: format!("{institution}/photos"),
             option: StorageOption::Standard,
             tar: TarListing::read(tar.as_slice()).expect("a tar"),
         };
-        (self.upload("photos.tar", tar).await, expected)
+        let upload = self.observer.deposit(institution, "photos.tar", tar).await;
+        (upload.expect("deposited"), expected)
     }
 
     pub(crate) async fn upload(&self, key: &str, tar: Vec<u8>) -> Upload {
@@ -98,12 +108,17 @@ impl Ingest {
 
     /// The work item of an upload, once the bucket reader has made it.
     pub(crate) async fn item_of(&self, upload: &Upload) -> Value {
+        self.wait_for_item(upload, |_| true).await
+    }
+
+    /// The work item of an upload, once it is as wanted.
+    async fn wait_for_item(&self, upload: &Upload, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
         let found = tokio::time::timeout(WITHIN, async {
             loop {
                 ticks.tick().await;
                 let item = self.observer.item_of(upload).await.expect("answers");
-                if !item.is_null() {
+                if !item.is_null() && wanted(&item) {
                     return item;
                 }
             }
@@ -141,6 +156,41 @@ async fn a_bag_goes_through_eleven_processes() {
     let (upload, expected) = ingest.deposit().await;
 
     ingest.check_preserved(&upload, &expected).await;
+    ingest.stop().await;
+}
+
+/// One institution's upload can be listed and not read. It waits, and says for what; another's goes
+/// through meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_is_closed_to_us_holds_up_its_own_institution_only() {
+    let mut ingest = Ingest::with(|_| false).await;
+    let proxy = FaultProxy::before(ingest.site.s3_url.trim_end_matches('/')).await;
+    let proxy = proxy.expect("a proxy");
+    let refused = Fault::status(StatusCode::FORBIDDEN);
+    let closed = Requests::any().containing("receiving.other.edu/photos.tar");
+    proxy.plan(closed, Times::Always, refused);
+    ingest.site.s3_url = format!("{}/", proxy.url());
+    for worker in workers::all() {
+        ingest.start(worker.name).await;
+    }
+    let (waiting, expected_later) = ingest.deposit_of("other.edu").await;
+    let endpoint = proxy.url().trim_start_matches("http://").to_owned();
+    let note = format!("Waiting for the bucket receiving.other.edu at {endpoint}, which is away: ");
+    ingest
+        .wait_for_item(&waiting, |item| {
+            item["note"]
+                .as_str()
+                .is_some_and(|said| said.starts_with(&note))
+        })
+        .await;
+
+    let (upload, expected) = ingest.deposit_of("test.edu").await;
+
+    ingest.check_preserved(&upload, &expected).await;
+    let still = ingest.item_of(&waiting).await;
+    assert_eq!(still["stage"], "Receive", "{still:#}");
+    proxy.heal();
+    ingest.check_preserved(&waiting, &expected_later).await;
     ingest.stop().await;
 }
 

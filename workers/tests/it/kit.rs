@@ -28,6 +28,7 @@ const ADMIN: &str = "system@muniment.org";
 pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 pub(crate) const RECEIVING: &str = "receiving.test.edu";
+pub(crate) const OTHER_RECEIVING: &str = "receiving.other.edu";
 pub(crate) const STAGING: &str = "staging";
 pub(crate) const RECORDS: &str = "records";
 pub(crate) const STORAGE_HOST: &str = "storage.muniment.localhost";
@@ -280,7 +281,7 @@ async fn start_s3(folder: &Path, tasks: &mut JoinSet<()>) -> String {
         .expect("opens");
     let preservation = preservation_buckets();
     let named = preservation.values().map(BucketName::as_str);
-    for bucket in named.chain([RECEIVING, STAGING, RECORDS]) {
+    for bucket in named.chain([RECEIVING, OTHER_RECEIVING, STAGING, RECORDS]) {
         s3.create_bucket(bucket).await.expect("made");
     }
     let listener = listen().await;
@@ -289,7 +290,7 @@ async fn start_s3(folder: &Path, tasks: &mut JoinSet<()>) -> String {
     url
 }
 
-/// The one that runs the installation, and one that deposits; answers the latter.
+/// The one that runs the installation, and two that deposit; answers the first of these.
 async fn institutions(registry: &Registry) -> InstitutionId {
     let operator = Institution {
         name: "Muniment".to_owned(),
@@ -297,19 +298,18 @@ async fn institutions(registry: &Registry) -> InstitutionId {
         ..Institution::default()
     };
     registry.ensure_institution(&operator).await.expect("made");
-    let depositor = Institution {
-        name: "Test".to_owned(),
-        identifier: "test.edu".to_owned(),
+    let depositor = |identifier: &str, receiving: &str| Institution {
+        name: identifier.to_owned(),
+        identifier: identifier.to_owned(),
         kind: InstitutionKind::Member,
-        receiving_bucket: RECEIVING.to_owned(),
-        restore_bucket: "restore.test.edu".to_owned(),
+        receiving_bucket: receiving.to_owned(),
+        restore_bucket: format!("restore.{identifier}"),
         ..Institution::default()
     };
-    registry
-        .ensure_institution(&depositor)
-        .await
-        .expect("made")
-        .id
+    let other = depositor("other.edu", OTHER_RECEIVING);
+    registry.ensure_institution(&other).await.expect("made");
+    let first = depositor("test.edu", RECEIVING);
+    registry.ensure_institution(&first).await.expect("made").id
 }
 
 /// A worker's process, killed when dropped.

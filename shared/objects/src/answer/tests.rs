@@ -1,10 +1,17 @@
-use muniment_model::{Class, Classify, ObjectKey};
+use muniment_model::{BucketAddress, Class, Classify, Dependency, ObjectKey};
 
 use super::*;
 
+fn bucket() -> BucketAddress {
+    BucketAddress {
+        endpoint: "127.0.0.1:9".to_owned(),
+        bucket: "bucket".parse().expect("name"),
+    }
+}
+
 fn object() -> Resource {
     Resource::Object(ObjectAddress {
-        bucket: "bucket".parse().expect("name"),
+        bucket: bucket(),
         key: ObjectKey::new("key").expect("key"),
     })
 }
@@ -82,12 +89,10 @@ fn every_answer_has_one_meaning() {
 
 #[test]
 fn a_missing_bucket_is_never_a_missing_object() {
-    let bucket = Resource::Bucket("bucket".parse().expect("name"));
-
-    let error = answer(404, "").into_error(&bucket, Condition::None);
+    let error = answer(404, "").into_error(&Resource::Bucket(bucket()), Condition::None);
 
     assert_eq!(name_of(&error), "NoBucket");
-    assert_eq!(error.class(), Class::Outage);
+    assert_eq!(error.class(), Class::Outage(Dependency::Bucket(bucket())));
 }
 
 #[test]
@@ -104,13 +109,14 @@ fn a_stores_text_is_cut_and_cannot_forge_a_line() {
 
 #[test]
 fn a_store_that_is_away_never_counts_against_a_bag() {
+    let outage = || Class::Outage(Dependency::Bucket(bucket()));
     let rows = [
-        (503, "SlowDown", Class::Outage),
-        (500, "InternalError", Class::Outage),
-        (403, "AccessDenied", Class::Outage),
+        (503, "SlowDown", outage()),
+        (500, "InternalError", outage()),
+        (403, "AccessDenied", outage()),
         (400, "RequestTimeout", Class::Transient { after: None }),
         (400, "BadDigest", Class::Transient { after: None }),
-        (400, "", Class::Outage),
+        (400, "", outage()),
         (400, "EntityTooLarge", Class::Permanent),
         (404, "NoSuchKey", Class::Permanent),
     ];

@@ -2,7 +2,10 @@ use super::*;
 
 fn object() -> ObjectAddress {
     ObjectAddress {
-        bucket: "bucket".parse().expect("name"),
+        bucket: BucketAddress {
+            endpoint: "127.0.0.1:9".to_owned(),
+            bucket: "bucket".parse().expect("name"),
+        },
         key: ObjectKey::new("key").expect("key"),
     }
 }
@@ -31,10 +34,12 @@ fn reset() -> StorageError {
 
 #[test]
 fn each_error_has_its_class_its_retry_and_its_word_on_load() {
-    use Class::{Outage, Permanent};
+    use Class::Permanent;
     use Outcome::{Neither, PushedBack};
     use StorageError as E;
-    let transient = Class::Transient { after: None };
+    let bucket = || Class::Outage(Dependency::Bucket(object().bucket));
+    let endpoint = || Class::Outage(Dependency::Endpoint("127.0.0.1:9".to_owned()));
+    let transient = || Class::Transient { after: None };
     let soon = Again::Soon { after: None };
     let never = Again::Never;
     let after = Some(Duration::from_secs(3));
@@ -44,6 +49,10 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         retry_after,
     };
     let unreachable = E::Unreachable {
+        resource: resource(),
+        source: cause(),
+    };
+    let silent = E::Silent {
         resource: resource(),
         source: cause(),
     };
@@ -76,18 +85,19 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         message: String::new(),
     };
     let rows = [
-        (throttled(None), Outage, soon, PushedBack),
-        (throttled(after), Outage, asked_for, PushedBack),
-        (out_of_order, Outage, soon, PushedBack),
-        (unreachable, Outage, soon, Neither),
-        (interrupted(), transient, soon, Neither),
-        (reset(), transient, soon, Neither),
-        (denied, Outage, never, Neither),
-        (disk_full, Outage, never, Neither),
-        (E::NoBucket(object().bucket), Outage, never, Neither),
-        (E::DamagedOnTheWay(object()), transient, never, Neither),
-        (E::UploadGone(object()), transient, never, Neither),
-        (E::Stopped, transient, never, Neither),
+        (throttled(None), bucket(), soon, PushedBack),
+        (throttled(after), bucket(), asked_for, PushedBack),
+        (out_of_order, bucket(), soon, PushedBack),
+        (unreachable, endpoint(), soon, Neither),
+        (silent, bucket(), soon, Neither),
+        (interrupted(), transient(), soon, Neither),
+        (reset(), transient(), soon, Neither),
+        (denied, bucket(), never, Neither),
+        (disk_full, endpoint(), never, Neither),
+        (E::NoBucket(object().bucket), bucket(), never, Neither),
+        (E::DamagedOnTheWay(object()), transient(), never, Neither),
+        (E::UploadGone(object()), transient(), never, Neither),
+        (E::Stopped, transient(), never, Neither),
         (E::NotFound(object()), Permanent, never, Neither),
         (not_configured, Permanent, never, Neither),
         (E::Superseded(object()), Permanent, never, Neither),

@@ -1,7 +1,7 @@
 //! What a store that is away, busy or unwilling looks like to the run loop.
 
 use muniment_fault_proxy::{Fault, Method, Requests, StatusCode, Times};
-use muniment_model::{Class, Classify};
+use muniment_model::{BucketAddress, Class, Classify, Dependency};
 use muniment_objects::{Connections, StorageError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,7 @@ pub(crate) async fn a_storm_that_does_not_end_is_an_outage(bench: &Bench) {
 
         for error in [got.expect_err("fails"), head.expect_err("fails")] {
             assert!(format!("{error:?}").starts_with(expected), "{error:?}");
-            assert_eq!(error.class(), Class::Outage, "{status}");
+            assert_eq!(error.class(), staging_away(bench), "{status}");
         }
     }
 }
@@ -79,7 +79,10 @@ pub(crate) async fn nobody_listening_is_an_outage(bench: &Bench) {
         matches!(error, StorageError::Unreachable { .. }),
         "{error:?}"
     );
-    assert_eq!(error.class(), Class::Outage);
+    assert_eq!(
+        error.class(),
+        Class::Outage(Dependency::Endpoint(address.to_string()))
+    );
 }
 
 pub(crate) async fn a_connection_that_breaks_is_transient(bench: &Bench) {
@@ -109,7 +112,10 @@ pub(crate) async fn a_balancer_that_resets_everything_is_an_outage(bench: &Bench
         matches!(error, StorageError::Unreachable { .. }),
         "{error:?}"
     );
-    assert_eq!(error.class(), Class::Outage);
+    assert_eq!(
+        error.class(),
+        Class::Outage(Dependency::Endpoint(endpoint_of(bench)))
+    );
 }
 
 pub(crate) async fn a_request_that_alone_is_reset_counts_as_an_attempt(bench: &Bench) {
@@ -141,7 +147,7 @@ pub(crate) async fn refused_credentials_are_an_outage_and_not_asked_again(bench:
         .expect_err("denied");
 
     assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
-    assert_eq!(error.class(), Class::Outage);
+    assert_eq!(error.class(), staging_away(bench));
     assert_eq!(bench.proxy.count(&Method::PUT), 1);
 }
 
@@ -159,6 +165,17 @@ pub(crate) async fn a_missing_bucket_is_not_mistaken_for_a_missing_tar(bench: &B
         matches!(present, StorageError::NotFound { .. }),
         "{present:?}"
     );
+}
+
+fn endpoint_of(bench: &Bench) -> String {
+    bench.proxy.url().trim_start_matches("http://").to_owned()
+}
+
+fn staging_away(bench: &Bench) -> Class {
+    Class::Outage(Dependency::Bucket(BucketAddress {
+        endpoint: endpoint_of(bench),
+        bucket: bucket_name(&bench.names.staging),
+    }))
 }
 
 fn stopping() -> Connections {

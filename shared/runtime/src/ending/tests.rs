@@ -5,10 +5,12 @@ use crate::job::{Final, StepDone};
 
 const QUEUE: QueueName = QueueName::IngestValidator;
 
+const OUTAGE_DELAY: Duration = Duration::from_secs(40);
 const FIRST: Facts = Facts {
     attempt: 1,
     batch: None,
     stopping: false,
+    outage_delay: OUTAGE_DELAY,
 };
 const LAST: Facts = Facts {
     attempt: 3,
@@ -31,7 +33,12 @@ fn retry(after: Option<Duration>) -> JobError {
 }
 
 fn outage() -> JobError {
+    away(Dependency::Endpoint("127.0.0.1:9".to_owned()))
+}
+
+fn away(dependency: Dependency) -> JobError {
     JobError::Outage {
+        dependency,
         cause: "no answer".into(),
     }
 }
@@ -301,10 +308,18 @@ fn failed_rows() -> Vec<Row> {
             },
             (
                 Ending::Stopped,
-                Some(waiting("Waiting for a service that is away: no answer")),
+                Some(waiting(
+                    "Waiting for the S3 endpoint 127.0.0.1:9, which is away: no answer",
+                )),
                 Publish::Nothing,
                 later(OUTAGE_DELAY),
             ),
+        ),
+        (
+            "nothing is written into a registry that is away",
+            Err(away(Dependency::Registry)),
+            FIRST,
+            (Ending::Stopped, None, Publish::Nothing, later(OUTAGE_DELAY)),
         ),
         (
             "a batch that meets an outage writes no item",
@@ -367,13 +382,13 @@ fn what_was_decided_before_a_stop_counts() {
 }
 
 #[test]
-fn only_an_outage_pauses_claims() {
+fn only_an_outage_names_what_is_away() {
     for (name, result, facts, _) in completed_rows().into_iter().chain(failed_rows()) {
         let away = matches!(result, Err(JobError::Outage { .. }));
 
         let plan = ending_of(result, facts, QUEUE);
 
-        assert_eq!(plan.pause.is_some(), away, "{name}");
+        assert_eq!(plan.away.is_some(), away, "{name}");
     }
 }
 

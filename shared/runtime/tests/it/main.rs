@@ -13,4 +13,6 @@ mod leases;
 #[cfg(test)]
 mod other_pipelines;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod stopping;

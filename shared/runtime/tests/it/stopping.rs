@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use muniment_model::{FindingCode, Findings, Stage, Status};
+use muniment_model::{Dependency, FindingCode, Findings, Stage, Status};
 use muniment_runtime::{Completed, JobError, Shutdown};
 use muniment_work::Queue;
 
@@ -64,6 +64,7 @@ async fn a_soft_stop_during_each_ending_loses_nothing() {
             "outage",
             || {
                 Err(JobError::Outage {
+                    dependency: Dependency::Registry,
                     cause: "away".into(),
                 })
             },

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muniment_model::{Class, Classify};
+use muniment_model::{Class, Classify, Dependency};
 use muniment_testkit::MockClock;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -215,7 +215,11 @@ async fn a_path_that_cannot_be_used_is_an_outage() {
     let opened = SqliteWork::open(&nowhere, Arc::clone(&kit.store.clock)).await;
 
     let error = opened.map(drop).expect_err("refused");
-    assert_eq!(error.class(), Class::Outage, "{error:?}");
+    assert_eq!(
+        error.class(),
+        Class::Outage(Dependency::WorkStore),
+        "{error:?}"
+    );
 }
 
 /// Both connections are taken and never given back, as by a disk that has stopped answering.
