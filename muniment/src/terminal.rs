@@ -58,7 +58,7 @@ impl Terminal {
     /// Several lines of the answer. What is no part of their layout has been made [`one_line`] before, or
     /// is JSON.
     pub fn say_lines(&self, lines: impl Display) {
-        self.answer(&escaped(&lines.to_string(), &['\n']));
+        self.answer(&escaped(&lines.to_string(), &['\n', '\t']));
     }
 
     fn answer(&self, text: &str) {

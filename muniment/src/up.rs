@@ -11,6 +11,8 @@ mod system;
 mod tasks;
 mod wiring;
 
+use std::path::Path;
+
 use muniment_embedded_s3::Copies;
 use muniment_runtime::Shutdown;
 use tokio::task::JoinSet;
@@ -129,21 +131,10 @@ fn summary(instance: &Instance, options: &Options) -> String {
         Copies::Apart => "each has bytes of its own",
         Copies::Shared => "share their bytes: what damages one copy damages all of them",
     };
-    let of_depositor = |one: &InstitutionAccess| {
-        let (name, bucket) = (&one.identifier, &one.receiving_bucket);
-        let (access_key, secret_key) = (&one.s3_access_key, &one.s3_secret_key);
-        let file = depositor::file(&options.folder, name);
-        let file = file.display();
-        format!(
-            "\
-  Bags of {name} go to the bucket {bucket}
-    access key   {access_key}
-    secret key   {secret_key}
-    for its depositor: {file}
-"
-        )
-    };
-    let bags: String = instance.institutions.iter().map(of_depositor).collect();
+    let institutions = instance.institutions.iter();
+    let depositors: String = institutions
+        .map(|one| of_depositor(one, &options.folder))
+        .collect();
     format!(
         "\
 Muniment is ready (pid {pid})
@@ -160,7 +151,23 @@ Muniment is ready (pid {pid})
 
   The keys above are the operator's. Those of each depositor:
 
-{bags}
+{depositors}
 All of this is in {file}. Stop with Ctrl-C."
+    )
+}
+
+/// Where a depositor's bags go, and with which keys.
+fn of_depositor(institution: &InstitutionAccess, folder: &Path) -> String {
+    let (name, bucket) = (&institution.identifier, &institution.receiving_bucket);
+    let (access_key, secret_key) = (&institution.s3_access_key, &institution.s3_secret_key);
+    let file = depositor::file(folder, name);
+    let file = file.display();
+    format!(
+        "\
+  Bags of {name} go to the bucket {bucket}
+    access key   {access_key}
+    secret key   {secret_key}
+    for its depositor: {file}
+"
     )
 }

@@ -100,8 +100,8 @@ async fn a_depositor_needs_its_file_and_nothing_else() {
     let (shown, hidden) = (items(own).await, items(&other).await);
 
     assert!(deposited.status.success(), "{deposited:?}");
-    let said = String::from_utf8_lossy(&deposited.stdout);
-    assert!(said.starts_with("letters.tar: Success"), "{said}");
+    let answer = String::from_utf8_lossy(&deposited.stdout);
+    assert!(answer.starts_with("letters.tar: Success"), "{answer}");
     assert!(!foreign.status.success(), "{foreign:?}");
     let said = String::from_utf8_lossy(&foreign.stderr);
     assert!(said.contains("refused our credentials"), "{said}");
@@ -141,12 +141,12 @@ async fn keys_stay_over_restarts_and_end_when_they_are_renewed() {
     assert_eq!(old.expect_err("refused").code(), Some("InvalidAccessKeyId"));
     let new = client(&third.s3, "us-east-1").list_buckets().send().await;
     assert!(new.is_ok(), "{new:?}");
-    let old = first
+    let old_user = first
         .registry
         .settings()
         .connect_as_member()
         .expect("a client");
-    let refused = old.work_item(WorkItemId(1)).await;
+    let refused = old_user.work_item(WorkItemId(1)).await;
     assert!(refused.is_err(), "{refused:?}");
     last.stop().await;
 }

@@ -22,15 +22,15 @@ async fn an_answer_that_cannot_be_written_is_a_failure_and_one_that_nobody_reads
         let full = run(&arguments, full.expect("opens").into()).await;
         let said = String::from_utf8_lossy(&full.stderr);
         assert_eq!(full.status.code(), Some(1), "{arguments:?}: {said}");
-        let told = said.matches("cannot write to standard output").count();
-        assert_eq!(told, 1, "{arguments:?}: {said}");
+        let times = said.matches("cannot write to standard output").count();
+        assert_eq!(times, 1, "{arguments:?}: {said}");
 
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let unread = run(&arguments, writer.into()).await;
-        let said = String::from_utf8_lossy(&unread.stderr);
-        assert_eq!(unread.status.code(), Some(0), "{arguments:?}: {said}");
-        assert!(!said.contains("standard output"), "{arguments:?}: {said}");
+        let told = String::from_utf8_lossy(&unread.stderr);
+        assert_eq!(unread.status.code(), Some(0), "{arguments:?}: {told}");
+        assert!(!told.contains("standard output"), "{arguments:?}: {told}");
     }
     place.system.stop().await;
 }

@@ -106,16 +106,6 @@ pub(crate) async fn ask(
     bucket: &str,
     other: &str,
 ) -> Answer {
-    match operation {
-        Operation::CopyInto => copy(client, other, bucket).await,
-        Operation::CopyFrom => copy(client, bucket, other).await,
-        Operation::CopyPartInto => copy_part(client, other, bucket).await,
-        Operation::CopyPartFrom => copy_part(client, bucket, other).await,
-        one => ask_in(client, one, bucket).await,
-    }
-}
-
-async fn ask_in(client: &Client, operation: Operation, bucket: &str) -> Answer {
     macro_rules! of {
         ($operation:ident) => {
             answer(&client.$operation().bucket(bucket).send().await)
@@ -159,10 +149,10 @@ async fn ask_in(client: &Client, operation: Operation, bucket: &str) -> Answer {
             let asked = client.put_object().bucket(bucket).key(KEY);
             send(asked.presigned(for_a_while()).await.expect("is signed")).await
         }
-        Operation::CopyInto
-        | Operation::CopyFrom
-        | Operation::CopyPartInto
-        | Operation::CopyPartFrom => unreachable!("they have two buckets"),
+        Operation::CopyInto => copy(client, other, bucket).await,
+        Operation::CopyFrom => copy(client, bucket, other).await,
+        Operation::CopyPartInto => copy_part(client, other, bucket).await,
+        Operation::CopyPartFrom => copy_part(client, bucket, other).await,
     }
 }
 

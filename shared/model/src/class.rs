@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::BucketName;
@@ -25,7 +26,7 @@ pub enum Dependency {
     /// A whole S3 store, by host and port: no connection comes about.
     Endpoint(String),
     /// One bucket: it is closed to us, missing, silent, or out of order.
-    Bucket(BucketAddress),
+    Bucket(Arc<BucketAddress>),
 }
 
 impl fmt::Display for Dependency {
@@ -34,9 +35,7 @@ impl fmt::Display for Dependency {
             Self::Registry => f.write_str("the registry"),
             Self::WorkStore => f.write_str("the work store"),
             Self::Endpoint(endpoint) => write!(f, "the S3 endpoint {endpoint}"),
-            Self::Bucket(BucketAddress { endpoint, bucket }) => {
-                write!(f, "the bucket {bucket} at {endpoint}")
-            }
+            Self::Bucket(bucket) => write!(f, "the bucket {bucket} at {}", bucket.endpoint),
         }
     }
 }

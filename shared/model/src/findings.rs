@@ -204,9 +204,10 @@ const NOTE_BYTES_MAX: usize = 15_000;
 /// The longest path or message that is kept, in characters: a hostile name may be a megabyte.
 const TEXT_MAX: usize = 1_500;
 
-/// Whether a character changes how the text around it is shown, rather than being shown: control
-/// characters, line and paragraph separators (some programs end a line there), and marks of direction.
-/// Joiners are not among them, because names in several scripts are written with those.
+/// Whether a character changes how the text around it is shown, rather than being shown.
+///
+/// Control characters, line and paragraph separators (some programs end a line there), and marks of
+/// direction. Joiners are not among them, because names in several scripts are written with those.
 pub fn is_unprintable(character: char) -> bool {
     let changes_lines = matches!(character, '\u{2028}' | '\u{2029}');
     // The whole of Bidi_Control (Unicode Standard Annex 9).

@@ -4,6 +4,7 @@
 //! use the same ones, or none, and then the status decides.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -202,7 +203,7 @@ impl Answer {
     fn no_bucket(self, resource: &Resource) -> StorageError {
         match resource {
             Resource::Bucket(bucket) | Resource::Object(ObjectAddress { bucket, .. }) => {
-                StorageError::NoBucket(bucket.clone())
+                StorageError::NoBucket(Arc::clone(bucket))
             }
             Resource::Endpoint(_) => self.refused(resource),
         }

@@ -5,6 +5,7 @@
 //! go to the same key, deletes because gone is gone. Multipart uploads are in `multipart.rs`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
@@ -90,11 +91,8 @@ impl Bucket {
         Resource::Bucket(self.bucket_address())
     }
 
-    fn bucket_address(&self) -> BucketAddress {
-        BucketAddress {
-            endpoint: self.connection.endpoint().to_owned(),
-            bucket: self.name.clone(),
-        }
+    fn bucket_address(&self) -> Arc<BucketAddress> {
+        self.connection.address_of(&self.name)
     }
 
     pub(crate) fn address(&self, key: &ObjectKey) -> ObjectAddress {

@@ -17,7 +17,7 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use muniment_model::BucketName;
+use muniment_model::{BucketAddress, BucketName};
 use muniment_retry::{Backoff, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -207,12 +207,15 @@ impl Connection {
     }
 
     pub(crate) fn resource(&self) -> Resource {
-        Resource::Endpoint(self.endpoint().to_owned())
+        Resource::Endpoint(self.0.name.clone())
     }
 
-    /// What the store is called in errors.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.0.name
+    /// What a bucket of the store is called in errors.
+    pub(crate) fn address_of(&self, bucket: &BucketName) -> Arc<BucketAddress> {
+        Arc::new(BucketAddress {
+            endpoint: self.0.name.clone(),
+            bucket: bucket.clone(),
+        })
     }
 
     pub(crate) fn is_over_tls(&self) -> bool {

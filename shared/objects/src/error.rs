@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muniment_model::{BucketAddress, Class, Classify, Dependency, ObjectKey, StorageTarget};
@@ -19,7 +20,7 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// Where an object is, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectAddress {
-    pub bucket: BucketAddress,
+    pub bucket: Arc<BucketAddress>,
     pub key: ObjectKey,
 }
 
@@ -34,7 +35,7 @@ impl fmt::Display for ObjectAddress {
 pub enum Resource {
     /// The store as a whole, by host and port.
     Endpoint(String),
-    Bucket(BucketAddress),
+    Bucket(Arc<BucketAddress>),
     Object(ObjectAddress),
 }
 
@@ -54,7 +55,7 @@ impl Resource {
         match self {
             Self::Endpoint(_) => self.endpoint(),
             Self::Bucket(bucket) | Self::Object(ObjectAddress { bucket, .. }) => {
-                Dependency::Bucket(bucket.clone())
+                Dependency::Bucket(Arc::clone(bucket))
             }
         }
     }
@@ -75,7 +76,7 @@ pub enum StorageError {
     #[error("{} has no object {}", .0.bucket, .0.key)]
     NotFound(ObjectAddress),
     #[error("there is no bucket {0}")]
-    NoBucket(BucketAddress),
+    NoBucket(Arc<BucketAddress>),
     #[error("no bucket is configured for {target}")]
     NotConfigured { target: StorageTarget },
     #[error("{resource} refused our credentials ({code})")]
@@ -192,7 +193,7 @@ impl StorageError {
                 Outcome::Neither,
             ),
             Self::NoBucket(bucket) => (
-                Class::Outage(Dependency::Bucket(bucket.clone())),
+                Class::Outage(Dependency::Bucket(Arc::clone(bucket))),
                 Again::Never,
                 Outcome::Neither,
             ),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use muniment_model::{BucketAddress, BucketName, Crc64Nvme, ObjectKey};
+use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer::Condition;
@@ -149,10 +149,7 @@ impl Upload {
     ) -> Result<Part, StorageError> {
         let resource = Resource::Object(ObjectAddress {
             // The store can copy only what it holds itself.
-            bucket: BucketAddress {
-                endpoint: self.bucket.connection.endpoint().to_owned(),
-                bucket: source.bucket.clone(),
-            },
+            bucket: self.bucket.connection.address_of(source.bucket),
             key: source.key.clone(),
         });
         let limit = Limit::copy(range.end - range.start);

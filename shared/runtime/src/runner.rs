@@ -106,7 +106,7 @@ impl<W: Worker> Runner<W> {
 
     /// `None` when told to stop.
     async fn free_slot(&self, slots: &Arc<Semaphore>) -> Option<Slot> {
-        let slot = async {
+        let free = async {
             let slot = Arc::clone(slots).acquire_owned().await.ok()?;
             let single = if self.met.only_outages() {
                 let single = Arc::clone(&self.single).acquire_owned();
@@ -122,7 +122,7 @@ impl<W: Worker> Runner<W> {
         tokio::select! {
             biased;
             () = self.shutdown.soft.cancelled() => None,
-            slot = slot => slot,
+            slot = free => slot,
         }
     }
 

@@ -9,7 +9,8 @@ fn what_a_failed_copy_means_names_the_file_and_what_to_do() {
         bucket: BucketAddress {
             endpoint: "127.0.0.1:9".to_owned(),
             bucket: BucketName::new("staging").expect("a bucket name"),
-        },
+        }
+        .into(),
         key: ObjectKey::new("12/a").expect("a key"),
     };
     let rows = [

@@ -11,7 +11,8 @@ fn tar() -> ObjectAddress {
         bucket: BucketAddress {
             endpoint: "127.0.0.1:9".to_owned(),
             bucket: BucketName::new("receiving.test.edu").expect("a bucket name"),
-        },
+        }
+        .into(),
         key: ObjectKey::new("photos.tar").expect("a key"),
     }
 }

@@ -1,12 +1,14 @@
+use std::sync::Arc;
+
 use muniment_model::{BucketAddress, Class, Classify, Dependency, ObjectKey};
 
 use super::*;
 
-fn bucket() -> BucketAddress {
-    BucketAddress {
+fn bucket() -> Arc<BucketAddress> {
+    Arc::new(BucketAddress {
         endpoint: "127.0.0.1:9".to_owned(),
         bucket: "bucket".parse().expect("name"),
-    }
+    })
 }
 
 fn object() -> Resource {

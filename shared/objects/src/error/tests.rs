@@ -5,7 +5,8 @@ fn object() -> ObjectAddress {
         bucket: BucketAddress {
             endpoint: "127.0.0.1:9".to_owned(),
             bucket: "bucket".parse().expect("name"),
-        },
+        }
+        .into(),
         key: ObjectKey::new("key").expect("key"),
     }
 }
@@ -33,6 +34,7 @@ fn reset() -> StorageError {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_error_has_its_class_its_retry_and_its_word_on_load() {
     use Class::Permanent;
     use Outcome::{Neither, PushedBack};

@@ -172,10 +172,13 @@ fn endpoint_of(bench: &Bench) -> String {
 }
 
 fn staging_away(bench: &Bench) -> Class {
-    Class::Outage(Dependency::Bucket(BucketAddress {
-        endpoint: endpoint_of(bench),
-        bucket: bucket_name(&bench.names.staging),
-    }))
+    Class::Outage(Dependency::Bucket(
+        BucketAddress {
+            endpoint: endpoint_of(bench),
+            bucket: bucket_name(&bench.names.staging),
+        }
+        .into(),
+    ))
 }
 
 fn stopping() -> Connections {

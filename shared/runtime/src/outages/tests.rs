@@ -4,10 +4,13 @@ use tokio::time::advance;
 use super::*;
 
 fn bucket(name: &str) -> Dependency {
-    Dependency::Bucket(BucketAddress {
-        endpoint: "127.0.0.1:9".to_owned(),
-        bucket: name.parse().expect("a bucket name"),
-    })
+    Dependency::Bucket(
+        BucketAddress {
+            endpoint: "127.0.0.1:9".to_owned(),
+            bucket: name.parse().expect("a bucket name"),
+        }
+        .into(),
+    )
 }
 
 fn planner(id: i64) -> Message {
@@ -31,10 +34,13 @@ async fn an_outage_pauses_its_own_dependency_and_no_other() {
     outages.meet(&bucket("closed"));
 
     assert!(!may_begin(&outages, &bucket("closed")));
-    let elsewhere = Dependency::Bucket(BucketAddress {
-        endpoint: "127.0.0.1:8".to_owned(),
-        bucket: "closed".parse().expect("a bucket name"),
-    });
+    let elsewhere = Dependency::Bucket(
+        BucketAddress {
+            endpoint: "127.0.0.1:8".to_owned(),
+            bucket: "closed".parse().expect("a bucket name"),
+        }
+        .into(),
+    );
     for other in [bucket("open"), elsewhere, Dependency::Registry] {
         assert!(may_begin(&outages, &other), "{other}");
     }
@@ -69,8 +75,8 @@ async fn after_a_pause_one_job_looks_and_the_others_rest() {
     drop(probe);
     let third = outages.turn(&Dependency::Registry);
     assert!(matches!(third, Turn::Probe(_)), "left to another");
-    if let Turn::Probe(probe) = third {
-        probe.is_back();
+    if let Turn::Probe(other) = third {
+        other.is_back();
     }
 
     assert!(may_begin(&outages, &Dependency::Registry));

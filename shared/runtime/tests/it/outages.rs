@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use muniment_fault_proxy::{Fault, FaultProxy, Method, Requests, Times};
 use muniment_model::registry::WorkItem;
@@ -10,6 +11,7 @@ use muniment_model::{
 };
 use muniment_runtime::{Completed, JobError};
 use muniment_work::{Message, Queue, Subject};
+use tokio::sync::Semaphore;
 
 use crate::kit::{Act, Fake, NEXT, QUEUE, STAGE, Site, is_at};
 
@@ -28,10 +30,13 @@ fn closed_to(item: WorkItemId, met: &Arc<AtomicU32>) -> Act {
             }
             met.fetch_add(1, Ordering::SeqCst);
             Err(JobError::Outage {
-                dependency: Dependency::Bucket(BucketAddress {
-                    endpoint: "127.0.0.1:9".to_owned(),
-                    bucket: "preservation-a".parse().expect("a bucket name"),
-                }),
+                dependency: Dependency::Bucket(
+                    BucketAddress {
+                        endpoint: "127.0.0.1:9".to_owned(),
+                        bucket: "preservation-a".parse().expect("a bucket name"),
+                    }
+                    .into(),
+                ),
                 cause: "refused our credentials".into(),
             })
         })
@@ -103,6 +108,24 @@ async fn an_outage_is_named_in_the_note_and_counts_nothing() {
     site.end().await;
 }
 
+/// Jobs of this item take a permit and are put off; all others complete.
+fn held_by(gate: &Arc<Semaphore>, item: WorkItemId) -> Act {
+    let gate = Arc::clone(gate);
+    Arc::new(move |job| {
+        let gate = (job.item_id() == item).then(|| Arc::clone(&gate));
+        Box::pin(async move {
+            let Some(gate) = gate else {
+                return Ok(Completed::step());
+            };
+            gate.acquire().await.expect("open").forget();
+            Err(JobError::Wait {
+                note: String::new(),
+                after: Duration::from_hours(1),
+            })
+        })
+    })
+}
+
 /// Planners ask the registry; batches of an item that was seen lately, and files, do not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_registry_is_away_what_needs_it_rests_and_what_does_not_goes_on() {
@@ -117,25 +140,12 @@ async fn while_the_registry_is_away_what_needs_it_rests_and_what_does_not_goes_o
     let proxy = FaultProxy::before(&site.registry_url)
         .await
         .expect("a proxy");
-    let gate = Arc::new(tokio::sync::Semaphore::new(0));
-    let passes: Act = {
-        let gate = Arc::clone(&gate);
-        let known = known.id;
-        Arc::new(move |job| {
-            let gate = Arc::clone(&gate);
-            Box::pin(async move {
-                if job.item_id() != known {
-                    return Ok(Completed::step());
-                }
-                gate.acquire().await.expect("open").forget();
-                Err(JobError::Wait {
-                    note: String::new(),
-                    after: std::time::Duration::from_hours(1),
-                })
-            })
-        })
-    };
-    site.run_on(site.services_behind(&proxy.url()), Fake::new([passes]), 2);
+    let gate = Arc::new(Semaphore::new(0));
+    site.run_on(
+        site.services_behind(&proxy.url()),
+        Fake::new([held_by(&gate, known.id)]),
+        2,
+    );
     // The item is seen; then the registry goes.
     site.wait_for_backlog(QUEUE, |here| here.leased == 2).await;
     gate.add_permits(1);
