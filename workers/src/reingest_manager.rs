@@ -55,9 +55,12 @@ impl Worker for ReingestManager {
         })
     }
 
+    async fn may_begin(&self, job: &Job) -> Result<(), JobError> {
+        self.take_lock(job, &job.object().await?).await
+    }
+
     async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = job.object().await?;
-        self.take_lock(job, &object).await?;
         if let Some(registered) = self.registered(job.item(), &mut object).await? {
             let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
             self.compare(job, &object, &registered, batches).await?;

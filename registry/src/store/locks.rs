@@ -54,7 +54,8 @@ impl Store {
         // The subject is noted in any case, so that an item that has to wait is found by others.
         sqlx::query(
             "UPDATE work_items SET subject = $1, holds = CASE WHEN $2 THEN $1 END, \
-             last_lock = CASE WHEN $2 THEN $1 ELSE last_lock END WHERE id = $3",
+             last_lock = CASE WHEN $2 THEN $1 ELSE last_lock END \
+             WHERE id = $3 AND ($2 OR subject IS DISTINCT FROM $1)",
         )
         .bind(object)
         .bind(lock.holder == id)

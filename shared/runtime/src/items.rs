@@ -18,6 +18,9 @@ pub(crate) const SEEN_WITHIN: Duration = Duration::from_mins(1);
 /// and what reaches a registry that is away for this process alone ends the leases of its batches.
 pub(crate) const SEEN_WITHIN_OUTAGE: Duration = Duration::from_mins(15);
 
+/// How often this process changes the note of an item that waits: what it waits for may change often.
+const NOTE_EVERY: Duration = Duration::from_mins(1);
+
 #[derive(Default)]
 pub(crate) struct ItemCache(Mutex<HashMap<WorkItemId, (Instant, WorkItem)>>);
 
@@ -39,5 +42,41 @@ impl ItemCache {
     pub(crate) fn forget(&self, id: WorkItemId) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.remove(&id);
+    }
+}
+
+/// When the notes of waiting items were last written.
+#[derive(Default)]
+pub(crate) struct WaitingNotes(Mutex<HashMap<WorkItemId, Instant>>);
+
+impl WaitingNotes {
+    /// Whether the note may be written now. Takes it as written.
+    pub(crate) fn may_write(&self, id: WorkItemId) -> bool {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.retain(|_, at| at.elapsed() < NOTE_EVERY);
+        if written.contains_key(&id) {
+            return false;
+        }
+        written.insert(id, Instant::now());
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_item_is_written_at_most_once_a_minute() {
+        let notes = WaitingNotes::default();
+
+        assert!(notes.may_write(WorkItemId(1)));
+        assert!(notes.may_write(WorkItemId(2)));
+        advance(NOTE_EVERY / 2).await;
+        assert!(!notes.may_write(WorkItemId(1)));
+        advance(NOTE_EVERY / 2).await;
+        assert!(notes.may_write(WorkItemId(1)));
     }
 }

@@ -34,6 +34,12 @@ pub trait Worker: Sized + Send + Sync + 'static {
     /// Makes the worker from its settings. Asks the registry at most for what never changes.
     async fn connect(settings: &Self::Settings, services: &Services) -> Result<Self, StartError>;
 
+    /// What has to be so before the step begins, asked before the work item says that it has: one
+    /// that waits ([`JobError::Wait`]) is looked at often, and not written as often.
+    async fn may_begin(&self, _job: &Job<Self::Subject>) -> Result<(), JobError> {
+        Ok(())
+    }
+
     /// Does the step, or a part of it. Must be idempotent from any point.
     async fn run(&self, job: &Job<Self::Subject>) -> Result<Completed, JobError>;
 }
@@ -64,6 +70,11 @@ impl<S> Job<S> {
             work,
             stop,
         }
+    }
+
+    /// The same job, of the subject as it was written meanwhile.
+    pub(crate) fn about(self, subject: S) -> Self {
+        Self { subject, ..self }
     }
 
     /// As it was when the job began.
@@ -270,7 +281,7 @@ pub enum JobError {
         dependency: Dependency,
         cause: Box<dyn Error + Send + Sync>,
     },
-    /// Another work item has to end first. No attempt is counted.
+    /// Another work item has to end first ([`Worker::may_begin`]). No attempt is counted.
     Wait { note: String, after: Duration },
     /// Another worker may hold the subject by now: nothing more is written.
     LeaseLost,

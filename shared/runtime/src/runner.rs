@@ -254,10 +254,22 @@ impl<W: Worker> Runner<W> {
             };
             (None, Some(beside))
         };
-        match W::Subject::admit(&self.desk, claim).await? {
-            Ok(subject) => {
-                let stop = self.shutdown.soft.child_token();
-                let job = Job::new(subject, claim, Arc::clone(clock), services.work(), stop);
+        let seen = match W::Subject::look(&self.desk, claim).await? {
+            Ok(subject) => subject,
+            Err(aside) => return Ok(Performed::Aside(aside)),
+        };
+        let stop = self.shutdown.soft.child_token();
+        let job = Job::new(
+            seen.clone(),
+            claim,
+            Arc::clone(clock),
+            services.work(),
+            stop,
+        );
+        self.worker.may_begin(&job).await?;
+        match W::Subject::start(&self.desk, claim, seen).await? {
+            Ok(started) => {
+                let job = job.about(started);
                 Ok(Performed::Job(self.worker.run(&job).await?))
             }
             Err(aside) => Ok(Performed::Aside(aside)),

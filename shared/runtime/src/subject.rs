@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
-use muniment_model::{BatchNumber, Dependency, FileId, QueueName, WorkItemId};
+use muniment_model::{BatchNumber, Dependency, FileId, QueueName, Status, WorkItemId};
 use muniment_registry_client::ClientError;
 use muniment_work::{Claim, Message};
 use tracing::{debug, warn};
 
 use crate::gate::{Gate, decide};
 use crate::item_write::{Holder, ItemWrite};
-use crate::items::{ItemCache, SEEN_WITHIN, SEEN_WITHIN_OUTAGE};
+use crate::items::{ItemCache, SEEN_WITHIN, SEEN_WITHIN_OUTAGE, WaitingNotes};
 use crate::job::JobError;
 use crate::services::Services;
 
@@ -27,6 +27,7 @@ pub struct Desk {
     pub(crate) queue: QueueName,
     pub(crate) holder: Holder,
     items: ItemCache,
+    waiting: WaitingNotes,
 }
 
 impl Desk {
@@ -40,6 +41,7 @@ impl Desk {
             queue,
             holder,
             items: ItemCache::default(),
+            waiting: WaitingNotes::default(),
         }
     }
 }
@@ -57,12 +59,16 @@ pub enum Aside {
 
 /// What a job is about. Implemented by [`WorkItem`] and [`FileId`].
 #[async_trait]
-pub trait Subject: Sized + Send + Sync + 'static {
+pub trait Subject: Clone + Sized + Send + Sync + 'static {
     /// Whether the registry has to answer before the job can begin.
     fn asks_registry(desk: &Desk, message: &Message) -> bool;
 
-    /// Looks at the subject of a claim, and marks it as started.
-    async fn admit(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError>;
+    /// Looks at the subject of a claim.
+    async fn look(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError>;
+
+    /// Marks it as started.
+    async fn start(desk: &Desk, claim: &Claim, seen: Self)
+    -> Result<Result<Self, Aside>, JobError>;
 
     /// Writes what follows from a job. When the subject has gone elsewhere meanwhile, what the job
     /// came to is worthless, and nothing is written.
@@ -81,11 +87,19 @@ impl Subject for FileId {
         false
     }
 
-    async fn admit(_desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
+    async fn look(_desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
         Ok(match claim.message.subject {
             muniment_work::Subject::File(file) => Ok(file),
             muniment_work::Subject::Item(_) => Err(NOT_MINE),
         })
+    }
+
+    async fn start(
+        _desk: &Desk,
+        _claim: &Claim,
+        seen: Self,
+    ) -> Result<Result<Self, Aside>, JobError> {
+        Ok(Ok(seen))
     }
 
     async fn write(
@@ -107,20 +121,24 @@ impl Subject for WorkItem {
         }
     }
 
-    async fn admit(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
+    async fn look(desk: &Desk, claim: &Claim) -> Result<Result<Self, Aside>, JobError> {
         let message = &claim.message;
-        let muniment_work::Subject::Item(id) = message.subject else {
-            return Ok(Err(NOT_MINE));
-        };
-        let item = match desk.item_for(id, message.batch).await? {
-            Ok(item) => item,
-            Err(aside) => return Ok(Err(aside)),
-        };
-        if message.batch.is_some() || desk.holder.holds(&item) {
-            return Ok(Ok(item));
+        match message.subject {
+            muniment_work::Subject::Item(id) => desk.item_for(id, message.batch).await,
+            muniment_work::Subject::File(_) => Ok(Err(NOT_MINE)),
+        }
+    }
+
+    async fn start(
+        desk: &Desk,
+        claim: &Claim,
+        seen: Self,
+    ) -> Result<Result<Self, Aside>, JobError> {
+        if claim.message.batch.is_some() || desk.holder.holds(&seen) {
+            return Ok(Ok(seen));
         }
         let holder = desk.holder.clone();
-        desk.write_item(claim, item, &ItemWrite::Started { holder })
+        desk.write_item(claim, seen, &ItemWrite::Started { holder })
             .await
     }
 
@@ -137,6 +155,7 @@ impl Subject for WorkItem {
             None => desk.ask(id).await?,
         };
         let written = match found {
+            Ok(item) if !desk.is_news(&item, write) => return Ok(Ok(())),
             Ok(item) => desk.write_item(claim, item, write).await?,
             Err(aside) => Err(aside),
         };
@@ -186,6 +205,23 @@ impl Desk {
                 Err(Aside::Drop { leftovers })
             }
         })
+    }
+
+    /// Whether a write is worth its call. An item that waits is looked at every few seconds: it is
+    /// written when it has something else to say, and at most once a minute.
+    fn is_news(&self, item: &WorkItem, write: &ItemWrite) -> bool {
+        let ItemWrite::Waiting { attempt: None, .. } = write else {
+            return true;
+        };
+        if item.status != Status::Pending {
+            return true;
+        }
+        let wanted = write.apply(item, self.services.clock.now());
+        let says_so = WorkItem {
+            date_processed: wanted.date_processed,
+            ..item.clone()
+        };
+        wanted != says_so && self.waiting.may_write(item.id)
     }
 
     /// Writes the item with `If-Match`. When it was written by another meanwhile, looks again and

@@ -16,3 +16,5 @@ mod other_pipelines;
 mod outages;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod waiting;
