@@ -61,6 +61,7 @@ pub(crate) fn planner_of(item: &WorkItem, queue: QueueName) -> Message {
         batch: None,
         institution: item.institution_id,
         size_bytes: item.size,
+        files: 0,
     }
 }
 

@@ -89,7 +89,7 @@ impl<B: BatchWorker> Batched<B> {
                     let done = self.do_batch(job, *one).await?;
                     job.finish_own_batch(&done).await?;
                 }
-                [_, ..] => return Ok(Completed::Planned(missing)),
+                [_, ..] => return Ok(Completed::Planned(job.sized(&missing).await?)),
             }
         }
         job.may_stop()?;

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use muniment_model::{BatchNumber, Chain, Dependency, Pipeline, QueueName, Stage, Status, Step};
-use muniment_work::{Claim, Release};
+use muniment_work::{BatchSize, Claim, Release};
 
 use crate::item_write::{Attempt, ItemWrite};
 use crate::job::{BatchDone, Completed, JobError};
@@ -43,7 +43,7 @@ pub(crate) enum Publish {
     /// The planner of the queue, for the same subject.
     Planner(QueueName),
     /// Batches of the same step.
-    Batches(Vec<BatchNumber>),
+    Batches(Vec<(BatchNumber, BatchSize)>),
 }
 
 /// What becomes of the claim.

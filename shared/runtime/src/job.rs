@@ -11,7 +11,7 @@ use muniment_model::{
     QueueName, Stage, Status, WorkItemId,
 };
 use muniment_registry_client::ClientError;
-use muniment_work::{BatchRecords, Claim, FileWrite, Lease, WorkError, WorkStore};
+use muniment_work::{BatchRecords, BatchSize, Claim, FileWrite, Lease, WorkError, WorkStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::LeaseClock;
@@ -196,6 +196,16 @@ impl Job<WorkItem> {
             .collect())
     }
 
+    /// These batches and how much each of them holds.
+    pub(crate) async fn sized(
+        &self,
+        batches: &[BatchNumber],
+    ) -> Result<Vec<(BatchNumber, BatchSize)>, JobError> {
+        let sizes = self.work.batch_sizes(self.item_id()).await?;
+        let size = |batch| sizes.get(batch).copied().unwrap_or_default();
+        Ok(batches.iter().map(|batch| (*batch, size(batch))).collect())
+    }
+
     /// For a planner that does the only batch itself.
     pub(crate) async fn finish_own_batch(&self, done: &BatchDone) -> Result<(), JobError> {
         let records = done.records.as_deref();
@@ -214,7 +224,7 @@ pub enum Completed {
     /// The step in an unusual way: the item goes to this stage of its pipeline.
     GoTo { stage: Stage, note: String },
     /// The planning: these batches are not done yet.
-    Planned(Vec<BatchNumber>),
+    Planned(Vec<(BatchNumber, BatchSize)>),
     /// One batch.
     Batch(BatchDone),
     /// The last step: the subject has reached its end.

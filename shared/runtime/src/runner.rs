@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use muniment_model::{Chain, Dependency, QueueName};
 use muniment_retry::pause;
-use muniment_work::{Claim, Message, Release};
+use muniment_work::{BatchSize, Claim, Message, Release};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
@@ -339,7 +339,9 @@ impl<W: Worker> Runner<W> {
                 Err(aside) => *plan = Plan::aside(aside),
             }
         }
-        let messages = plan.publish.messages(&claim.message);
+        let messages = plan
+            .publish
+            .messages(&claim.message, self.desk.bag_bytes(&claim.message));
         if !messages.is_empty() {
             work.publish(&messages).await?;
         }
@@ -403,18 +405,25 @@ fn say(worker: QueueName, claim: &Claim, plan: &Plan) {
 }
 
 impl Publish {
-    fn messages(&self, from: &Message) -> Vec<Message> {
-        let message = |queue, batch| Message {
+    /// A batch says its own size, a planner that of the bag.
+    fn messages(&self, from: &Message, bag_bytes: u64) -> Vec<Message> {
+        let message = |queue, batch, size: BatchSize| Message {
             queue,
             batch,
+            size_bytes: size.bytes,
+            files: size.files,
             ..from.clone()
+        };
+        let bag = BatchSize {
+            files: 0,
+            bytes: bag_bytes,
         };
         match self {
             Self::Nothing => Vec::new(),
-            Self::Planner(queue) => vec![message(*queue, None)],
+            Self::Planner(queue) => vec![message(*queue, None, bag)],
             Self::Batches(batches) => batches
                 .iter()
-                .map(|batch| message(from.queue, Some(*batch)))
+                .map(|(batch, size)| message(from.queue, Some(*batch), *size))
                 .collect(),
         }
     }

@@ -190,6 +190,15 @@ impl Desk {
             .filter(|item| decide(Some(item), self.queue) == Gate::Take)
     }
 
+    /// The bag's size, which a batch's message does not say.
+    pub(crate) fn bag_bytes(&self, message: &Message) -> u64 {
+        let seen = match message.subject {
+            muniment_work::Subject::Item(id) => self.items.seen(id, SEEN_WITHIN_OUTAGE),
+            muniment_work::Subject::File(_) => None,
+        };
+        seen.map_or(message.size_bytes, |item| item.size)
+    }
+
     async fn ask(&self, id: WorkItemId) -> Result<Result<WorkItem, Aside>, JobError> {
         let found = self.services.registry.work_item(id).await?;
         self.services.outages.is_back(&Dependency::Registry);

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
 use muniment_work::{
-    Backlog, BatchRecords, BatchesDone, Claim, FileWrite, Lease, Message, Queue, Records, Release,
-    Subject, WorkError, WorkStore,
+    Backlog, BatchRecords, BatchSize, BatchesDone, Claim, FileWrite, Lease, Message, Queue,
+    Records, Release, Subject, WorkError, WorkStore,
 };
 
 /// Whether the call that fails has taken effect.
@@ -127,6 +127,13 @@ impl Records for BreakingStore {
         batch: BatchNumber,
     ) -> Result<Vec<FileRecord>, WorkError> {
         self.pass(self.inner.files(item, batch)).await
+    }
+
+    async fn batch_sizes(
+        &self,
+        item: WorkItemId,
+    ) -> Result<BTreeMap<BatchNumber, BatchSize>, WorkError> {
+        self.pass(self.inner.batch_sizes(item)).await
     }
 
     async fn batch(&self, item: WorkItemId, batch: BatchNumber) -> Result<BatchRecords, WorkError> {

@@ -24,7 +24,7 @@ pub use message::{Claim, Identity, Lease, Message, Release, Subject, Token, Unkn
 pub use settings::{UnknownWorkLocation, WorkLocation, WorkSettings};
 pub use sqlite::SqliteWork;
 pub use store::{
-    Backlog, BatchRecords, BatchesDone, FileWrite, Progress, Queue, Records, WorkStore,
+    Backlog, BatchRecords, BatchSize, BatchesDone, FileWrite, Progress, Queue, Records, WorkStore,
 };
 
 use std::time::Duration;

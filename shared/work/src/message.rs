@@ -72,8 +72,10 @@ pub struct Message {
     pub batch: Option<BatchNumber>,
     /// Institutions are served round-robin.
     pub institution: InstitutionId,
-    /// How many bytes this work is about.
+    /// How many bytes this work is about: of a batch its own, of a planner those of the bag.
     pub size_bytes: u64,
+    /// How many files; 0 for a planner, which may come before they are counted.
+    pub files: u32,
 }
 
 impl Message {

@@ -39,8 +39,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::decide::{Command, Reply};
 use crate::{
-    Backlog, BatchRecords, BatchesDone, Claim, FileWrite, Lease, Message, Progress, Queue, Records,
-    Release, Subject, Token, WorkError,
+    Backlog, BatchRecords, BatchSize, BatchesDone, Claim, FileWrite, Lease, Message, Progress,
+    Queue, Records, Release, Subject, Token, WorkError,
 };
 
 /// How long a call may take in all, the wait for its connection included. Longer than a statement
@@ -55,7 +55,7 @@ const POLL_EVERY: Duration = Duration::from_millis(200);
 const CLAIM_WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// In order; one that was once released is never changed.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "work",
         sql: Cow::Borrowed(include_str!("../migrations/0001_work.sql")),
@@ -63,6 +63,10 @@ const MIGRATIONS: [Migration; 2] = [
     Migration {
         name: "subjects",
         sql: Cow::Borrowed(include_str!("../migrations/0002_subjects.sql")),
+    },
+    Migration {
+        name: "sizes",
+        sql: Cow::Borrowed(include_str!("../migrations/0003_sizes.sql")),
     },
 ];
 
@@ -296,6 +300,14 @@ impl Records for SqliteWork {
     ) -> Result<Vec<FileRecord>, WorkError> {
         let read = async { records::files(&mut *self.reader.lock().await, item, batch).await };
         records::read_files(item, batch, &self.call(read).await?)
+    }
+
+    async fn batch_sizes(
+        &self,
+        item: WorkItemId,
+    ) -> Result<BTreeMap<BatchNumber, BatchSize>, WorkError> {
+        self.call(async { records::batch_sizes(&mut *self.reader.lock().await, item).await })
+            .await
     }
 
     async fn batch(&self, item: WorkItemId, batch: BatchNumber) -> Result<BatchRecords, WorkError> {

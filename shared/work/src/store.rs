@@ -22,6 +22,8 @@ pub struct Backlog {
     pub due: u64,
     /// Of all three together.
     pub size_bytes: u64,
+    /// Of the batches among them.
+    pub files: u64,
 }
 
 /// What is to be done, and who is doing it.
@@ -91,6 +93,13 @@ pub struct BatchRecords {
     pub files: Vec<FileRecord>,
 }
 
+/// How much one batch holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchSize {
+    pub files: u32,
+    pub bytes: u64,
+}
+
 /// Which batches of an item are done in one step, after one more was marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchesDone {
@@ -112,6 +121,12 @@ pub trait Records: Send + Sync {
         item: WorkItemId,
         batch: BatchNumber,
     ) -> Result<Vec<FileRecord>, WorkError>;
+
+    /// How much each batch holds, those without records left out. Reads no record.
+    async fn batch_sizes(
+        &self,
+        item: WorkItemId,
+    ) -> Result<BTreeMap<BatchNumber, BatchSize>, WorkError>;
 
     /// The object's record and those of one batch.
     async fn batch(&self, item: WorkItemId, batch: BatchNumber) -> Result<BatchRecords, WorkError>;

@@ -237,6 +237,7 @@ impl Site {
             batch: None,
             institution: item.institution_id,
             size_bytes: item.size,
+            files: 0,
         };
         self.work.publish(&[message]).await.expect("published");
     }

@@ -91,6 +91,8 @@ fn completed_rows() -> Vec<Row> {
         intended: Some(Status::Success),
     };
     let next = Publish::Planner(QueueName::ReingestManager);
+    let size = |files| BatchSize { files, bytes: 7 };
+    let sized = vec![(BatchNumber(1), size(500)), (BatchNumber(2), size(1))];
     let valid = |intended| Some(moved(Stage::ReingestCheck, "Bag is valid", intended));
     let done = || BatchDone {
         batch: BatchNumber(4),
@@ -142,12 +144,12 @@ fn completed_rows() -> Vec<Row> {
         ),
         (
             "a plan publishes batches",
-            Ok(Completed::Planned(vec![BatchNumber(1), BatchNumber(2)])),
+            Ok(Completed::Planned(sized.clone())),
             FIRST,
             (
                 Ending::Completed,
                 None,
-                Publish::Batches(vec![BatchNumber(1), BatchNumber(2)]),
+                Publish::Batches(sized),
                 ClaimEnd::Acknowledge,
             ),
         ),

@@ -20,6 +20,7 @@ fn planner(id: i64) -> Message {
         batch: None,
         institution: InstitutionId(1),
         size_bytes: 0,
+        files: 0,
     }
 }
 

@@ -9,6 +9,7 @@ use muniment_runtime::{
     BatchWorker, Batched, Batches, Job, JobError, Services, StartError, StepDone,
 };
 use muniment_work::{Queue, Records};
+use tokio::sync::Semaphore;
 
 use crate::kit::{NoSettings, Site, is_at};
 
@@ -20,6 +21,8 @@ const STAGE: Stage = Stage::StorageValidation;
 struct Counting {
     calls: Arc<Mutex<BTreeMap<String, u32>>>,
     failures: u32,
+    /// Where there is one, each batch takes a permit of it before it ends.
+    held_by: Option<Arc<Semaphore>>,
 }
 
 impl Counting {
@@ -59,6 +62,9 @@ impl BatchWorker for Counting {
     ) -> Result<(), JobError> {
         for file in files.iter_mut() {
             "seen".clone_into(&mut file.header);
+        }
+        if let Some(gate) = &self.held_by {
+            gate.acquire().await.expect("open").forget();
         }
         if self.count(files[0].path.clone()) <= self.failures {
             return Err(JobError::Retry {
@@ -109,6 +115,33 @@ async fn batches_run_in_several_processes_and_the_step_is_finished_once() {
         assert_eq!(object.recorded_id, Some(77));
         site.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_says_its_own_size_and_the_next_planner_that_of_the_bag() {
+    let mut site = Site::start().await;
+    let item = site.item(Action::Ingest, STAGE).await;
+    site.give_records(&item, 3).await;
+    site.publish(&item, QUEUE, None).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let worker = Counting {
+        held_by: Some(Arc::clone(&gate)),
+        ..Counting::default()
+    };
+
+    site.run(Batched(worker), 1);
+
+    site.wait_for_backlog(QUEUE, |here| (here.ready, here.leased) == (2, 1))
+        .await;
+    let here = site.work.backlog().await.expect("counted")[&QUEUE];
+    // Three files of five bytes each.
+    assert_eq!((here.files, here.size_bytes), (3, 15));
+    gate.add_permits(3);
+    let next = QueueName::IngestRecorder;
+    site.wait_for_backlog(next, |next| next.ready == 1).await;
+    let next = site.work.backlog().await.expect("counted")[&next];
+    assert_eq!((next.files, next.size_bytes), (0, item.size));
+    site.end().await;
 }
 
 #[tokio::test]

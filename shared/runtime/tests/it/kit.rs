@@ -167,6 +167,7 @@ impl Site {
             batch,
             institution: item.institution_id,
             size_bytes: item.size,
+            files: 0,
         };
         self.work.publish(&[message]).await.expect("published");
     }

@@ -126,6 +126,7 @@ async fn files_are_checked_without_a_work_item() {
             batch: None,
             institution: InstitutionId(1),
             size_bytes: 1,
+            files: 0,
         })
         .into();
     site.work.publish(&messages).await.expect("published");

@@ -51,6 +51,7 @@ async fn publish_batches(site: &Site, item: &WorkItem, institution: InstitutionI
             batch: Some(BatchNumber(number)),
             institution,
             size_bytes: 1,
+            files: 0,
         })
         .collect();
     site.work.publish(&messages).await.expect("published");
@@ -71,6 +72,7 @@ async fn a_bucket_that_is_away_is_met_by_a_few_jobs_and_holds_up_no_others() {
             batch: None,
             institution: OTHER,
             size_bytes: 1,
+            files: 0,
         };
         site.work.publish(&[message]).await.expect("published");
         others.push(other);
@@ -159,6 +161,7 @@ async fn while_the_registry_is_away_what_needs_it_rests_and_what_does_not_goes_o
             batch: None,
             institution: OTHER,
             size_bytes: 1,
+            files: 0,
         };
         site.work.publish(&[message]).await.expect("published");
     }

@@ -109,6 +109,7 @@ pub(crate) fn planner(item: i64) -> Message {
         batch: None,
         institution: InstitutionId(1),
         size_bytes: 1,
+        files: 0,
     }
 }
 

@@ -234,6 +234,7 @@ pub(crate) async fn the_backlog_is_counted_per_queue<B: Backend>() {
         leased: 1,
         due: 1,
         size_bytes: 3,
+        files: 0,
     };
     assert_eq!(backlog.len(), QueueName::ALL.len());
     assert_eq!(backlog[&QUEUE], expected);

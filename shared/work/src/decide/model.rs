@@ -22,6 +22,7 @@ pub(crate) fn message(item: i64, batch: Option<u32>) -> Message {
         batch: batch.map(BatchNumber),
         institution: InstitutionId(item % 10),
         size_bytes: 1,
+        files: 0,
     }
 }
 

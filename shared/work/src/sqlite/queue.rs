@@ -44,8 +44,8 @@ pub(super) async fn run(
 /// A message as its row has it, and when its institution is served next.
 macro_rules! entry_columns {
     () => {
-        "m.subject, m.batch, m.institution, m.size_bytes, m.attempts, m.vanished, m.vanished_alone, \
-         m.seq, m.phase, m.at, m.token, m.again, m.alone, (SELECT s.at FROM served_next s WHERE \
+        "m.subject, m.batch, m.institution, m.size_bytes, m.files, m.attempts, m.vanished, \
+         m.vanished_alone, m.seq, m.phase, m.at, m.token, m.again, m.alone, (SELECT s.at FROM served_next s WHERE \
          s.queue = m.queue AND s.institution = m.institution) AS served_next"
     };
 }
@@ -227,6 +227,7 @@ pub(super) struct EntryRow {
     batch: i64,
     institution: i64,
     size_bytes: i64,
+    files: u32,
     attempts: u32,
     vanished: u32,
     vanished_alone: u32,
@@ -276,6 +277,7 @@ impl EntryRow {
                 batch,
                 institution: InstitutionId(self.institution),
                 size_bytes: self.size_bytes.cast_unsigned(),
+                files: self.files,
             },
             attempts: self.attempts,
             vanished: self.vanished,
@@ -336,8 +338,8 @@ async fn put(connection: &mut SqliteConnection, entry: &Entry) -> Result<(), Wor
     let message = &entry.message;
     sqlx::query(
         "INSERT INTO message (subject, queue, batch, institution, size_bytes, big, attempts, \
-         vanished, vanished_alone, seq, phase, at, token, again, alone) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+         vanished, vanished_alone, seq, phase, at, token, again, alone, files) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
          ON CONFLICT (subject, queue, batch) DO UPDATE SET attempts = excluded.attempts, \
          vanished = excluded.vanished, vanished_alone = excluded.vanished_alone, \
          seq = excluded.seq, phase = excluded.phase, at = excluded.at, token = excluded.token, \
@@ -359,6 +361,7 @@ async fn put(connection: &mut SqliteConnection, entry: &Entry) -> Result<(), Wor
     .bind(token.map(|token| token.0.to_be_bytes().to_vec()))
     .bind(again)
     .bind(alone)
+    .bind(message.files)
     .execute(connection)
     .await?;
     Ok(())
@@ -414,9 +417,9 @@ async fn put_head(
 pub(super) async fn backlog(
     connection: &mut SqliteConnection,
 ) -> Result<BTreeMap<QueueName, Backlog>, WorkError> {
-    let rows: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
+    let rows: Vec<(String, i64, i64, i64, i64, i64)> = sqlx::query_as(
         "SELECT queue, sum(phase = 'ready'), sum(phase = 'leased'), sum(phase = 'due'), \
-         sum(size_bytes) FROM message GROUP BY queue",
+         sum(size_bytes), sum(files) FROM message GROUP BY queue",
     )
     .fetch_all(connection)
     .await?;
@@ -424,7 +427,7 @@ pub(super) async fn backlog(
         .iter()
         .map(|queue| (*queue, Backlog::default()))
         .collect();
-    for (name, ready, leased, due, size_bytes) in rows {
+    for (name, ready, leased, due, size_bytes, files) in rows {
         let queue = name.parse().map_err(|_unknown| WorkError::Foreign {
             what: format!("a queue {name:?}"),
         })?;
@@ -433,6 +436,7 @@ pub(super) async fn backlog(
             leased: leased.cast_unsigned(),
             due: due.cast_unsigned(),
             size_bytes: size_bytes.cast_unsigned(),
+            files: files.cast_unsigned(),
         };
         backlog.insert(queue, counts);
     }

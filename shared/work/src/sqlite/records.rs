@@ -7,14 +7,14 @@
 //! nobody can take the lease between the comparison and the write. JSON is made before the
 //! connection is taken and read after it is given back, so that nobody waits for that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
 use sqlx::SqliteConnection;
 
 use super::queue::batch_column;
 use crate::codec::{decode, decode_all, encode, encode_all};
-use crate::{BATCH_FILES_MAX, BatchesDone, Lease, Subject, WorkError};
+use crate::{BATCH_FILES_MAX, BatchSize, BatchesDone, Lease, Subject, WorkError};
 
 /// Consecutive records of one batch, ready to be written.
 pub(super) struct Run {
@@ -22,6 +22,7 @@ pub(super) struct Run {
     batch: BatchNumber,
     first_index: usize,
     count: usize,
+    size_bytes: u64,
     json: String,
 }
 
@@ -47,9 +48,16 @@ impl Run {
             batch,
             first_index,
             count,
+            size_bytes: size_of(records),
             json: encode_all(records, || what_files(item, batch))?,
         })
     }
+}
+
+fn size_of(records: &[FileRecord]) -> u64 {
+    records
+        .iter()
+        .fold(0, |sum, record| sum.saturating_add(record.size))
 }
 
 /// The lease on a batch covers that batch only; the planner's covers the whole item.
@@ -193,6 +201,24 @@ pub(super) fn read_files(
     Ok(records)
 }
 
+pub(super) async fn batch_sizes(
+    connection: &mut SqliteConnection,
+    item: WorkItemId,
+) -> Result<BTreeMap<BatchNumber, BatchSize>, WorkError> {
+    let rows: Vec<(u32, u32, i64)> = sqlx::query_as(
+        "SELECT batch, sum(count), sum(size_bytes) FROM file_run INDEXED BY file_run_size \
+         WHERE item = ?1 GROUP BY batch",
+    )
+    .bind(item.0)
+    .fetch_all(connection)
+    .await?;
+    let sizes = rows.into_iter().map(|(batch, files, bytes)| {
+        let bytes = bytes.cast_unsigned();
+        (BatchNumber(batch), BatchSize { files, bytes })
+    });
+    Ok(sizes.collect())
+}
+
 /// Writes the run in place of everything from its first record on.
 pub(super) async fn save_run(
     connection: &mut SqliteConnection,
@@ -254,6 +280,7 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
         batch,
         first_index,
         count: records.len(),
+        size_bytes: size_of(&records),
         json: encode_all(&records, || what_files(item, batch))?,
     };
     insert_run(connection, &shortened).await
@@ -261,15 +288,18 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
 
 async fn insert_run(connection: &mut SqliteConnection, run: &Run) -> Result<(), WorkError> {
     sqlx::query(
-        "INSERT INTO file_run (item, batch, first_index, count, records) \
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (item, batch, first_index) \
-         DO UPDATE SET count = excluded.count, records = excluded.records",
+        "INSERT INTO file_run (item, batch, first_index, count, records, size_bytes) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (item, batch, first_index) \
+         DO UPDATE SET count = excluded.count, records = excluded.records, \
+         size_bytes = excluded.size_bytes",
     )
     .bind(run.item.0)
     .bind(i64::from(run.batch.0))
     .bind(column(run.first_index))
     .bind(column(run.count))
     .bind(run.json.as_str())
+    // The files of a tar, whose own length fits.
+    .bind(run.size_bytes.cast_signed())
     .execute(connection)
     .await?;
     Ok(())

@@ -24,6 +24,7 @@ fn claim() -> Claim {
         batch: None,
         institution: muniment_model::InstitutionId(1),
         size_bytes: 1,
+        files: 0,
     };
     Claim {
         lease: muniment_work::Lease {
