@@ -24,6 +24,10 @@ pub enum ClientError {
         call: String,
         source: reqwest::Error,
     },
+    /// Told to stop, and the registry still had not answered a while later. The request may have been
+    /// carried out.
+    #[error("told to stop while the registry did not answer {call}")]
+    Stopped { call: String },
     /// 429.
     #[error("the registry asked us to slow down at {call}")]
     Throttled {
@@ -94,9 +98,10 @@ impl ClientError {
             Self::Throttled { after, .. } | Self::Unavailable { after, .. } => {
                 (AWAY, Again::Soon { after: *after })
             }
-            Self::DiskFull { .. } | Self::Denied { .. } | Self::NotOurs { .. } => {
-                (AWAY, Again::Never)
-            }
+            Self::DiskFull { .. }
+            | Self::Denied { .. }
+            | Self::NotOurs { .. }
+            | Self::Stopped { .. } => (AWAY, Again::Never),
             // One request that always breaks its connection, or always makes the registry fail,
             // must end at an operator; as an outage it would hold up every item for ever.
             Self::Interrupted { .. } => (TRANSIENT, SOON),

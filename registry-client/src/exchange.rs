@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use muniment_model::registry::Installation;
-use muniment_retry::{Backoff, retry};
+use muniment_retry::{Backoff, pause, retry};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -36,6 +36,10 @@ pub(crate) const BACKOFF: Backoff = Backoff {
 
 /// Longer than this and the registry is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a request may take that is under way when told to stop, or made after that: many times
+/// what an answer takes, and little of the time in which leases have to be released.
+const STOPPING_LIMIT: Duration = Duration::from_secs(5);
 
 /// Everything but the characters that need no escape in a path segment. The slash is escaped too,
 /// so an identifier is one segment and no `..` in it can move the address.
@@ -205,7 +209,7 @@ impl RegistryClient {
         })
     }
 
-    /// The same client, whose waits end with `stop`.
+    /// The same client, whose waits between tries end with `stop`, and its requests soon after.
     #[must_use]
     pub fn with_stop(&self, stop: CancellationToken) -> Self {
         Self {
@@ -242,7 +246,15 @@ impl RegistryClient {
 
     /// Sends the call until it is answered for good.
     pub(crate) async fn exchange(&self, call: &Call) -> Result<Answer, ClientError> {
-        retry(&BACKOFF, &self.stop, || self.exchange_once(call)).await
+        let too_late = async {
+            self.stop.cancelled().await;
+            pause(STOPPING_LIMIT, &CancellationToken::new()).await;
+        };
+        tokio::select! {
+            biased;
+            answer = retry(&BACKOFF, &self.stop, || self.exchange_once(call)) => answer,
+            () = too_late => Err(ClientError::Stopped { call: call.name() }),
+        }
     }
 
     async fn exchange_once(&self, call: &Call) -> Result<Answer, ClientError> {

@@ -140,15 +140,13 @@ impl System {
         );
         let (work, (endpoints, instance, keys)) = (work?, endpoints?);
 
-        let stop = options.shutdown.hard.clone();
         let registry = instance.registry.settings().connect()?;
-        let registry = registry.with_stop(stop.clone());
         let services = Services::new(
             Arc::<SqliteWork>::clone(&work),
-            registry.clone(),
+            &registry,
             clock,
             NODE,
-            stop,
+            &options.shutdown,
         );
         // Shows that S3 answers, before it is said that it does; the workers ask the registry.
         let receiving = instance.receiving().connect(&services.s3);

@@ -88,6 +88,33 @@ async fn a_registry_that_is_not_there_is_unreachable() {
     );
 }
 
+#[tokio::test]
+async fn a_registry_that_never_answers_does_not_hold_up_a_stop() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = settings(&format!("http://{}", listener.local_addr().unwrap()));
+    settings.registry_timeout = Duration::from_hours(1).into();
+    let stop = CancellationToken::new();
+    let client = settings.connect().unwrap().with_stop(stop.clone());
+
+    let told_while_it_waits = async {
+        let _silent = listener.accept().await.unwrap();
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
+    let during = tokio::select! {
+        answer = client.installation() => answer,
+        () = told_while_it_waits => unreachable!("it never ends"),
+    };
+    let after = client.installation().await;
+
+    for answer in [during, after] {
+        assert!(
+            matches!(answer, Err(ClientError::Stopped { .. })),
+            "{answer:?}"
+        );
+    }
+}
+
 #[test]
 fn settings_that_cannot_work_are_refused_at_once() {
     let good = settings("http://registry.test/base");

@@ -154,6 +154,13 @@ pub(crate) fn ending_of(
     let (pipeline, step) = (queue.pipeline(), queue.step());
     let error = match result {
         Ok(completed) => return completed_plan(completed, pipeline, step),
+        // Nor can it be told that the item is free.
+        Err(JobError::Outage {
+            dependency: Dependency::Registry,
+            ..
+        }) if facts.stopping => {
+            return Plan::of(Ending::Stopped, ClaimEnd::Release(Release::Now));
+        }
         // Connections break while a process is being stopped. That is not the job's fault.
         Err(JobError::Retry { .. } | JobError::Outage { .. } | JobError::RecordsLost)
             if facts.stopping =>

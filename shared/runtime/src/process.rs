@@ -59,7 +59,7 @@ impl WorkerEntry {
         let shutdown = Shutdown::default();
         let settings = ProcessSettings::from_arg_matches(matches)?;
         let work = async {
-            let services = settings.connect(&shutdown.hard).await?;
+            let services = settings.connect(&shutdown).await?;
             self.start(matches, &services, &shutdown).await?.await;
             Ok(())
         };

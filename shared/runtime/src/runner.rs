@@ -48,7 +48,8 @@ const ALONE_DELAY: Duration = Duration::from_mins(1);
 const SINGLE_WAIT: Duration = Duration::from_secs(30);
 /// How soon an ending is recorded again after the registry or the work store did not answer.
 const RECORD_AGAIN: Duration = Duration::from_secs(3);
-/// How often that is tried once the process was told to stop: the lease is to be released in time.
+/// How often that is tried once the process was told to stop: the lease is to be released in time. That
+/// a job was stopped is said once.
 const RECORD_STOPPING_MAX: u32 = 2;
 /// How soon a job is repeated whose ending was refused: at once would only ask for the same refusal.
 const UNRECORDED_DELAY: Duration = Duration::from_mins(1);
@@ -295,7 +296,12 @@ impl<W: Worker> Runner<W> {
             }
             let stopping = self.shutdown.soft.is_cancelled();
             let may_pass = matches!(cause, JobError::Outage { .. } | JobError::Retry { .. });
-            let given_up = stopping && tries >= RECORD_STOPPING_MAX;
+            let tries_max = if plan.ending == Ending::Stopped {
+                1
+            } else {
+                RECORD_STOPPING_MAX
+            };
+            let given_up = stopping && tries >= tries_max;
             if !may_pass || given_up || self.shutdown.hard.is_cancelled() {
                 self.give_up_recording(claim, &cause).await;
                 return;

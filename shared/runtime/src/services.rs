@@ -10,6 +10,7 @@ use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::outages::Outages;
+use crate::shutdown::Shutdown;
 
 /// What every worker is given. Cheap to clone.
 #[derive(Clone)]
@@ -29,21 +30,21 @@ pub struct Services {
 }
 
 impl Services {
-    /// `stop` is the hard phase of the shutdown.
+    /// A registry that does not answer holds up no stop: its client hears of the soft phase.
     pub fn new(
         work: Arc<dyn WorkStore>,
-        registry: RegistryClient,
+        registry: &RegistryClient,
         clock: Arc<dyn Clock>,
         node: impl Into<String>,
-        stop: CancellationToken,
+        shutdown: &Shutdown,
     ) -> Self {
         Self {
             work,
-            registry,
-            s3: Arc::new(Connections::new(stop.clone())),
+            registry: registry.with_stop(shutdown.soft.clone()),
+            s3: Arc::new(Connections::new(shutdown.hard.clone())),
             clock,
             node: node.into(),
-            stop,
+            stop: shutdown.hard.clone(),
             jobs: Arc::new(RwLock::new(())),
             outages: Arc::default(),
         }

@@ -6,10 +6,10 @@ use muniment_model::Clock;
 use muniment_objects::InvalidSettings;
 use muniment_registry_client::{ClientError, RegistrySettings};
 use muniment_work::{WorkError, WorkSettings};
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
 use crate::services::Services;
+use crate::shutdown::Shutdown;
 
 /// What a worker that has a process of its own is told beside its own settings
 #[derive(Debug, clap::Args)]
@@ -26,16 +26,16 @@ pub struct ProcessSettings {
 }
 
 impl ProcessSettings {
-    pub async fn connect(&self, stop: &CancellationToken) -> Result<Services, StartError> {
+    pub async fn connect(&self, shutdown: &Shutdown) -> Result<Services, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let work = self.work.connect(Arc::clone(&clock)).await?;
-        let registry = self.registry.connect()?.with_stop(stop.clone());
+        let registry = self.registry.connect()?;
         Ok(Services::new(
             work,
-            registry,
+            &registry,
             clock,
             self.node.as_str(),
-            stop.clone(),
+            shutdown,
         ))
     }
 }

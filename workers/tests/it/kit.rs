@@ -115,8 +115,13 @@ impl Site {
 
     /// Starts the worker's own binary and waits until it works.
     pub(crate) async fn spawn(&self, worker: &WorkerEntry) -> Process {
+        self.spawn_behind(&self.registry_url, worker).await
+    }
+
+    /// As [`Self::spawn`], with the registry behind another address.
+    pub(crate) async fn spawn_behind(&self, registry_url: &str, worker: &WorkerEntry) -> Process {
         let log = self.folder.path().join(format!("{}.log", worker.name));
-        let arguments = self.arguments(worker);
+        let arguments = self.arguments(registry_url, worker);
         let child = Command::new(binaries()[worker.name])
             .args(&arguments[1..])
             .env_clear()
@@ -131,10 +136,10 @@ impl Site {
         process
     }
 
-    fn arguments(&self, worker: &WorkerEntry) -> Vec<String> {
+    fn arguments(&self, registry_url: &str, worker: &WorkerEntry) -> Vec<String> {
         let work = format!("sqlite:{}", self.folder.path().join("work.db").display());
         let mut settings: Vec<(&str, &str)> = vec![
-            ("registry-url", &self.registry_url),
+            ("registry-url", registry_url),
             ("registry-api-user", ADMIN),
             ("registry-api-key", &self.api_key),
             ("work", &work),
@@ -253,6 +258,12 @@ impl Site {
     pub(crate) async fn wait_until_waiting(&self, queue: QueueName) {
         let reached = self.wait_for_backlog(queue, |here| here.ready > 0);
         assert!(reached.await, "nothing comes to {queue}");
+    }
+
+    /// Waits until a message is worked on or has been.
+    pub(crate) async fn wait_until_claimed(&self, queue: QueueName) {
+        let reached = self.wait_for_backlog(queue, |here| here.leased + here.due > 0);
+        assert!(reached.await, "nothing of {queue} is claimed");
     }
 
     async fn wait_for_backlog(&self, queue: QueueName, wanted: impl Fn(&Backlog) -> bool) -> bool {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use muniment_fault_proxy::{Fault, FaultProxy, Requests, Times};
+use muniment_model::QueueName;
 use muniment_work::Queue;
 
 use crate::kit::{Process, Site};
@@ -43,6 +45,47 @@ async fn a_busy_process_stops_on_sigterm_and_releases_its_leases() {
         stop(&mut process, worker.name).await;
         let left = site.work.backlog().await.expect("counted")[&queue];
         assert_eq!(left.leased, 0, "{}: {left:?}", worker.name);
+    }
+}
+
+/// Of the 115 s in which ECS wants the leases released. Without a limit of its own a silent registry
+/// alone takes two minutes.
+const STOPS_AWAY_WITHIN: Duration = Duration::from_mins(1);
+
+/// Connections are refused, or come about and nothing else does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_stops_on_sigterm_while_the_registry_is_away_and_leaves_no_lease() {
+    let queue = QueueName::IngestPreFetch;
+    let entry = workers::all()
+        .iter()
+        .find(|worker| worker.queue == Some(queue));
+    for silent in [false, true] {
+        let site = Site::start().await;
+        let proxy = FaultProxy::before(site.registry_url.trim_end_matches('/')).await;
+        let proxy = proxy.expect("a proxy");
+        let url = format!("{}/", proxy.url());
+        let mut process = site.spawn_behind(&url, entry.expect("it is there")).await;
+        let proxy = if silent {
+            proxy.plan(Requests::any(), Times::Always, Fault::Hold);
+            Some(proxy)
+        } else {
+            drop(proxy);
+            None
+        };
+        site.give_work(queue, 2).await;
+        site.wait_until_claimed(queue).await;
+
+        process.signal("TERM");
+        let told = Instant::now();
+        let status = process.ended().await;
+
+        let took = told.elapsed();
+        assert_eq!(status.code(), Some(0), "{}", process.logged());
+        assert!(took < STOPS_AWAY_WITHIN, "silent {silent}: {took:?}");
+        let left = site.work.backlog().await.expect("counted")[&queue];
+        assert_eq!(left.leased, 0, "silent {silent}: {left:?}");
+        assert_eq!(left.ready + left.due, 2, "silent {silent}: {left:?}");
+        drop(proxy);
     }
 }
 

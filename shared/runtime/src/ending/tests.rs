@@ -371,6 +371,15 @@ fn what_fails_while_stopping_is_a_stop() {
     }
 }
 
+/// The lease is released at once, and not after a write that is not answered.
+#[test]
+fn nothing_is_written_into_a_registry_that_is_away_while_stopping() {
+    let plan = ending_of(Err(away(Dependency::Registry)), STOPPING, QUEUE);
+
+    assert_eq!(plan.item, None);
+    assert_eq!(plan.claim, ClaimEnd::Release(Release::Now));
+}
+
 /// What the depositor or an operator has to know is not forgotten because of a stop.
 #[test]
 fn what_was_decided_before_a_stop_counts() {

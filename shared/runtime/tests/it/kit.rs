@@ -108,17 +108,18 @@ impl Site {
     /// As [`Self::services`], with the registry behind another address.
     pub(crate) fn services_behind(&self, registry_url: &str) -> Services {
         let mut services = self.services();
-        services.registry = client_at(registry_url, &self.api_key);
+        let registry = client_at(registry_url, &self.api_key);
+        services.registry = registry.with_stop(self.shutdown.soft.clone());
         services
     }
 
     pub(crate) fn services_with(&self, work: Arc<dyn WorkStore>) -> Services {
         Services::new(
             work,
-            self.registry.clone(),
+            &self.registry,
             Arc::new(SystemClock),
             "host",
-            self.shutdown.hard.clone(),
+            &self.shutdown,
         )
     }
 

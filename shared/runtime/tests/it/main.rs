@@ -17,4 +17,6 @@ mod outages;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod stopping_away;
+#[cfg(test)]
 mod waiting;

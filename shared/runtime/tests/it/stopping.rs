@@ -64,7 +64,7 @@ async fn a_soft_stop_during_each_ending_loses_nothing() {
             "outage",
             || {
                 Err(JobError::Outage {
-                    dependency: Dependency::Registry,
+                    dependency: Dependency::Endpoint("127.0.0.1:9".to_owned()),
                     cause: "away".into(),
                 })
             },
