@@ -75,7 +75,7 @@ impl BatchWorker for IngestRecorder {
 
     async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
         if object.recorded_id.is_none() {
-            let row = self.row_of(object, &verification_methods_of(job).await?)?;
+            let row = self.row_of(object, &verification_methods_of(job, object).await?)?;
             object.recorded_id = Some(self.registry.save_object(&row).await?.id);
         }
         Ok(Batches::All)
@@ -244,13 +244,18 @@ impl IngestRecorder {
     }
 }
 
-/// The methods that the copies of the first files have, which as a rule are those of all.
-async fn verification_methods_of(job: &Job) -> Result<String, JobError> {
+/// Every method by which a copy of this item was confirmed. Batches may differ, as when a store stops
+/// reporting checksums halfway.
+async fn verification_methods_of(job: &Job, object: &ObjectRecord) -> Result<String, JobError> {
+    let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
     let mut methods = BTreeSet::new();
-    for file in job.files(BatchNumber(0)).await? {
+    for batch in (0..batches).map(BatchNumber) {
+        job.may_stop()?;
+        let files = job.files(batch).await?;
+        let saved = files.iter().filter(|file| file.needs_saving());
         methods.extend(
-            file.copies
-                .iter()
+            saved
+                .flat_map(|file| &file.copies)
                 .filter_map(|copy| copy.verification_method),
         );
     }

@@ -165,10 +165,14 @@ impl Events<'_> {
         digests: &Digests,
         Kept { uuid, urls }: &Kept,
     ) -> Vec<PremisEvent> {
-        let stored_at = |n: usize| file.copies.get(n).map_or(self.now, |copy| copy.stored_at);
+        // Copies are in the order in which they were made; one that was lost is made again after the
+        // others. A file is ingested with the first of them and replicated with the last.
+        let times = || file.copies.iter().map(|copy| copy.stored_at);
+        let ingested_at = times().min().unwrap_or(self.now);
+        let replicated_at = times().max().unwrap_or(self.now);
         let md5 = format!("md5:{}", digests.hex(Algorithm::Md5));
         let mut texts = vec![(
-            stored_at(0),
+            ingested_at,
             Text {
                 event_type: EventType::Ingestion,
                 instrument: instrument::STORE,
@@ -179,7 +183,7 @@ impl Events<'_> {
         )];
         if let [_, replica, ..] = urls.as_slice() {
             texts.push((
-                stored_at(1),
+                replicated_at,
                 Text {
                     event_type: EventType::Replication,
                     instrument: instrument::STORE,
@@ -203,7 +207,7 @@ impl Events<'_> {
             ));
             if let Some(primary) = urls.first() {
                 texts.push((
-                    stored_at(0),
+                    self.primary_stored_at(file).unwrap_or(ingested_at),
                     Text {
                         event_type: EventType::IdentifierAssignment,
                         instrument: instrument::STORE,
@@ -218,6 +222,13 @@ impl Events<'_> {
             .into_iter()
             .map(|(at, text)| self.event(identifier, at, text))
             .collect()
+    }
+
+    fn primary_stored_at(&self, file: &FileRecord) -> Option<DateTime<Utc>> {
+        let primary = self.object.storage_option().targets().first()?;
+        let mut copies = file.copies.iter();
+        let copy = copies.find(|copy| copy.target == *primary)?;
+        Some(copy.stored_at)
     }
 
     /// A payload file that was accepted is in every payload manifest. Tag manifests do not count.

@@ -85,6 +85,34 @@ fn no_two_events_of_a_file_share_an_identifier_and_a_repetition_shares_all() {
     assert_eq!(first, again);
 }
 
+/// The primary copy was lost before it was confirmed, and made again after the other.
+#[test]
+fn a_copy_that_is_made_again_swaps_no_times() {
+    let object = object(Vec::new());
+    let mut file = file("data/a.txt", MemberKind::Payload, &BOTH);
+    let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("a time");
+    file.copies[0].stored_at = at(30);
+    file.copies[1].stored_at = at(20);
+    let mut made_again = file.clone();
+    made_again.copies.reverse();
+
+    for file in [file, made_again] {
+        let events = events_of(&object, &file);
+
+        let time_of = |event_type, detail: &str| {
+            let mut found = events.iter();
+            let found = found.find(|event| {
+                event.event_type == event_type && event.outcome_detail.contains(detail)
+            });
+            found.and_then(|event| event.date_time)
+        };
+        assert_eq!(time_of(EventType::Ingestion, "md5:"), Some(at(20)));
+        assert_eq!(time_of(EventType::Replication, "https://"), Some(at(30)));
+        let primary_url = time_of(EventType::IdentifierAssignment, "https://");
+        assert_eq!(primary_url, Some(at(30)));
+    }
+}
+
 #[test]
 fn an_object_has_four_events_at_first_and_two_again() {
     let first = object(Vec::new());

@@ -10,4 +10,6 @@ mod kit;
 #[cfg(test)]
 mod leftovers;
 #[cfg(test)]
+mod premis;
+#[cfg(test)]
 mod signals;
