@@ -28,17 +28,32 @@ fn storing_key(item: WorkItemId) -> ObjectKey {
     KeyPrefix::index_of(item).key("storing")
 }
 
-fn returns_key(item: WorkItemId) -> ObjectKey {
-    KeyPrefix::index_of(item).key("returns")
+/// Where an item has come back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Return {
+    /// To Validate, because its records were lost.
+    ToValidate,
+    /// From Store to Copy To Staging, because staged files had changed.
+    ToCopyToStaging,
 }
 
-/// Counts that the item has come back to Validate, and answers how often it has. Kept here and not
-/// in the work store, which may lose its records each time.
+impl Return {
+    fn key(self, item: WorkItemId) -> ObjectKey {
+        KeyPrefix::index_of(item).key(match self {
+            Self::ToValidate => "returns",
+            Self::ToCopyToStaging => "restagings",
+        })
+    }
+}
+
+/// Counts that the item comes back, and answers how often it has. Kept here and not in the work store,
+/// which may lose its records each time. Batches that count at a time may count as one.
 pub(crate) async fn count_return(
     staging: &StagingBucket,
     item: WorkItemId,
+    to: Return,
 ) -> Result<u32, JobError> {
-    let key = returns_key(item);
+    let key = to.key(item);
     let before: u32 = get(staging, &key).await?.unwrap_or_default();
     let returns = before.saturating_add(1);
     put(staging, &key, &returns).await?;
@@ -49,8 +64,9 @@ pub(crate) async fn count_return(
 pub(crate) async fn forget_returns(
     staging: &StagingBucket,
     item: WorkItemId,
+    to: Return,
 ) -> Result<(), JobError> {
-    put(staging, &returns_key(item), &0).await
+    put(staging, &to.key(item), &0).await
 }
 
 pub(crate) async fn put_batch(

@@ -10,16 +10,21 @@
 //! with the copies that were made, also after a fault; a copy that was made and not recorded is found
 //! when it is made again.
 //!
+//! A staged file that is gone, or has other bytes than pass one staged, is never copied: it is removed,
+//! and the item goes back to have it staged again. Asked before the first copy of each file, because
+//! a store that copies by itself would leave the wrong bytes under a key that nothing can overwrite; and
+//! again, by reading, when a copy does not have our checksum.
+//!
 //! It cannot delete or overwrite anything in preservation storage.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_formats::UNKNOWN_MEDIA_TYPE;
 use muniment_model::{
-    Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, StorageTarget,
-    StoredCopy,
+    Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, Stage,
+    StorageTarget, StoredCopy,
 };
 use muniment_objects::{
     CopyOrder, PreservationBuckets, PreservationSettings, ReceivingBuckets, ReceivingSettings,
@@ -27,11 +32,17 @@ use muniment_objects::{
 };
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 
-use crate::{index, side_by_side, upload};
+use crate::index::{self, Return};
+use crate::staged::{STAGING_UNSTABLE, StagedFault, StagedFile};
+use crate::{side_by_side, upload};
 
 /// Files of one batch that are copied at a time. Server-side copies cost us nothing but requests;
 /// streamed ones are bounded by the S3 layer.
 const AT_A_TIME: usize = 16;
+
+/// How often an item goes back to have changed files staged again. Several batches may find some of
+/// them at a time, and each of them counts.
+const RESTAGINGS_MAX: u32 = 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Settings {
@@ -89,19 +100,51 @@ impl BatchWorker for IngestPreservationUploader {
         files: &mut [FileRecord],
     ) -> Result<(), JobError> {
         let targets = object.storage_option().targets();
-        let files = files
+        self.require_staged(job, targets, files, Look::AtHead)
+            .await?;
+        let copies = files
             .iter_mut()
             .map(|file| self.store(job, object, targets, file).boxed());
-        let stored = side_by_side(files.collect(), AT_A_TIME).await;
-        if stored.is_err() {
-            // The copies that were under way are dropped, wherever they were.
-            self.preservation.abort_left_open().await;
-        }
-        if matches!(stored, Err(JobError::Halt { .. })) {
+        let Err(unstored) = side_by_side(copies.collect(), AT_A_TIME).await else {
+            return Ok(());
+        };
+        // The copies that were under way are dropped, wherever they were.
+        self.preservation.abort_left_open().await;
+        let error = match unstored {
+            Unstored::Suspect(error) => {
+                self.require_staged(job, targets, files, Look::AtBytes)
+                    .await?;
+                error
+            }
+            Unstored::Job(error) => error,
+        };
+        if matches!(error, JobError::Halt { .. }) {
             // So that Copy To Staging looks at every batch again when an operator says so.
             job.clear_done(&[QueueName::IngestStagingUploader]).await?;
         }
-        stored
+        Err(error)
+    }
+}
+
+/// How closely a staged file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Its size, and its checksum where the store reports one.
+    AtHead,
+    AtBytes,
+}
+
+/// Why a file was not stored.
+#[derive(Debug)]
+enum Unstored {
+    /// What is staged may be to blame.
+    Suspect(JobError),
+    Job(JobError),
+}
+
+impl From<JobError> for Unstored {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
     }
 }
 
@@ -113,7 +156,7 @@ impl IngestPreservationUploader {
         object: &ObjectRecord,
         targets: &[StorageTarget],
         file: &mut FileRecord,
-    ) -> Result<(), JobError> {
+    ) -> Result<(), Unstored> {
         let Some(digests) = file.digests.filter(|_| file.needs_saving()) else {
             return Ok(());
         };
@@ -138,6 +181,92 @@ impl IngestPreservationUploader {
             });
         }
         Ok(())
+    }
+
+    /// Removes what is not as pass one staged it, of the files that lack a copy, and sends the item
+    /// back to have it staged again.
+    async fn require_staged(
+        &self,
+        job: &Job,
+        targets: &[StorageTarget],
+        files: &[FileRecord],
+        look: Look,
+    ) -> Result<(), JobError> {
+        let changed = Mutex::new(Vec::new());
+        let looks = files
+            .iter()
+            .filter(|file| lacks_copies(file, targets))
+            .map(|file| self.look_at(job, file, look, &changed).boxed());
+        side_by_side(looks.collect(), AT_A_TIME).await?;
+        let changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        for key in &changed {
+            job.require_lease()?;
+            self.staging.remove(key).await?;
+        }
+        Err(self.back_to_staging(job).await?)
+    }
+
+    async fn look_at(
+        &self,
+        job: &Job,
+        file: &FileRecord,
+        look: Look,
+        changed: &Mutex<Vec<ObjectKey>>,
+    ) -> Result<(), JobError> {
+        job.may_stop()?;
+        let key = self.namespace.staging_key(job.item_id(), file.tar_offset);
+        if !self.is_staged(job, &key, file, look).await? {
+            changed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(key);
+        }
+        Ok(())
+    }
+
+    async fn is_staged(
+        &self,
+        job: &Job,
+        key: &ObjectKey,
+        file: &FileRecord,
+        look: Look,
+    ) -> Result<bool, JobError> {
+        let expected = file.digests.map(|digests| digests.crc64nvme);
+        if look == Look::AtHead {
+            return match self.staging.head(key).await {
+                Ok(head) => Ok(head.size == file.size
+                    && (head.crc64nvme.is_none() || head.crc64nvme == expected)),
+                Err(StorageError::NotFound { .. }) => Ok(false),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let mut bytes = StagedFile::open(&self.staging, key, file.size, expected);
+        loop {
+            job.may_stop()?;
+            match bytes.next().await {
+                Ok(Some(_block)) => {}
+                Ok(None) => return Ok(true),
+                Err(StagedFault::Changed) => return Ok(false),
+                Err(StagedFault::Unanswered(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn back_to_staging(&self, job: &Job) -> Result<JobError, JobError> {
+        let to = Return::ToCopyToStaging;
+        job.clear_done(&[QueueName::IngestStagingUploader]).await?;
+        let returns = index::count_return(&self.staging, job.item_id(), to).await?;
+        if returns >= RESTAGINGS_MAX {
+            index::forget_returns(&self.staging, job.item_id(), to).await?;
+            return Ok(JobError::halt(STAGING_UNSTABLE));
+        }
+        Ok(JobError::GoBack {
+            stage: Stage::CopyToStaging,
+            note: "A file changed in our staging bucket; it is staged again".to_owned(),
+        })
     }
 
     fn order(
@@ -173,21 +302,29 @@ impl IngestPreservationUploader {
     }
 }
 
+fn lacks_copies(file: &FileRecord, targets: &[StorageTarget]) -> bool {
+    let has = |target: &StorageTarget| file.copies.iter().any(|copy| copy.target == *target);
+    file.needs_saving() && file.digests.is_some() && !targets.iter().all(has)
+}
+
 /// What a failed copy means at this stage.
-fn explain(error: StorageError, path: &str) -> JobError {
-    if matches!(error, StorageError::NotFound { .. }) {
-        // Staging was complete two stages ago: this is loss, and asking again would hide it.
-        return JobError::halt(format!(
-            "{path} is no longer in staging. Requeue the item at Copy To Staging to stage it again."
-        ));
-    }
+fn explain(error: StorageError, path: &str) -> Unstored {
     if matches!(error, StorageError::AlreadyThere { .. }) {
-        return JobError::halt(format!(
+        return Unstored::Job(JobError::halt(format!(
             "preservation storage holds other bytes under the key of {path}. Nothing was \
              overwritten; find out who wrote that object."
-        ));
+        )));
     }
-    error.into()
+    if let StorageError::NotFound { .. } = error {
+        return Unstored::Suspect(JobError::retry(error));
+    }
+    if matches!(
+        error,
+        StorageError::DamagedOnTheWay { .. } | StorageError::WrongSize { .. }
+    ) {
+        return Unstored::Suspect(error.into());
+    }
+    Unstored::Job(error.into())
 }
 
 #[cfg(test)]

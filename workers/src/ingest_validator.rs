@@ -27,6 +27,7 @@ use muniment_objects::{StagingBucket, StagingSettings};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 use uuid::Uuid;
 
+use crate::index::Return;
 use crate::ingest_pre_fetch::UNSTABLE;
 use crate::staged::{STAGING_UNSTABLE, StagedFault, StagedFile};
 use crate::{index, upload};
@@ -145,11 +146,11 @@ impl IngestValidator {
     /// An item that was validated before comes back when its records were lost or are older than
     /// its stage. That is repaired, but not for ever.
     async fn count_return(&self, job: &Job) -> Result<(), JobError> {
-        let returns = index::count_return(&self.staging, job.item_id()).await?;
+        let returns = index::count_return(&self.staging, job.item_id(), Return::ToValidate).await?;
         if returns < RETURNS_MAX {
             return Ok(());
         }
-        index::forget_returns(&self.staging, job.item_id()).await?;
+        index::forget_returns(&self.staging, job.item_id(), Return::ToValidate).await?;
         Err(JobError::halt(format!(
             "The work records were lost {returns} times since the bag was read. Find out what \
              removes them from the work store before you requeue the item."

@@ -4,7 +4,7 @@ use muniment_objects::ObjectAddress;
 use super::*;
 
 #[test]
-fn what_a_failed_copy_means_names_the_file_and_what_to_do() {
+fn a_failed_copy_makes_us_look_at_what_is_staged_unless_the_target_is_to_blame() {
     let object = || ObjectAddress {
         bucket: BucketAddress {
             endpoint: "127.0.0.1:9".to_owned(),
@@ -13,24 +13,29 @@ fn what_a_failed_copy_means_names_the_file_and_what_to_do() {
         .into(),
         key: ObjectKey::new("12/a").expect("a key"),
     };
+    let wrong_size = StorageError::WrongSize {
+        object: object(),
+        expected: 1,
+        found: 2,
+    };
     let rows = [
-        (
-            StorageError::NotFound(object()),
-            "Requeue the item at Copy To Staging",
-        ),
-        (
-            StorageError::AlreadyThere(object()),
-            "Nothing was overwritten",
-        ),
+        (StorageError::NotFound(object()), true),
+        (StorageError::DamagedOnTheWay(object()), true),
+        (wrong_size, true),
+        (StorageError::AlreadyThere(object()), false),
+        (StorageError::NoBucket(object().bucket), false),
     ];
 
     for (error, expected) in rows {
-        let JobError::Halt { note } = explain(error, "data/a.txt") else {
-            panic!("{expected}");
-        };
-        assert!(note.contains("data/a.txt"), "{note}");
-        assert!(note.contains(expected), "{note}");
+        let text = error.to_string();
+        let explained = explain(error, "data/a.txt");
+        let suspect = matches!(explained, Unstored::Suspect(_));
+        assert_eq!(suspect, expected, "{text}");
     }
-    let damaged = explain(StorageError::DamagedOnTheWay(object()), "data/a.txt");
-    assert!(matches!(damaged, JobError::Retry { .. }), "{damaged:?}");
+    let taken = explain(StorageError::AlreadyThere(object()), "data/a.txt");
+    let Unstored::Job(JobError::Halt { note }) = taken else {
+        panic!("{taken:?}");
+    };
+    assert!(note.contains("data/a.txt"), "{note}");
+    assert!(note.contains("Nothing was overwritten"), "{note}");
 }

@@ -45,6 +45,15 @@ fn observer_of(site: &Site) -> Observer {
     .expect("an observer")
 }
 
+/// What a bag called photos has to become.
+fn expected_of(tar: &[u8]) -> Expected {
+    Expected {
+        object: "test.edu/photos".to_owned(),
+        option: StorageOption::Standard,
+        tar: TarListing::read(tar).expect("a tar"),
+    }
+}
+
 /// The processes that are running, and what is seen of them from outside.
 pub(crate) struct Ingest {
     pub(crate) site: Site,
@@ -94,8 +103,7 @@ impl Ingest {
         let tar = bag.to_tar();
         let expected = Expected {
             object: format!("{institution}/photos"),
-            option: StorageOption::Standard,
-            tar: TarListing::read(tar.as_slice()).expect("a tar"),
+            ..expected_of(&tar)
         };
         let upload = self.observer.deposit(institution, "photos.tar", tar).await;
         (upload.expect("deposited"), expected)
@@ -230,6 +238,36 @@ async fn a_staged_file_that_was_lost_is_not_hidden_by_a_count_that_matches() {
     put.await.expect("put");
 
     ingest.start("ingest_staging_uploader").await;
+
+    ingest.check_preserved(&upload, &expected).await;
+    ingest.stop().await;
+}
+
+/// Of payload files as of others: small ones and one that the store has copied from the tar. One is
+/// lost altogether.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bit_that_flipped_in_a_staged_file_is_never_stored() {
+    let store = "ingest_preservation_uploader";
+    let mut ingest = Ingest::with(|name| name != store).await;
+    let bag = BagBuilder::aptrust("photos")
+        .file("data/hello.txt", "hello")
+        .file("data/world.txt", "world")
+        .generated_file("data/large.bin", 17 << 20, 1);
+    let tar = bag.to_tar();
+    let expected = expected_of(&tar);
+    let upload = ingest.upload("photos.tar", tar).await;
+    let queue = QueueName::IngestPreservationUploader;
+    ingest.site.wait_until_waiting(queue).await;
+    let staging = bucket(STAGING);
+    let staged = ingest.staged_files().await;
+    for key in &staged {
+        let flipped = ingest.observer.flip_a_bit(&staging, key).await;
+        flipped.expect("flipped");
+    }
+    let lost = ingest.observer.lose(&staging, &staged[0]).await;
+    lost.expect("deleted");
+
+    ingest.start(store).await;
 
     ingest.check_preserved(&upload, &expected).await;
     ingest.stop().await;
