@@ -89,15 +89,15 @@ fn no_two_events_of_a_file_share_an_identifier_and_a_repetition_shares_all() {
 #[test]
 fn a_copy_that_is_made_again_swaps_no_times() {
     let object = object(Vec::new());
-    let mut file = file("data/a.txt", MemberKind::Payload, &BOTH);
+    let mut in_order = file("data/a.txt", MemberKind::Payload, &BOTH);
     let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("a time");
-    file.copies[0].stored_at = at(30);
-    file.copies[1].stored_at = at(20);
-    let mut made_again = file.clone();
+    in_order.copies[0].stored_at = at(30);
+    in_order.copies[1].stored_at = at(20);
+    let mut made_again = in_order.clone();
     made_again.copies.reverse();
 
-    for file in [file, made_again] {
-        let events = events_of(&object, &file);
+    for record in [in_order, made_again] {
+        let events = events_of(&object, &record);
 
         let time_of = |event_type, detail: &str| {
             let mut found = events.iter();

@@ -60,9 +60,8 @@ async fn an_item_that_was_ended_by_hand_is_cleared_when_nobody_works_on_it() {
     let queue = QueueName::IngestStagingUploader;
     ingest.site.wait_until_waiting(queue).await;
     let staged = ingest.staged_files().await;
-    let work = &ingest.site.work;
-    let claim = work.claim(queue, WITHIN).await.expect("answers");
-    let lease = claim.expect("a claim").lease;
+    let claim = ingest.site.work.claim(queue, WITHIN).await;
+    let lease = claim.expect("answers").expect("a claim").lease;
     let item = ingest.item_of(&upload).await;
     let id = end_by_hand(&ingest, &item).await;
 

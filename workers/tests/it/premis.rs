@@ -42,11 +42,11 @@ async fn the_event_of_an_object_names_the_methods_of_all_its_batches() {
     ingest.start("ingest_recorder").await;
 
     let ended = ingest.observer.wait_for_ending(&upload, WITHIN).await;
-    let item = ended.expect("ends");
-    assert_eq!(item["status"], "Success", "{item:#}");
+    let ended = ended.expect("ends");
+    assert_eq!(ended["status"], "Success", "{ended:#}");
     let path = format!(
         "events?intellectual_object_id={}&generic_file_id__is_null=true&event_type=ingestion",
-        item["intellectual_object_id"]
+        ended["intellectual_object_id"]
     );
     let events = ingest.observer.rest(&path).await.expect("answers");
     assert_eq!(
