@@ -10,6 +10,7 @@ use muniment_objects::settings::ReceivingSettings;
 use muniment_objects::{Connections, DepositBucket};
 use muniment_registry_client::{RegistryClient, RegistrySettings};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::data_folder::DataSettings;
@@ -144,11 +145,12 @@ pub struct BucketAccess {
 }
 
 impl BucketAccess {
-    /// The bucket that bags are uploaded to.
+    /// The bucket that bags are uploaded to. `stop` ends every wait between attempts.
     pub fn connect(
         &self,
         installation: &Installation,
         institution: Option<&str>,
+        stop: &CancellationToken,
     ) -> Result<DepositBucket, CommandError> {
         let (settings, bucket) = if let Some(elsewhere) = self.elsewhere() {
             elsewhere
@@ -160,7 +162,7 @@ impl BucketAccess {
             };
             (client.s3.receiving(), bucket)
         };
-        Ok(settings.connect_depositor(&Connections::default(), bucket))
+        Ok(settings.connect_depositor(&Connections::new(stop.clone()), bucket))
     }
 
     /// As for the registry.

@@ -177,7 +177,8 @@ async fn deposit_once(
         .receiving()
         .connect_depositor(&stage.connections, bucket);
     let (key, hidden) = (tar.key.clone(), ProgressBar::hidden());
-    let upload = deposit::upload(&bucket, tar, &hidden);
+    let stop = &stage.system.shutdown().soft;
+    let upload = deposit::upload(&bucket, tar, &hidden, stop);
     let registry = stage.system.registry();
     let upload = deposit::upload_to_follow(registry, bucket.name(), key, upload).await?;
     drop(permit);

@@ -80,10 +80,16 @@ pub enum Outcome {
     AllWell,
     /// The command did its work, and what it looked at is not as it should be.
     NotAll,
+    /// A signal ended the command before its work was done.
+    Stopped,
 }
 
+/// What a shell says of a command that Ctrl-C has ended: 128 and the number of SIGINT.
+const STOPPED: u8 = 130;
+
 /// Runs the command that the arguments name. Exit code 0 when all is well, 1 when it is not or the answer
-/// could not be written, 2 for arguments that cannot be understood.
+/// could not be written, 2 for arguments that cannot be understood, 130 when a signal ended it before its
+/// work was done.
 pub fn main() -> ExitCode {
     let terminal = Terminal::default();
     let arguments = match Muniment::try_parse() {
@@ -93,6 +99,7 @@ pub fn main() -> ExitCode {
     match execute(&arguments, &terminal) {
         Ok(Outcome::AllWell) if !terminal.has_lost_lines() => ExitCode::SUCCESS,
         Ok(Outcome::AllWell | Outcome::NotAll) => ExitCode::FAILURE,
+        Ok(Outcome::Stopped) => ExitCode::from(STOPPED),
         Err(error) => {
             terminal.tell(format_args!("muniment: {}", Chain(&error)));
             ExitCode::FAILURE

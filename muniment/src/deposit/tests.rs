@@ -29,14 +29,14 @@ async fn bags_before_one_that_cannot_be_uploaded_are_followed_to_their_endings()
     gone.source = Source::Tar(folder.path().join("gone.tar"));
 
     let terminal = Terminal::default();
-    let error = upload_and_wait(
-        vec![first, gone],
-        &bucket,
-        system.registry().clone(),
-        &terminal,
-    )
-    .await
-    .err();
+    let deposit = Deposit {
+        bucket: &bucket,
+        stop: &CancellationToken::new(),
+        terminal: &terminal,
+    };
+    let registry = system.registry().clone();
+    let error = deposit.upload_and_wait(vec![first, gone], registry).await;
+    let error = error.err();
 
     assert!(matches!(&error, Some(CommandError::Upload(_))), "{error:?}");
     let registry = system.registry();

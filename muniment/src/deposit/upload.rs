@@ -2,10 +2,13 @@
 //!
 //! A thread reads (or packs) the bag and hands over pieces; a few of them are in memory at a time.
 //! Nothing is visible in the bucket before the last byte, so its readers never see half a bag.
-//! Sending the same bag again is a new upload, and a new work item.
+//! Sending the same bag again is a new upload, and a new work item. An upload that is told to stop is
+//! aborted, so that nothing of it stays in the bucket.
 
 use std::fs::File;
+use std::future::pending;
 use std::io::{self, BufReader, Write};
+use std::time::Duration;
 
 use bytes::Bytes;
 use indicatif::ProgressBar;
@@ -13,6 +16,8 @@ use muniment_model::ObjectKey;
 use muniment_objects::{DepositBucket, ObjectWriter, StorageError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::bags::{Bag, Source};
 
@@ -20,6 +25,9 @@ use super::bags::{Bag, Source};
 const PIECE_BYTES: usize = 1 << 20;
 /// How many pieces may wait for the network.
 const PIECES_WAITING: usize = 4;
+/// How long a stop waits for what is just being sent. An upload that has begun is then known by its
+/// id, so that it can be aborted; a part that takes longer is given up.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
@@ -36,14 +44,18 @@ pub enum UploadError {
         key: ObjectKey,
         source: StorageError,
     },
+    #[error("{key} was not uploaded to its end: told to stop")]
+    Stopped { key: ObjectKey },
 }
 
 /// Uploads the bag and answers its etag; `None` when it was taken in and removed before we could
-/// ask for it.
+/// ask for it. Once all of it has arrived a stop comes too late: only the answer is missing, and
+/// without it nobody would know whether the bag is deposited.
 pub(crate) async fn upload(
     bucket: &DepositBucket,
     bag: Bag,
     bar: &ProgressBar,
+    stop: &CancellationToken,
 ) -> Result<Option<String>, UploadError> {
     let key = bag.key.clone();
     let storage = |source| UploadError::Storage {
@@ -51,7 +63,7 @@ pub(crate) async fn upload(
         source,
     };
     let mut writer = bucket.writer(&key);
-    if let Err(error) = fill(&mut writer, bag, bar).await {
+    if let Err(error) = fill(&mut writer, bag, bar, stop).await {
         writer.abort().await;
         return Err(error);
     }
@@ -64,19 +76,31 @@ pub(crate) async fn upload(
 }
 
 /// Writes the whole bag, or says why not.
-async fn fill(writer: &mut ObjectWriter, bag: Bag, bar: &ProgressBar) -> Result<(), UploadError> {
+async fn fill(
+    writer: &mut ObjectWriter,
+    bag: Bag,
+    bar: &ProgressBar,
+    stop: &CancellationToken,
+) -> Result<(), UploadError> {
     let Bag { key, size, .. } = bag;
     let (pieces, mut arriving) = mpsc::channel(PIECES_WAITING);
     let mut reading = JoinSet::new();
     reading.spawn_blocking(move || read(&bag.source, pieces));
     let mut sent = 0;
-    while let Some(piece) = arriving.recv().await {
+    while let Some(Some(piece)) = stop.run_until_cancelled(arriving.recv()).await {
         let length = piece.len() as u64;
-        if let Err(source) = writer.write(piece).await {
+        let written = tokio::select! {
+            written = writer.write(piece) => written,
+            () = graceful(stop) => return Err(UploadError::Stopped { key }),
+        };
+        if let Err(source) = written {
             return Err(UploadError::Storage { key, source });
         }
         sent += length;
         bar.inc(length);
+    }
+    if stop.is_cancelled() {
+        return Err(UploadError::Stopped { key });
     }
     // The pieces end as well when reading them has failed: only its own word counts.
     let read = reading.join_next().await;
@@ -91,7 +115,17 @@ async fn fill(writer: &mut ObjectWriter, bag: Bag, bar: &ProgressBar) -> Result<
             expected: size,
         });
     }
-    Ok(())
+    let of_stop = key.clone();
+    tokio::select! {
+        arrived = writer.arrived() => arrived.map_err(|source| UploadError::Storage { key, source }),
+        () = graceful(stop) => Err(UploadError::Stopped { key: of_stop }),
+    }
+}
+
+async fn graceful(stop: &CancellationToken) {
+    stop.cancelled().await;
+    // The time is up, which is no error here.
+    drop(timeout(STOP_GRACE, pending::<()>()).await);
 }
 
 fn read(source: &Source, pieces: mpsc::Sender<Bytes>) -> io::Result<()> {

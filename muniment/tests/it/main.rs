@@ -42,6 +42,8 @@ mod shared_bags;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod stopped;
+#[cfg(test)]
 mod validating;
 #[cfg(test)]
 mod versions;

@@ -93,6 +93,21 @@ impl ObjectWriter {
         Ok(())
     }
 
+    /// Waits until all parts have arrived, so that [`Self::finish`] has one request left to make: for a
+    /// caller who may give the object up until then. Of an object of one part nothing is sent.
+    pub async fn arrived(&mut self) -> Result<(), StorageError> {
+        if self.upload.is_none() {
+            return Ok(());
+        }
+        if !self.filling.is_empty() {
+            self.send_part().await?;
+        }
+        while !self.under_way.is_empty() {
+            self.part_done().await?;
+        }
+        Ok(())
+    }
+
     /// Makes the object visible. `expected` is the checksum from the record, or `None` for a
     /// document of ours that has no record yet: then it is the one of the bytes written.
     pub async fn finish(mut self, expected: Option<Crc64Nvme>) -> Result<Written, StorageError> {
@@ -149,12 +164,7 @@ impl ObjectWriter {
                 .put(&self.key, &bytes, written.crc64nvme, &self.attributes)
                 .await;
         }
-        if !self.filling.is_empty() {
-            self.send_part().await?;
-        }
-        while !self.under_way.is_empty() {
-            self.part_done().await?;
-        }
+        self.arrived().await?;
         self.done.sort_by_key(|part| part.number);
         match &mut self.upload {
             Some(upload) => {
