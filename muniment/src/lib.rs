@@ -6,6 +6,7 @@
 
 pub mod access;
 mod bag_path;
+mod completions;
 pub mod data_folder;
 mod demo;
 mod deposit;
@@ -72,6 +73,7 @@ enum Command {
     Status(status::StatusSettings),
     Validate(validate::ValidateSettings),
     RenewKey(renew_key::RenewKeySettings),
+    Completions(completions::CompletionsSettings),
 }
 
 /// How a command that ran to its end ended.
@@ -132,6 +134,7 @@ fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, Command
             Command::Status(settings) => status::run(settings, terminal).await,
             Command::Validate(settings) => validate::run(settings, terminal).await,
             Command::RenewKey(settings) => renew_key::run(settings, terminal),
+            Command::Completions(settings) => Ok(completions::run(settings, terminal)),
         }
     });
     runtime.shutdown_timeout(LEFTOVERS_LIMIT);

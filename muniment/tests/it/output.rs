@@ -115,6 +115,7 @@ impl Place {
             of("--help"),
             of("--version"),
             of("status --help"),
+            of("completions bash"),
             of("status --instance FILE"),
             of("status --json --instance FILE"),
             of("validate BAG"),
