@@ -159,19 +159,18 @@ impl Deposit<'_> {
         if failed.is_some() && !endings.is_empty() && !self.stop.is_cancelled() {
             self.terminal.tell("waiting for the bags before it");
         }
-        match self.stop.run_until_cancelled(wait_for_all(endings)).await {
-            Some(outcome) => failed.unwrap_or(outcome),
-            None => {
-                let outcome = failed.unwrap_or_else(|| Ok(self.stopped(&left)));
-                if left.has_uploaded() {
-                    self.terminal.tell(
-                        "no longer waiting: what was uploaded is ingested all the same, and \
-                         `muniment status` says how it ends",
-                    );
-                }
-                outcome
-            }
+        let waited = self.stop.run_until_cancelled(wait_for_all(endings)).await;
+        if let Some(outcome) = waited {
+            return failed.unwrap_or(outcome);
         }
+        let outcome = failed.unwrap_or_else(|| Ok(self.stopped(&left)));
+        if left.has_uploaded() {
+            self.terminal.tell(
+                "no longer waiting: what was uploaded is ingested all the same, and `muniment \
+                 status` says how it ends",
+            );
+        }
+        outcome
     }
 
     /// Says which bags are not deposited. Those before were named when they had been uploaded.

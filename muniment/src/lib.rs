@@ -89,9 +89,10 @@ pub enum Outcome {
 /// What a shell says of a command that Ctrl-C has ended: 128 and the number of SIGINT.
 const STOPPED: u8 = 130;
 
-/// Runs the command that the arguments name. Exit code 0 when all is well, 1 when it is not or the answer
-/// could not be written, 2 for arguments that cannot be understood, 130 when a signal ended it before its
-/// work was done.
+/// Runs the command that the arguments name.
+///
+/// Exit code 0 when all is well, 1 when it is not or the answer could not be written, 2 for arguments
+/// that cannot be understood, 130 when a signal ended it before its work was done.
 pub fn main() -> ExitCode {
     let terminal = Terminal::default();
     let arguments = match Muniment::try_parse() {

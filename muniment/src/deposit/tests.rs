@@ -34,8 +34,8 @@ async fn bags_before_one_that_cannot_be_uploaded_are_followed_to_their_endings()
         stop: &CancellationToken::new(),
         terminal: &terminal,
     };
-    let registry = system.registry().clone();
-    let error = deposit.upload_and_wait(vec![first, gone], registry).await;
+    let error = deposit.upload_and_wait(vec![first, gone], system.registry().clone());
+    let error = error.await;
     let error = error.err();
 
     assert!(matches!(&error, Some(CommandError::Upload(_))), "{error:?}");
