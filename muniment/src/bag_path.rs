@@ -67,6 +67,15 @@ pub(crate) fn key_of_folder(real: &Path) -> Result<String, BagNameFault> {
     checked(format!("{}{TAR_EXTENSION}", name_of(real)?))
 }
 
+/// Whether what is named cannot exist, because no file system of ours holds so long a name: then the
+/// name is the matter, and not that nothing is there.
+pub(crate) fn fault_of_length(path: &Path) -> Option<BagNameFault> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(TAR_EXTENSION).unwrap_or(&name);
+    let fault = check_bag_name(&format!("{stem}{TAR_EXTENSION}")).err();
+    fault.filter(|fault| *fault == BagNameFault::TooLong)
+}
+
 fn name_of(path: &Path) -> Result<&str, BagNameFault> {
     let name = path.file_name().unwrap_or_default();
     name.to_str().ok_or(BagNameFault::NotUtf8)

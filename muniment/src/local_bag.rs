@@ -17,7 +17,7 @@ mod tar_file;
 mod tests;
 
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +25,7 @@ use muniment_bagit::profile::Profile;
 use muniment_bagit::validate::{BagCheck, BagFacts, JoinKey, Want};
 use muniment_model::{BagNameFault, Findings, bag_name_of};
 
-use crate::bag_path::{key_of_folder, key_of_tar};
+use crate::bag_path::{fault_of_length, key_of_folder, key_of_tar};
 use identity::Identity;
 use survey::Survey;
 
@@ -93,9 +93,26 @@ pub enum LocalBagError {
     Changed { path: PathBuf },
     #[error("could not use a temporary file")]
     Notes(#[source] io::Error),
+    #[error(
+        "the disk of temporary files is full: a check notes some 500 bytes for each file of the bag in \
+         {}; make room there, or name another folder in TMPDIR", folder.display()
+    )]
+    NoRoom { folder: PathBuf, source: io::Error },
 }
 
 impl LocalBagError {
+    fn notes(source: io::Error) -> Self {
+        let is_full = matches!(
+            source.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+        );
+        if is_full {
+            let folder = std::env::temp_dir();
+            return Self::NoRoom { folder, source };
+        }
+        Self::Notes(source)
+    }
+
     fn read(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Read {
             path: path.to_owned(),
@@ -108,7 +125,15 @@ impl LocalBagError {
 /// finding.
 pub fn validate(path: &Path, terms: &Terms, seen: &BytesRead) -> Result<Findings, LocalBagError> {
     let failed = LocalBagError::read(path);
-    let kind = path.metadata().map_err(&failed)?;
+    let kind = match (path.metadata(), fault_of_length(path)) {
+        (Ok(kind), _) => kind,
+        (Err(_), Some(fault)) => {
+            let mut findings = Findings::default();
+            fault.report(&mut findings);
+            return Ok(findings);
+        }
+        (Err(error), None) => return Err(failed(error)),
+    };
     if kind.is_dir() {
         let real = path.canonicalize().map_err(failed)?;
         let bag = Named::new(key_of_folder(&real), real.file_name());
@@ -187,7 +212,7 @@ fn judge(
             Want::Members(mut members) => survey
                 .notes
                 .give(&mut members)
-                .map_err(LocalBagError::Notes)?,
+                .map_err(LocalBagError::notes)?,
         }
     }
     Ok(check.finish().findings)
@@ -201,7 +226,7 @@ fn pump(mut source: impl Read, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
         let read = match source.read(&mut buffer) {
             Ok(0) => return Ok(total),
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
         total += read as u64;

@@ -57,6 +57,16 @@ fn a_folders_name_is_judged_as_that_of_its_tar() {
 }
 
 #[test]
+fn a_name_that_no_file_can_have_is_too_long_rather_than_not_there() {
+    let path = PathBuf::from(format!("/tmp/{}.tar", "a".repeat(300)));
+
+    let expected = BagNameFault::TooLong.to_string();
+
+    assert_eq!(validated(&path), [&*expected]);
+    assert!(deposited(&path).ends_with(&expected));
+}
+
+#[test]
 fn a_name_that_is_no_text_is_refused_as_such() {
     let (_folder, path) = written(OsStr::from_bytes(b"caf\xe9.tar"));
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use muniment_model::{BagNameFault, InvalidName, ObjectKey};
 
 use super::folder_tar::FolderTar;
-use crate::bag_path::{BagPath, key_of_folder, key_of_tar};
+use crate::bag_path::{BagPath, fault_of_length, key_of_folder, key_of_tar};
 
 /// One upload to be made.
 #[derive(Debug)]
@@ -38,7 +38,10 @@ pub enum BagFault {
     Name { path: PathBuf, source: BagNameFault },
     #[error("{} cannot be a bag", path.display())]
     Key { path: PathBuf, source: InvalidName },
-    #[error("{} is neither a file nor a folder, which a bag cannot hold", path.display())]
+    #[error(
+        "{} is neither a file nor a folder, which a bag cannot hold; put the file itself in the place \
+         of a link", path.display()
+    )]
     NeitherFileNorFolder { path: PathBuf },
     #[error(
         "{} would be uploaded as {key}, like another one before it; deposit them one after the \
@@ -71,7 +74,14 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Bag>, BagFault> {
 }
 
 fn of_path(path: &Path) -> Result<Vec<Bag>, BagFault> {
-    match BagPath::of(path).map_err(BagFault::unreadable(path))? {
+    let found = BagPath::of(path).map_err(|source| match fault_of_length(path) {
+        Some(fault) => BagFault::Name {
+            path: path.to_path_buf(),
+            source: fault,
+        },
+        None => BagFault::unreadable(path)(source),
+    });
+    match found? {
         BagPath::File => Ok(vec![of_tar(path)?]),
         BagPath::Bag => Ok(vec![of_folder(path)?]),
         BagPath::Tars(tars) => tars.iter().map(|tar| of_tar(tar)).collect(),

@@ -33,6 +33,7 @@ pub(super) fn survey(
         let mut raw = b"bag/".to_vec();
         let inside = path.strip_prefix(root).unwrap_or(&path);
         raw.extend_from_slice(inside.as_os_str().as_encoded_bytes());
+        survey.count_payload(&raw);
         if !kind.is_dir() && !kind.is_file() {
             let irregular = Irregular {
                 raw_path: raw,

@@ -7,6 +7,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use muniment_bagit::census;
+use muniment_bagit::member::is_of_payload;
 use muniment_bagit::survey::BagMember;
 use muniment_bagit::validate::Serialization;
 use muniment_model::{Digests, MemberKind, Received};
@@ -49,7 +50,7 @@ impl Survey {
             source,
             identity,
             again: Vec::new(),
-            notes: Notes::new().map_err(LocalBagError::Notes)?,
+            notes: Notes::new().map_err(LocalBagError::notes)?,
         })
     }
 
@@ -59,6 +60,11 @@ impl Survey {
         let findings = &mut self.received.findings;
         let identity = self.identity.as_ref();
         identity.is_none_or(|identity| identity.has_room_for(path, findings))
+    }
+
+    /// Counts a member that may be refused later.
+    pub(super) fn count_payload(&mut self, raw_path: &[u8]) {
+        self.received.has_payload_folder |= is_of_payload(raw_path);
     }
 
     pub(super) fn add_folder(&mut self, path: &str) -> Result<(), LocalBagError> {
@@ -71,7 +77,7 @@ impl Survey {
             tar_offset: 0,
             data_offset: 0,
         };
-        self.notes.add(&met, None).map_err(LocalBagError::Notes)
+        self.notes.add(&met, None).map_err(LocalBagError::notes)
     }
 
     pub(super) fn add_file(&mut self, met: &Met, digests: &Digests) -> Result<(), LocalBagError> {
@@ -84,7 +90,7 @@ impl Survey {
         }
         self.notes
             .add(met, Some(digests))
-            .map_err(LocalBagError::Notes)
+            .map_err(LocalBagError::notes)
     }
 
     /// What begins the identifiers of files in findings, when it is known.

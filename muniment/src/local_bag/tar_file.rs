@@ -63,13 +63,19 @@ struct Visit {
 impl Visit {
     fn event(&mut self, event: Event<'_>) -> Result<(), LocalBagError> {
         match event {
-            Event::Member(member) => self.member(&member)?,
+            Event::Member(member) => {
+                self.survey.count_payload(&member.raw_path);
+                self.member(&member)?;
+            }
             Event::Data(bytes) => {
                 if let Some((_, digests)) = &mut self.current {
                     digests.update_split(bytes);
                 }
             }
-            Event::Irregular(irregular) => irregular.report(&mut self.survey.received.findings),
+            Event::Irregular(irregular) => {
+                self.survey.count_payload(&irregular.raw_path);
+                irregular.report(&mut self.survey.received.findings);
+            }
             Event::MemberEnd { .. } => {
                 if let Some((met, digests)) = self.current.take() {
                     self.survey.add_file(&met, &digests.finish())?;

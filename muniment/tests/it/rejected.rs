@@ -100,7 +100,8 @@ async fn members_that_no_bag_may_hold_are_refused_by_name() {
         (
             "symlink",
             with_entry("symlink", Entry::symbolic_link("symlink/data/l", "/etc")),
-            "data/l",
+            "data/l is a symbolic link: a bag may hold only files and folders. Put the file itself in \
+             its place, or make the tar again with the option --dereference",
         ),
         (
             "hardlink",
@@ -108,7 +109,8 @@ async fn members_that_no_bag_may_hold_are_refused_by_name() {
                 "hardlink",
                 Entry::hard_link("hardlink/data/h", "letter.txt"),
             ),
-            "data/h",
+            "data/h is a hard link: a bag may hold only files and folders. Make the tar again with the \
+             option --hard-dereference",
         ),
         (
             "device",

@@ -53,6 +53,30 @@ fn json_has_one_object_for_every_argument() {
     assert_eq!(output.status.code(), Some(1));
 }
 
+#[test]
+fn a_full_disk_of_temporary_files_is_said_in_those_words() {
+    let folder = TempDir::new().expect("a folder");
+    write_bag(&folder.path().join("good.tar"), "good");
+
+    // No file may grow: a write ends in an error, without the signal it would send.
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            r#"trap '' XFSZ; ulimit -f 0; exec "$0" validate good.tar"#,
+        ])
+        .arg(MUNIMENT)
+        .current_dir(folder.path())
+        .output()
+        .expect("runs");
+
+    let told = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        told.contains("the disk of temporary files is full"),
+        "{told}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
 /// A tar that takes hours to read, on a terminal that `script` makes.
 #[test]
 fn a_long_check_shows_on_a_terminal_how_far_it_is() {

@@ -165,6 +165,17 @@ pub fn place_file(raw_path: &[u8]) -> Result<Place<'_>, NameFault> {
     }
 }
 
+/// Whether a member is the payload folder or in it, be its name fit for a bag or not: of a bag whose
+/// payload is refused by name it must not be said that it has none.
+pub fn is_of_payload(raw_path: &[u8]) -> bool {
+    let mut inside = raw_path;
+    while let Some(rest) = inside.strip_prefix(b"./") {
+        inside = rest;
+    }
+    let below_the_bag = inside.split(|byte| *byte == b'/').nth(1);
+    below_the_bag == Some(PAYLOAD_FOLDER.as_bytes())
+}
+
 fn shown(name: &str) -> String {
     name.chars().take(NAME_SHOWN_MAX).collect()
 }

@@ -28,6 +28,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Passed {
     pub(super) record: Option<FileRecord>,
     pub(super) findings: Findings,
+    pub(super) is_of_payload: bool,
     /// What the end of this member adds to the whole.
     pub(super) folder: Option<String>,
     pub(super) next_offset: u64,
@@ -141,6 +142,7 @@ impl<'a> Ledger<'a> {
             self.bytes += record.size;
             self.files.push(record);
         }
+        self.so_far.has_payload_folder |= passed.is_of_payload;
         if let Some(folder) = passed.folder
             && self.so_far.folder.is_empty()
         {

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use muniment_bagit::member::check_identity;
+use muniment_bagit::member::{check_identity, is_of_payload};
 use muniment_bagit::survey::{BagMember, Survey};
 use muniment_bagit::tar::{Event, Member, TarFault, TarReader};
 use muniment_digest::Crc64;
@@ -110,6 +110,8 @@ struct Pass<'a> {
     open: Open,
     /// Findings about the member that is open.
     findings: Findings,
+    /// Whether the member that is open is of the payload, kept or not.
+    is_of_payload: bool,
     survey: Survey,
     /// Over the tar up to the last member boundary, or further at its end.
     crc: Crc64,
@@ -150,6 +152,7 @@ impl<'a> Pass<'a> {
             sequence: 0,
             open: Open::None,
             findings: Findings::default(),
+            is_of_payload: false,
             survey,
             crc,
         }
@@ -176,9 +179,13 @@ impl<'a> Pass<'a> {
         let mut summed = 0;
         while let Some(event) = self.parser.next(&mut input).map_err(Halted::Fault)? {
             match event {
-                Event::Member(member) => self.begin(&member).await,
+                Event::Member(member) => {
+                    self.is_of_payload = is_of_payload(&member.raw_path);
+                    self.begin(&member).await;
+                }
                 Event::Data(bytes) => self.take(block.slice_ref(bytes)).await?,
                 Event::Irregular(irregular) => {
+                    self.is_of_payload = is_of_payload(&irregular.raw_path);
                     irregular.report(&mut self.findings);
                     self.open = Open::Skipped;
                 }
@@ -241,6 +248,7 @@ impl<'a> Pass<'a> {
         let mut passed = Passed {
             record: None,
             findings: std::mem::take(&mut self.findings),
+            is_of_payload: self.is_of_payload,
             folder: self.survey.folder().map(str::to_owned),
             next_offset,
             crc64nvme: self.crc.value(),

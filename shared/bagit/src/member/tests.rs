@@ -206,3 +206,23 @@ fn another_spelling_of_an_algorithm_is_not_that_algorithm() {
         assert_eq!(algorithm, word.map(ManifestAlgorithm::Unknown), "{path}");
     }
 }
+
+#[test]
+fn a_member_is_of_the_payload_whatever_its_name_is_worth() {
+    let rows: [(&[u8], bool); 9] = [
+        (b"bag/data", true),
+        (b"bag/data/", true),
+        (b"bag/data/a", true),
+        (b"./bag/data/a", true),
+        (b"bag/data/\xff", true),
+        (b"bag/data/a\x07b", true),
+        (b"bag/database", false),
+        (b"bag/tags/data/a", false),
+        (b"data/a", false),
+    ];
+
+    for (raw, expected) in rows {
+        let name = String::from_utf8_lossy(raw);
+        assert_eq!(is_of_payload(raw), expected, "{name}");
+    }
+}

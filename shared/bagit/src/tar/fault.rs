@@ -257,8 +257,18 @@ fn is_text(bytes: &[u8]) -> bool {
 /// The finding for a member that is not a file or folder.
 pub(super) fn irregular(name: &str, kind: IrregularKind) -> String {
     let what = match kind {
-        IrregularKind::HardLink => "a hard link",
-        IrregularKind::SymbolicLink => "a symbolic link",
+        IrregularKind::HardLink => {
+            return format!(
+                "{name} is a hard link: a bag may hold only files and folders. Make the tar again with \
+                 the option --hard-dereference, which stores the file itself"
+            );
+        }
+        IrregularKind::SymbolicLink => {
+            return format!(
+                "{name} is a symbolic link: a bag may hold only files and folders. Put the file itself \
+                 in its place, or make the tar again with the option --dereference"
+            );
+        }
         IrregularKind::CharacterDevice => "a character device",
         IrregularKind::BlockDevice => "a block device",
         IrregularKind::Fifo => "a named pipe",
