@@ -8,8 +8,9 @@
 //!   sends ends by a time limit. Pieces are given in the order in which they were asked for.
 //! * What is read ahead is never waited for, and has a share of its own, because its reader may be
 //!   waiting for a piece.
-//! * A stream for which nothing is left to read ahead goes on in small steps, which are not bounded by
-//!   the budget but by the number of streams: there are some per job.
+//! * A stream for which nothing is left to read ahead goes on in small steps. None waits for one, because
+//!   its reader may hold a piece that another step has to fill: the more of their share is taken, the
+//!   smaller they are instead. More than a hundred streams at a time stay within the share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,15 +26,22 @@ const WRITE_BYTES: u64 = 128 * MIB;
 /// For what is read ahead: one object at full speed, or several with a range each.
 const READ_BYTES: u64 = 32 * MIB;
 
-/// One small step of a stream that may not read ahead.
+/// The largest step of a stream that may not read ahead: a request for less costs more than it brings.
 pub const STEP_BYTES: u64 = MIB;
 
-/// Streams that take small steps at a time. More of them take more, and say so in what was held.
-const STEPS: u64 = 32;
+/// The smallest: even these bring more than the buffers of their connection hold.
+const STEP_BYTES_MIN: u64 = 64 * 1024;
+
+/// For small steps.
+const STEPS_BYTES: u64 = 32 * MIB;
+
+/// How much of what is left of their share a step may have. 88 steps at a time are larger than the
+/// smallest; then there is room for some thirty of those.
+const STEP_FRACTION: u64 = 32;
 
 /// The most bytes of objects that a process holds. What libraries and the allocator hold comes on top:
 /// 512 MiB are to be enough for all.
-pub const BUDGET_BYTES: u64 = WRITE_BYTES + READ_BYTES + STEPS * STEP_BYTES;
+pub const BUDGET_BYTES: u64 = WRITE_BYTES + READ_BYTES + STEPS_BYTES;
 
 /// What one permit of a semaphore is worth. The largest piece is then a small number.
 const UNIT_BYTES: u64 = 64 * 1024;
@@ -46,6 +54,7 @@ pub struct ByteBudget(Arc<Shares>);
 struct Shares {
     writes: Arc<Semaphore>,
     reads: Arc<Semaphore>,
+    steps: Arc<Count>,
     count: Arc<Count>,
 }
 
@@ -61,6 +70,8 @@ struct Count {
 pub struct HeldBytes {
     bytes: u64,
     count: Arc<Count>,
+    /// Of the share of the steps, for one of them.
+    steps: Option<Arc<Count>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -69,6 +80,7 @@ impl Default for ByteBudget {
         Self(Arc::new(Shares {
             writes: Arc::new(Semaphore::new(units_of(WRITE_BYTES) as usize)),
             reads: Arc::new(Semaphore::new(units_of(READ_BYTES) as usize)),
+            steps: Arc::default(),
             count: Arc::default(),
         }))
     }
@@ -92,9 +104,16 @@ impl ByteBudget {
         Some(self.hold(bytes, Some(permit)))
     }
 
-    /// The bytes that a stream can always read, if it has no others.
+    /// The bytes that a stream can always read, if it has no others. Two that ask at the same moment may
+    /// take more together than one after the other would, by less than a step.
     pub(crate) fn step(&self, bytes: u64) -> HeldBytes {
-        self.hold(bytes.min(STEP_BYTES), None)
+        let taken = self.0.steps.held.load(Ordering::Relaxed);
+        let share = STEPS_BYTES.saturating_sub(taken) / STEP_FRACTION;
+        let bytes = bytes.min(share.clamp(STEP_BYTES_MIN, STEP_BYTES));
+        self.0.steps.add(bytes);
+        let mut held = self.hold(bytes, None);
+        held.steps = Some(Arc::clone(&self.0.steps));
+        held
     }
 
     /// The most bytes that were held at one time.
@@ -109,13 +128,20 @@ impl ByteBudget {
 
     fn hold(&self, bytes: u64, permit: Option<OwnedSemaphorePermit>) -> HeldBytes {
         let count = Arc::clone(&self.0.count);
-        let held = count.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        count.most.fetch_max(held, Ordering::Relaxed);
+        count.add(bytes);
         HeldBytes {
             bytes,
             count,
+            steps: None,
             _permit: permit,
         }
+    }
+}
+
+impl Count {
+    fn add(&self, bytes: u64) {
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.most.fetch_max(held, Ordering::Relaxed);
     }
 }
 
@@ -128,6 +154,9 @@ impl HeldBytes {
 impl Drop for HeldBytes {
     fn drop(&mut self) {
         self.count.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        if let Some(steps) = &self.steps {
+            steps.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -191,5 +220,19 @@ mod tests {
         assert!(budget.try_read_ahead(1).is_none());
         assert_eq!(budget.step(u64::MAX).bytes(), STEP_BYTES);
         assert!(budget.most_held() <= BUDGET_BYTES);
+    }
+
+    /// Sixteen copies in each of seven jobs, all of which have a step.
+    #[test]
+    fn the_steps_of_many_streams_stay_within_their_share_and_come_back() {
+        let budget = ByteBudget::default();
+
+        let steps: Vec<_> = (0..112).map(|_| budget.step(u64::MAX)).collect();
+
+        assert!(budget.held() <= STEPS_BYTES, "{}", budget.held());
+        assert!(steps.iter().all(|step| step.bytes() >= STEP_BYTES_MIN));
+        drop(steps);
+        assert_eq!(budget.held(), 0);
+        assert_eq!(budget.step(u64::MAX).bytes(), STEP_BYTES);
     }
 }
