@@ -119,7 +119,7 @@ async fn records_of_another_version_are_not_read() {
     let kit = OnSqlite::fresh().await;
     let mut connection = kit.raw().await;
     for statement in [
-        r#"INSERT INTO file_run VALUES (12, 0, 0, 1, '[{"schema": 2, "tree": "x"}]')"#,
+        r#"INSERT INTO file_run VALUES (12, 0, 0, 1, '[{"schema": 2, "tree": "x"}]', 0)"#,
         r#"INSERT INTO object_record VALUES (12, '{"schema": 2, "tree": "x"}')"#,
         r#"INSERT INTO checkpoint VALUES (12, '{"offset": 1}')"#,
     ] {
@@ -168,7 +168,7 @@ async fn a_file_of_a_later_program_is_refused() {
     let opened = SqliteWork::open(&kit.path(), Arc::clone(&kit.store.clock)).await;
 
     let error = opened.map(drop).expect_err("refused");
-    let refused = matches!(error, WorkError::NewerLayout { found: 9, known: 2 });
+    let refused = matches!(error, WorkError::NewerLayout { found: 9, known: 3 });
     assert!(refused, "{error:?}");
 }
 

@@ -3,12 +3,15 @@
 //! Each case starts a fresh system, deposits one bag over S3, waits for its ending and prints wall
 //! time (from the end of the upload to the final status), rates, and the process's peak memory as
 //! the kernel counted it. The bag is written to a file first, so that making it costs nothing here.
+//! The last case deposits nothing: see [`copies`].
 //!
 //! ```text
 //! cargo xtask bench                    all cases
 //! cargo xtask bench -- small large     only these
 //! ```
 #![expect(clippy::print_stdout, reason = "a person reads what it prints")]
+
+mod copies;
 
 use std::error::Error;
 use std::fs::File;
@@ -78,10 +81,14 @@ fn main() -> Result<(), AnyError> {
         "{:<10} {:>9} {:>9} {:>10} {:>10} {:>9}",
         "case", "seconds", "files/s", "MB/s", "peak MiB", "ready ms"
     );
+    let is_wanted = |case: &str| wanted.is_empty() || wanted.iter().any(|name| name == case);
     for case in CASES {
-        if wanted.is_empty() || wanted.iter().any(|name| name == case.name) {
+        if is_wanted(case.name) {
             run(case, &program)?;
         }
+    }
+    if is_wanted("copies") {
+        copies::run(&program)?;
     }
     Ok(())
 }
@@ -192,16 +199,20 @@ impl Up {
         Err("muniment up is not ready after 30 seconds".into())
     }
 
-    /// The most memory the process has held at one time (`VmHWM`).
     fn peak_mib(&self) -> Result<u64, AnyError> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .ok_or("no VmHWM")?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib / 1_024)
+        peak_mib_of(self.0.id())
     }
+}
+
+/// The most memory a process has held at one time (`VmHWM`).
+fn peak_mib_of(process: u32) -> Result<u64, AnyError> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .ok_or("no VmHWM")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1_024)
 }
 
 impl Drop for Up {
