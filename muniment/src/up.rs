@@ -163,8 +163,7 @@ fn of_depositor(institution: &InstitutionAccess, folder: &Path) -> String {
     let file = depositor::file(folder, name);
     let file = file.display();
     format!(
-        "\
-  Bags of {name} go to the bucket {bucket}
+        "  Bags of {name} go to the bucket {bucket}
     access key   {access_key}
     secret key   {secret_key}
     for its depositor: {file}
