@@ -14,14 +14,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use muniment_formats::UNKNOWN_MEDIA_TYPE;
-use muniment_model::registry::{
-    Checksum, GenericFile, IntellectualObject, RecordState, StorageRecord,
-};
+use muniment_model::registry::GenericFile;
 use muniment_model::{
-    Algorithm, BatchNumber, Clock, Digests, FileRecord, Namespace, ObjectKey, ObjectRecord,
-    QueueName, ReadVerdict, Stage, Status, StoredCopy, VerificationMethod,
+    BatchNumber, Clock, FileRecord, Namespace, ObjectKey, ObjectRecord, QueueName, ReadVerdict,
+    Stage, Status, StoredCopy, VerificationMethod,
 };
 use muniment_objects::{
     PreservationBuckets, PreservationSettings, RecordsBucket, RecordsSettings, StagingBucket,
@@ -31,6 +27,7 @@ use muniment_registry_client::RegistryClient;
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError, StepDone};
 
 use crate::premis::{Events, Kept};
+use crate::rows::Rows;
 use crate::staged::STAGING_UNSTABLE;
 use deposit_record::Unwritten;
 
@@ -75,7 +72,8 @@ impl BatchWorker for IngestRecorder {
 
     async fn prepare(&self, job: &Job, object: &mut ObjectRecord) -> Result<Batches, JobError> {
         if object.recorded_id.is_none() {
-            let row = self.row_of(object, &verification_methods_of(job, object).await?)?;
+            let methods = verification_methods_of(job, object).await?;
+            let row = self.rows(object).of_object(&methods)?;
             object.recorded_id = Some(self.registry.save_object(&row).await?.id);
         }
         Ok(Batches::All)
@@ -143,44 +141,15 @@ impl IngestRecorder {
         })
     }
 
-    fn events<'a>(&self, object: &'a ObjectRecord, now: DateTime<Utc>) -> Events<'a> {
-        Events {
-            namespace: self.namespace,
-            object,
-            object_id: object.recorded_id.unwrap_or_default(),
-            now,
+    fn rows<'a>(&self, object: &'a ObjectRecord) -> Rows<'a> {
+        Rows {
+            events: Events {
+                namespace: self.namespace,
+                object,
+                object_id: object.recorded_id.unwrap_or_default(),
+                now: self.clock.now(),
+            },
         }
-    }
-
-    fn row_of(&self, object: &ObjectRecord, methods: &str) -> Result<IntellectualObject, JobError> {
-        let metadata = object.metadata.as_ref().ok_or(JobError::RecordsLost)?;
-        let now = self.clock.now();
-        Ok(IntellectualObject {
-            id: object.registered.as_ref().map_or(0, |known| known.id),
-            created_at: None,
-            updated_at: None,
-            title: metadata.title.clone(),
-            description: metadata.description.clone(),
-            identifier: object.identifier.as_str().to_owned(),
-            alt_identifier: metadata.alt_identifier.clone(),
-            access: metadata.access,
-            bag_name: object.bag_name.clone(),
-            institution_id: object.institution_id,
-            state: RecordState::Active,
-            etag: object.tar.etag.clone(),
-            bag_group_identifier: metadata.bag_group_identifier.clone(),
-            storage_option: object.storage_option(),
-            bagit_profile_identifier: metadata.bagit_profile_identifier.clone(),
-            source_organization: metadata.source_organization.clone(),
-            internal_sender_identifier: metadata.internal_sender_identifier.clone(),
-            internal_sender_description: metadata.internal_sender_description.clone(),
-            file_count: 0,
-            size: 0,
-            payload_file_count: 0,
-            payload_size: 0,
-            work_item_id: object.item,
-            premis_events: self.events(object, now).of_object(methods),
-        })
     }
 
     fn file_row_of(
@@ -188,39 +157,12 @@ impl IngestRecorder {
         object: &ObjectRecord,
         file: &FileRecord,
     ) -> Result<GenericFile, JobError> {
-        let object_id = object.recorded_id.ok_or(JobError::RecordsLost)?;
-        let digests = file.digests.ok_or(JobError::RecordsLost)?;
-        let now = self.clock.now();
-        let uuid =
-            self.namespace
-                .file_uuid(object.item, &file.path, &digests.hex(Algorithm::Sha256));
-        let kept = Kept {
-            uuid,
-            urls: self.urls(object, file, &ObjectKey::from(uuid))?,
-        };
-        let premis_events = self.events(object, now).of_file(file, &digests, &kept);
-        let digested_at = file.staged_at.unwrap_or(now);
-        Ok(GenericFile {
-            id: file.registered.as_ref().map_or(0, |known| known.id),
-            created_at: None,
-            updated_at: None,
-            file_format: file.format.as_ref().map_or_else(
-                || UNKNOWN_MEDIA_TYPE.to_owned(),
-                |format| format.media_type.clone(),
-            ),
-            size: file.size,
-            identifier: object.identifier.file(&file.path),
-            intellectual_object_id: object_id,
-            state: RecordState::Active,
-            last_fixity_check: Some(digested_at),
-            institution_id: object.institution_id,
-            storage_option: object.storage_option(),
-            uuid,
-            mtime: file.modified_at,
-            premis_events,
-            checksums: checksums_of(&digests, digested_at),
-            storage_records: kept.urls.into_iter().map(storage_record).collect(),
-        })
+        object.recorded_id.ok_or(JobError::RecordsLost)?;
+        let uuid = file
+            .uuid(self.namespace, object.item)
+            .ok_or(JobError::RecordsLost)?;
+        let urls = self.urls(object, file, &ObjectKey::from(uuid))?;
+        self.rows(object).of_file(file, Kept { uuid, urls })
     }
 
     /// Where the copies of a file are, the primary one first. One that is missing or was not
@@ -264,31 +206,4 @@ async fn verification_methods_of(job: &Job, object: &ObjectRecord) -> Result<Str
         .map(VerificationMethod::as_str)
         .collect();
     Ok(names.join(", "))
-}
-
-fn checksums_of(digests: &Digests, at: DateTime<Utc>) -> Vec<Checksum> {
-    Algorithm::ALL
-        .into_iter()
-        .map(|algorithm| Checksum {
-            id: 0,
-            algorithm,
-            datetime: Some(at),
-            digest: digests.hex(algorithm),
-            generic_file_id: 0,
-            created_at: None,
-            updated_at: None,
-            version: None,
-            superseded_at: None,
-        })
-        .collect()
-}
-
-fn storage_record(url: String) -> StorageRecord {
-    StorageRecord {
-        id: 0,
-        generic_file_id: 0,
-        url,
-        superseded_at: None,
-        version: None,
-    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Stage Validate, after pass one. Reads the manifests and the tag files from staging, joins the
 //! manifests' lines with the file records, and collects every finding; payload bytes are not read
-//! again. A bag with errors is rejected with all of them.
+//! again. A bag with errors is rejected with all of them. Of a bag without, the registry's rows are made and
+//! checked, so that nothing is stored that cannot be recorded.
 //!
 //! Idempotent: it reads, and writes the same findings and metadata again. When the work store
 //! was lost it first makes the records again from the index. A bag that seems wrong although the
@@ -12,6 +13,7 @@
 //! It never reads the receiving bucket.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use muniment_bagit::validate::{
@@ -20,8 +22,8 @@ use muniment_bagit::validate::{
 };
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    BatchNumber, Crc64Nvme, FileRecord, Findings, Namespace, ObjectRecord, QueueName, ReadVerdict,
-    Received, Said, Stage,
+    BatchNumber, Clock, Crc64Nvme, FileRecord, Findings, Namespace, ObjectRecord, QueueName,
+    ReadVerdict, Received, Said, Stage,
 };
 use muniment_objects::{StagingBucket, StagingSettings};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
@@ -29,6 +31,7 @@ use uuid::Uuid;
 
 use crate::index::Return;
 use crate::ingest_pre_fetch::UNSTABLE;
+use crate::rows::check::RowCheck;
 use crate::staged::{STAGING_UNSTABLE, StagedFault, StagedFile};
 use crate::{index, upload};
 
@@ -53,6 +56,7 @@ pub struct Settings {
 pub struct IngestValidator {
     staging: StagingBucket,
     namespace: Namespace,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -66,6 +70,7 @@ impl Worker for IngestValidator {
         Ok(Self {
             staging: settings.staging.connect(&services.s3),
             namespace: services.registry.installation().await?.namespace,
+            clock: services.clock(),
         })
     }
 
@@ -98,7 +103,18 @@ impl Worker for IngestValidator {
                 return Err(error);
             }
         }
-        let Verdict { findings, metadata } = check.finish();
+        let Verdict {
+            mut findings,
+            metadata,
+        } = check.finish();
+        let accepted = ObjectRecord {
+            findings: findings.clone(),
+            metadata,
+            ..object.clone()
+        };
+        if findings.is_valid() {
+            findings.append(self.check_rows(job, &accepted).await?);
+        }
         if !findings.is_valid() {
             let judged = self.read_again_or_reject(job, object, findings).await;
             return match judged {
@@ -106,14 +122,24 @@ impl Worker for IngestValidator {
                 Ok(completed) => Ok(completed),
             };
         }
-        object.findings = findings;
-        object.metadata = metadata;
-        job.save_object(&object).await?;
+        job.save_object(&accepted).await?;
         Ok(Completed::step())
     }
 }
 
 impl IngestValidator {
+    /// Whether the registry will take what Record will send: found now, while the bag can be refused.
+    async fn check_rows(&self, job: &Job, object: &ObjectRecord) -> Result<Findings, JobError> {
+        let mut check = RowCheck::new(self.namespace, object, self.clock.now());
+        check.object()?;
+        let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
+        for number in (0..batches).map(BatchNumber) {
+            job.may_stop()?;
+            check.batch(&job.files(number).await?)?;
+        }
+        Ok(check.finish())
+    }
+
     /// A depositor is not blamed for a bit that flipped on our way: where no checksum of the store
     /// confirms the reading of the tar, a second one must have read the same bytes.
     async fn read_again_or_reject(

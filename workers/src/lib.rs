@@ -24,6 +24,7 @@ pub mod reingest_manager;
 
 mod index;
 mod premis;
+mod rows;
 mod staged;
 mod upload;
 

@@ -9,18 +9,24 @@
 //! Idempotent: it only asks, and the lock is the same when taken twice. What an earlier
 //! attempt of this very item recorded is recognised, the object by its work item and files by
 //! their derived uuids, and not taken for an older version.
+//!
+//! It halts where the settings of a storage option are missing, or make URLs that the registry refuses:
+//! this is the last step before files are stored.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use muniment_model::registry::{BATCH_MAX, GenericFile, RecordState, WorkItem};
 use muniment_model::{
-    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectRecord, QueueName,
-    RegisteredFile, RegisteredObject,
+    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectKey, ObjectRecord,
+    QueueName, RegisteredFile, RegisteredObject,
 };
 use muniment_objects::{PreservationBuckets, PreservationSettings};
 use muniment_registry_client::{LockAnswer, RegistryClient};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
+use uuid::Uuid;
+
+use crate::rows::check::require_urls;
 
 mod copies;
 
@@ -65,12 +71,21 @@ impl Worker for ReingestManager {
             let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
             self.compare(job, &object, &registered, batches).await?;
         }
+        require_urls(self.urls_to_be(&object)?)?;
         job.save_object(&object).await?;
         Ok(Completed::step())
     }
 }
 
 impl ReingestManager {
+    /// What the URLs of a file's copies will look like: they differ in the uuid.
+    fn urls_to_be(&self, object: &ObjectRecord) -> Result<Vec<String>, JobError> {
+        let key = ObjectKey::from(Uuid::nil());
+        let targets = object.storage_option().targets().iter();
+        let urls = targets.map(|target| Ok(self.preservation.url(*target, &key)?));
+        urls.collect()
+    }
+
     async fn take_lock(&self, job: &Job, object: &ObjectRecord) -> Result<(), JobError> {
         let answer = self
             .registry

@@ -68,6 +68,7 @@ pub enum FindingCode {
     TagRepeated,
     // The object in the registry.
     StorageOptionForced,
+    NotRecordable,
 }
 
 /// One thing that is wrong, or that the depositor should know.

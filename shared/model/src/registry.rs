@@ -4,6 +4,7 @@
 //! Absent numbers are 0, absent texts are empty, absent times are year 1. Members that the
 //! original does not have come last in each type, are optional for clients, and are marked.
 
+pub mod checks;
 mod words;
 
 use chrono::{DateTime, Utc};
@@ -18,6 +19,10 @@ pub use words::{Access, EventOutcome, EventType, InstitutionKind, RecordState};
 
 /// The longest batch of files in one request, and the longest page of a list.
 pub const BATCH_MAX: usize = 1_000;
+
+/// The longest body of a request, in bytes. A batch of 1,000 files with four checksums, two copies and
+/// nine events each is about 9 MB.
+pub const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The envelope of every list. `next` and `previous` are path and query, empty at the ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

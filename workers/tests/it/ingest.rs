@@ -120,7 +120,11 @@ impl Ingest {
     }
 
     /// The work item of an upload, once it is as wanted.
-    async fn wait_for_item(&self, upload: &Upload, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn wait_for_item(
+        &self,
+        upload: &Upload,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
         let found = tokio::time::timeout(WITHIN, async {
             loop {

@@ -12,4 +12,6 @@ mod leftovers;
 #[cfg(test)]
 mod premis;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod signals;

@@ -1,4 +1,6 @@
 use muniment_model::InstitutionId;
+use muniment_model::registry::BATCH_MAX;
+use muniment_model::registry::checks::TEXT_BYTES_MAX;
 
 use super::*;
 
