@@ -26,6 +26,7 @@ use muniment_bagit::validate::{BagCheck, BagFacts, JoinKey, Want};
 use muniment_model::{BagNameFault, Findings, bag_name_of};
 
 use crate::bag_path::{fault_of_length, key_of_folder, key_of_tar};
+use crate::room::says_full;
 use identity::Identity;
 use survey::Survey;
 
@@ -102,11 +103,7 @@ pub enum LocalBagError {
 
 impl LocalBagError {
     fn notes(source: io::Error) -> Self {
-        let is_full = matches!(
-            source.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-        );
-        if is_full {
+        if says_full(&source) {
             let folder = std::env::temp_dir();
             return Self::NoRoom { folder, source };
         }

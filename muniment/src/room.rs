@@ -3,7 +3,7 @@
 //! Asked of the disk and not of the registry, which cannot write either when there is none. What is
 //! written to find out has no name and is gone when this answers.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
 /// Less than this is no room: the smallest steps of an ingest write as much.
@@ -15,12 +15,15 @@ pub(crate) fn is_full(folder: &Path) -> bool {
         file.write_all(&vec![0; NEEDED_BYTES])?;
         file.sync_all()
     });
-    written.is_err_and(|error| {
-        matches!(
-            error.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-        )
-    })
+    written.is_err_and(|error| says_full(&error))
+}
+
+/// Whether it failed for want of room.
+pub(crate) fn says_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 #[cfg(test)]

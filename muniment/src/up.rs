@@ -31,8 +31,8 @@ pub use system::{Options, StartError, System, SystemDied};
 ///
 /// Everything is in one folder, and nothing else is needed. Where to reach it and the operator's keys,
 /// which are good for everything, are printed and kept in DIR/instance.json. Each depositor has keys that
-/// are good for its institution alone, and is given DIR/depositors/DOMAIN.json, which has them. Stop it with Ctrl-C: bags on their way go on at the next start, and
-/// so they do after a crash.
+/// are good for its institution alone, and is given DIR/depositors/DOMAIN.json, which has them. Stop it
+/// with Ctrl-C: bags on their way go on at the next start, and so they do after a crash.
 #[derive(Debug, clap::Args)]
 pub struct UpSettings {
     #[command(flatten)]

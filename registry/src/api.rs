@@ -21,7 +21,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 use axum::{Router, middleware};
 use muniment_model::Namespace;
-use muniment_model::registry::{BODY_BYTES_MAX, GenericFile, StorageRecord};
+use muniment_model::registry::{GenericFile, StorageRecord};
 
 use self::reading::{list, show};
 use crate::rules::access::Audience;
@@ -30,6 +30,9 @@ use crate::store::query::View;
 use crate::views::{ChecksumView, EventView, FileView, InstitutionView, ItemView, ObjectView};
 
 pub(crate) use access::{digest_of, new_key};
+
+/// A batch of 1,000 files with four checksums, two copies and nine events each is about 9 MB.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What every handler may use.
 #[derive(Clone)]

@@ -1,9 +1,10 @@
 //! The whole system as one value: started, used, stopped.
 //!
 //! Order of the start: lock the folder, revoke the leases of its last holder, make buckets,
-//! institutions and keys that are missing, answer, write `instance.json` and the depositors' files, claim work. Everything in
-//! it may be repeated, so a start that was killed is simply done again. Order of the stop: workers,
-//! which still need S3 and registry to release their leases; then those two; then the lock.
+//! institutions and keys that are missing, answer, write `instance.json` and the depositors' files,
+//! claim work. Everything in it may be repeated, so a start that was killed is simply done again. Order
+//! of the stop: workers, which still need S3 and registry to release their leases; then those two; then
+//! the lock.
 //!
 //! `up`, `demo` and the tests all start it here.
 

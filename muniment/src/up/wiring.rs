@@ -21,8 +21,8 @@ const PASSES: &str = "2";
 /// Steps that wait for S3 or the registry most of the time.
 const JOBS: &str = "4";
 
-/// Connects all workers, with a key pair of their own to S3. What is answered for each claims work once it is polled, and ends when told
-/// to stop.
+/// Connects all workers, with a key pair of their own to S3. What is answered for each claims work once
+/// it is polled, and ends when told to stop.
 pub(super) async fn connect(
     instance: &Instance,
     s3: &S3Access,

@@ -146,8 +146,8 @@ impl EmbeddedS3 {
         Self::open_with(folder, credentials, Options::default()).await
     }
 
-    /// As [`Self::open`], with more keys, or bytes treated in another way. Objects that share bytes already go on
-    /// doing so.
+    /// As [`Self::open`], with more keys, or bytes treated in another way. Objects that share bytes
+    /// already go on doing so.
     pub async fn open_with(
         folder: &Path,
         credentials: Credentials,

@@ -20,10 +20,6 @@ pub use words::{Access, EventOutcome, EventType, InstitutionKind, RecordState};
 /// The longest batch of files in one request, and the longest page of a list.
 pub const BATCH_MAX: usize = 1_000;
 
-/// The longest body of a request, in bytes. A batch of 1,000 files with four checksums, two copies and
-/// nine events each is about 9 MB.
-pub const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
-
 /// The envelope of every list. `next` and `previous` are path and query, empty at the ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]

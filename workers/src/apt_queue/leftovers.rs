@@ -217,7 +217,8 @@ impl Leftovers {
             }
             let may_delete = || asked_at.elapsed() < BELIEVED_FOR && !round.stop.is_cancelled();
             if self.staging.delete(&page, may_delete).await? == Deletion::Forbidden {
-                return Err(JobError::Stopped);
+                // The store took longer than the answer is believed; the next round asks anew.
+                return Ok(Going::Over);
             }
             round.pages += 1;
             round.report.files += page.len();

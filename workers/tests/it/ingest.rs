@@ -3,10 +3,11 @@
 
 use muniment_bag_builder::BagBuilder;
 use muniment_fault_proxy::{Fault, FaultProxy, Requests, StatusCode, Times};
-use muniment_model::{BucketName, QueueName, StorageOption};
+use muniment_model::{BatchNumber, BucketName, FileRecord, QueueName, StorageOption, WorkItemId};
 use muniment_observer::{
     Expected, Observer, RegistryAccess, S3Access, Site as ObservedSite, TarListing, Upload,
 };
+use muniment_work::{FileWrite, Progress, Queue, Records, Release};
 use serde_json::Value;
 
 use crate::kit::{
@@ -151,6 +152,33 @@ impl Ingest {
         let checked = self.observer.check_preserved(upload, expected, WITHIN);
         let differences = checked.await.expect("answers");
         assert!(differences.is_empty(), "{differences}");
+    }
+
+    /// Changes the records of one batch while its item waits for a worker that is not running.
+    pub(crate) async fn change_records(
+        &self,
+        upload: &Upload,
+        (queue, batch): (QueueName, BatchNumber),
+        change: impl FnOnce(&mut [FileRecord]),
+    ) {
+        self.site.wait_until_waiting(queue).await;
+        let item = self.item_of(upload).await;
+        let id = WorkItemId(item["id"].as_i64().expect("an id"));
+        let work = &self.site.work;
+        let claim = work.claim(queue, WITHIN).await.expect("answers");
+        let lease = claim.expect("a claim").lease;
+        let mut records = work.files(id, batch).await.expect("read");
+        change(&mut records);
+        let write = FileWrite {
+            batch,
+            from_index: 0,
+            records: &records,
+            checkpoint: None,
+            progress: Progress::NotMade,
+        };
+        work.save_files(&lease, write).await.expect("written");
+        let given_up = work.release(&lease, Release::Now).await;
+        given_up.expect("released");
     }
 
     pub(crate) async fn stop(self) {

@@ -1,8 +1,7 @@
 //! What the registry's events say of how an object was stored.
 
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{BatchNumber, QueueName, VerificationMethod, WorkItemId};
-use muniment_work::{FileWrite, Progress, Queue, Records, Release};
+use muniment_model::{BatchNumber, FileRecord, QueueName, VerificationMethod};
 
 use crate::ingest::Ingest;
 use crate::kit::WITHIN;
@@ -16,28 +15,13 @@ async fn the_event_of_an_object_names_the_methods_of_all_its_batches() {
         bag = bag.file(format!("data/{n}.txt"), "x");
     }
     let upload = ingest.upload("photos.tar", bag.to_tar()).await;
-    let queue = QueueName::IngestRecorder;
-    ingest.site.wait_until_waiting(queue).await;
-    let item = ingest.item_of(&upload).await;
-    let id = WorkItemId(item["id"].as_i64().expect("an id"));
-    let work = &ingest.site.work;
-    let claim = work.claim(queue, WITHIN).await.expect("answers");
-    let lease = claim.expect("a claim").lease;
-    let batch = BatchNumber(1);
-    let mut records = work.files(id, batch).await.expect("read");
-    for copy in records.iter_mut().flat_map(|file| &mut file.copies) {
-        copy.verification_method = Some(VerificationMethod::ReadBack);
-    }
-    let write = FileWrite {
-        batch,
-        from_index: 0,
-        records: &records,
-        checkpoint: None,
-        progress: Progress::NotMade,
+    let at = (QueueName::IngestRecorder, BatchNumber(1));
+    let read_back = |files: &mut [FileRecord]| {
+        for copy in files.iter_mut().flat_map(|file| &mut file.copies) {
+            copy.verification_method = Some(VerificationMethod::ReadBack);
+        }
     };
-    work.save_files(&lease, write).await.expect("written");
-    let given_up = work.release(&lease, Release::Now).await;
-    given_up.expect("released");
+    ingest.change_records(&upload, at, read_back).await;
 
     ingest.start("ingest_recorder").await;
 

@@ -1,12 +1,9 @@
 //! What the registry would refuse is found before anything is stored.
 
-use muniment_model::{BatchNumber, FileRecord, QueueName, WorkItemId};
-use muniment_observer::Upload;
-use muniment_work::{FileWrite, Progress, Queue, Records, Release};
+use muniment_model::{BatchNumber, FileRecord, QueueName};
 use serde_json::Value;
 
 use crate::ingest::Ingest;
-use crate::kit::WITHIN;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bag_that_cannot_be_recorded_fails_before_anything_is_stored() {
@@ -39,7 +36,10 @@ async fn a_row_that_is_our_fault_stops_the_item_before_anything_is_stored() {
 async fn ended_after(change: impl Fn(&mut FileRecord), status: &str) -> Value {
     let mut ingest = Ingest::with(|name| name != "ingest_validator").await;
     let (upload, _expected) = ingest.deposit().await;
-    change_records(&ingest, &upload, change).await;
+    let named = |file: &&mut FileRecord| file.path == "data/hello.txt";
+    let change = |files: &mut [FileRecord]| files.iter_mut().filter(named).for_each(change);
+    let at = (QueueName::IngestValidator, BatchNumber(0));
+    ingest.change_records(&upload, at, change).await;
 
     ingest.start("ingest_validator").await;
 
@@ -50,30 +50,4 @@ async fn ended_after(change: impl Fn(&mut FileRecord), status: &str) -> Value {
     assert_eq!(preserved, Vec::<String>::new());
     ingest.stop().await;
     item
-}
-
-async fn change_records(ingest: &Ingest, upload: &Upload, change: impl Fn(&mut FileRecord)) {
-    let queue = QueueName::IngestValidator;
-    ingest.site.wait_until_waiting(queue).await;
-    let item = ingest.item_of(upload).await;
-    let id = WorkItemId(item["id"].as_i64().expect("an id"));
-    let work = &ingest.site.work;
-    let claim = work.claim(queue, WITHIN).await.expect("answers");
-    let lease = claim.expect("a claim").lease;
-    let batch = BatchNumber(0);
-    let mut records = work.files(id, batch).await.expect("read");
-    records
-        .iter_mut()
-        .filter(|file| file.path == "data/hello.txt")
-        .for_each(change);
-    let write = FileWrite {
-        batch,
-        from_index: 0,
-        records: &records,
-        checkpoint: None,
-        progress: Progress::NotMade,
-    };
-    work.save_files(&lease, write).await.expect("written");
-    let given_up = work.release(&lease, Release::Now).await;
-    given_up.expect("released");
 }
