@@ -43,38 +43,39 @@ fn closed_to(item: WorkItemId, met: &Arc<AtomicU32>) -> Act {
     })
 }
 
-async fn publish_batches(site: &Site, item: &WorkItem, institution: InstitutionId) {
-    let messages: Vec<Message> = (0..BATCHES)
-        .map(|number| Message {
-            subject: Subject::Item(item.id),
-            queue: QUEUE,
-            batch: Some(BatchNumber(number)),
-            institution,
-            size_bytes: 1,
-            files: 0,
-        })
-        .collect();
-    site.work.publish(&messages).await.expect("published");
+async fn publish_batches(site: &Site, item: &WorkItem) {
+    let batches = (0..BATCHES).map(|number| message(item, Some(number), item.institution_id));
+    let batches: Vec<_> = batches.collect();
+    site.work.publish(&batches).await.expect("published");
+}
+
+/// Of another institution, so that its turn comes beside the batches.
+async fn publish_planner(site: &Site, item: &WorkItem) {
+    let planner = [message(item, None, OTHER)];
+    site.work.publish(&planner).await.expect("published");
+}
+
+fn message(item: &WorkItem, batch: Option<u32>, institution: InstitutionId) -> Message {
+    Message {
+        subject: Subject::Item(item.id),
+        queue: QUEUE,
+        batch: batch.map(BatchNumber),
+        institution,
+        size_bytes: 1,
+        files: 0,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_is_away_is_met_by_a_few_jobs_and_holds_up_no_others() {
     let mut site = Site::start().await;
     let item = site.item(Action::Ingest, STAGE).await;
-    publish_batches(&site, &item, item.institution_id).await;
+    publish_batches(&site, &item).await;
     let mut others = Vec::new();
     for number in 0..10 {
         let name = format!("other-{number}.tar");
         let other = site.named_item(&name, Action::Ingest, STAGE).await;
-        let message = Message {
-            subject: Subject::Item(other.id),
-            queue: QUEUE,
-            batch: None,
-            institution: OTHER,
-            size_bytes: 1,
-            files: 0,
-        };
-        site.work.publish(&[message]).await.expect("published");
+        publish_planner(&site, &other).await;
         others.push(other);
     }
     let met = Arc::new(AtomicU32::new(0));
@@ -133,7 +134,7 @@ fn held_by(gate: &Arc<Semaphore>, item: WorkItemId) -> Act {
 async fn while_the_registry_is_away_what_needs_it_rests_and_what_does_not_goes_on() {
     let mut site = Site::start().await;
     let known = site.item(Action::Ingest, STAGE).await;
-    publish_batches(&site, &known, known.institution_id).await;
+    publish_batches(&site, &known).await;
     let mut planners = Vec::new();
     for number in 0..30 {
         let name = format!("other-{number}.tar");
@@ -155,15 +156,7 @@ async fn while_the_registry_is_away_what_needs_it_rests_and_what_does_not_goes_o
     proxy.plan(Requests::any(), Times::Always, Fault::unavailable(None));
     let asked_before = proxy.count(&Method::GET);
     for planner in &planners {
-        let message = Message {
-            subject: Subject::Item(planner.id),
-            queue: QUEUE,
-            batch: None,
-            institution: OTHER,
-            size_bytes: 1,
-            files: 0,
-        };
-        site.work.publish(&[message]).await.expect("published");
+        publish_planner(&site, planner).await;
     }
     gate.add_permits(usize::try_from(BATCHES).expect("a number"));
 
