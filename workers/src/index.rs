@@ -129,7 +129,8 @@ async fn put<T: Serialize + ?Sized>(
     let json = serde_json::to_vec(value)
         .map_err(|error| JobError::halt(format!("cannot write {key}: {error}")))?;
     let crc = checksum(&json);
-    Ok(staging.put(key, Bytes::from(json), crc).await?)
+    staging.put(key, Bytes::from(json), crc).await?;
+    Ok(())
 }
 
 fn checksum(bytes: &[u8]) -> Crc64Nvme {

@@ -11,9 +11,11 @@
 //! when it is made again.
 //!
 //! A staged file that is gone, or has other bytes than pass one staged, is never copied: it is removed,
-//! and the item goes back to have it staged again. Asked before the first copy of each file, because
-//! a store that copies by itself would leave the wrong bytes under a key that nothing can overwrite; and
-//! again, by reading, when a copy does not have our checksum.
+//! and the item goes back to have it staged again. Every copy is ordered on the condition that its
+//! source still has the etag that was recorded when it was staged, because a store that copies by itself
+//! would leave the wrong bytes under a key that nothing can overwrite. When that fails, or a copy does not
+//! have our checksum, what is staged is looked at, etag and bytes. Only of files whose etag is not recorded,
+//! by an older version or for a store that names none, the head is asked for before the first copy.
 //!
 //! It cannot delete or overwrite anything in preservation storage.
 
@@ -129,7 +131,8 @@ impl BatchWorker for IngestPreservationUploader {
 /// How closely a staged file is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
-    /// Its size, and its checksum where the store reports one.
+    /// Its size, and its checksum where the store reports one; only of a file without a recorded
+    /// etag, whose copies have no condition.
     AtHead,
     AtBytes,
 }
@@ -196,6 +199,7 @@ impl IngestPreservationUploader {
         let looks = files
             .iter()
             .filter(|file| lacks_copies(file, targets))
+            .filter(|file| look == Look::AtBytes || file.staged_etag.is_none())
             .map(|file| self.look_at(job, file, look, &changed).boxed());
         side_by_side(looks.collect(), AT_A_TIME).await?;
         let changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -227,6 +231,8 @@ impl IngestPreservationUploader {
         Ok(())
     }
 
+    /// Its etag is asked for first: a copy is made of no other, whatever the bytes, and of an empty file
+    /// nothing is read.
     async fn is_staged(
         &self,
         job: &Job,
@@ -235,13 +241,15 @@ impl IngestPreservationUploader {
         look: Look,
     ) -> Result<bool, JobError> {
         let expected = file.digests.map(|digests| digests.crc64nvme);
-        if look == Look::AtHead {
-            return match self.staging.head(key).await {
-                Ok(head) => Ok(head.size == file.size
-                    && (head.crc64nvme.is_none() || head.crc64nvme == expected)),
-                Err(StorageError::NotFound { .. }) => Ok(false),
-                Err(error) => Err(error.into()),
-            };
+        match (self.staging.head(key).await, &file.staged_etag) {
+            (Ok(head), Some(etag)) if *etag != head.etag => return Ok(false),
+            (Ok(head), _) if look == Look::AtHead => {
+                return Ok(head.size == file.size
+                    && (head.crc64nvme.is_none() || head.crc64nvme == expected));
+            }
+            (Ok(_), _) => {}
+            (Err(StorageError::NotFound(_)), _) => return Ok(false),
+            (Err(error), _) => return Err(error.into()),
         }
         let mut bytes = StagedFile::open(&self.staging, key, file.size, expected);
         loop {
@@ -293,6 +301,7 @@ impl IngestPreservationUploader {
             })?;
         Ok(CopyOrder {
             from: self.namespace.staging_key(item, file.tar_offset),
+            etag: file.staged_etag.clone(),
             to: ObjectKey::from(uuid),
             size: file.size,
             crc64nvme: digests.crc64nvme,
@@ -315,7 +324,7 @@ fn explain(error: StorageError, path: &str) -> Unstored {
              overwritten; find out who wrote that object."
         )));
     }
-    if let StorageError::NotFound { .. } = error {
+    if let StorageError::NotFound(_) | StorageError::Superseded(_) = error {
         return Unstored::Suspect(JobError::retry(error));
     }
     if matches!(

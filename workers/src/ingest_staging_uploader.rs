@@ -17,7 +17,7 @@ use muniment_model::{
     ObjectRecord, QueueName, Tar,
 };
 use muniment_objects::{
-    ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings, StorageError,
+    Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings, StorageError,
 };
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 use uuid::Uuid;
@@ -118,7 +118,11 @@ impl IngestStagingUploader {
         };
         let key = self.namespace.staging_key(job.item_id(), file.tar_offset);
         match self.staging.head(&key).await {
-            Ok(head) if head.size == file.size => return Ok(()),
+            Ok(head) if is_as_staged(&head, file) => {
+                // An attempt before this one may have staged it, and ended before it was recorded.
+                file.staged_etag = Some(head.etag).filter(|etag| !etag.is_empty());
+                return Ok(());
+            }
             Ok(_) | Err(StorageError::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -127,7 +131,8 @@ impl IngestStagingUploader {
             .restage(job, &object.tar, range, (&key, digests.crc64nvme))
             .await;
         match staged {
-            Ok(()) => {
+            Ok(etag) => {
+                file.staged_etag = etag;
                 file.staged_at = Some(self.clock.now());
                 Ok(())
             }
@@ -144,7 +149,7 @@ impl IngestStagingUploader {
         tar: &Tar,
         range: Range<u64>,
         (key, crc): (&ObjectKey, Crc64Nvme),
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let bucket = self.receiving.bucket(tar.bucket.clone());
         let size = range.end - range.start;
         if size >= RANGE_COPY_FROM_BYTES && self.staging.can_copy_from(&bucket) {
@@ -155,14 +160,27 @@ impl IngestStagingUploader {
         while let Some(frame) = bytes.next().await? {
             writer.write(frame).await?;
         }
-        writer.finish(Some(crc)).await?;
-        Ok(())
+        Ok(writer.finish(Some(crc)).await?.etag)
     }
 }
 
 /// Whether pass one stages such a member at all.
 fn is_staged_kind(file: &FileRecord) -> bool {
     file.kind != MemberKind::Directory && file.digests.is_some()
+}
+
+/// By the store's checksum; where it has none, by the recorded etag.
+fn is_as_staged(head: &Head, file: &FileRecord) -> bool {
+    let expected = file.digests.map(|digests| digests.crc64nvme);
+    let is_same = || {
+        let recorded = file.staged_etag.as_ref();
+        recorded.is_none_or(|etag| *etag == head.etag)
+    };
+    head.size == file.size
+        && match head.crc64nvme {
+            Some(found) => Some(found) == expected,
+            None => is_same(),
+        }
 }
 
 /// `None` for what is no staged file, such as the index.

@@ -56,6 +56,7 @@ async fn copy_all(instance: &Instance) -> Result<u64, AnyError> {
     let orders = (0..AT_A_TIME).map(|number| {
         Ok(CopyOrder {
             from: from.clone(),
+            etag: None,
             to: ObjectKey::new(format!("copy-{number}"))?,
             size: COPY_BYTES,
             crc64nvme,

@@ -286,6 +286,10 @@ pub struct FileRecord {
     /// When the staged bytes were confirmed; `None` when they are not staged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staged_at: Option<DateTime<Utc>>,
+    /// Of the staged object when it was confirmed, without quotes: its copies are made of no other.
+    /// `None` in records of older versions, and where the store names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged_etag: Option<String>,
     /// An earlier member has the same path and the same bytes.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repeated: bool,

@@ -28,6 +28,14 @@ pub(crate) enum Condition {
 }
 
 impl Condition {
+    /// Of a request that names this etag, if any.
+    pub(crate) fn if_match(etag: Option<&str>) -> Self {
+        match etag {
+            Some(_) => Self::IfMatch,
+            None => Self::None,
+        }
+    }
+
     pub(crate) fn if_none_match(self) -> Option<String> {
         (self == Self::IfNoneMatch).then(|| "*".to_owned())
     }

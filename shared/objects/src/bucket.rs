@@ -170,12 +170,18 @@ impl Bucket {
         }
     }
 
-    /// The whole of a small object. The SDK compares the bytes with the store's checksum.
-    pub(crate) async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
+    /// The whole of a small object, which must still have this etag if one is given. The SDK
+    /// compares the bytes with the store's checksum.
+    pub(crate) async fn get(
+        &self,
+        key: &ObjectKey,
+        size_max: u64,
+        etag: Option<&str>,
+    ) -> Result<Bytes, StorageError> {
         let resource = self.resource_of(key);
         self.connection
             .call(&resource, Limit::body(size_max), || {
-                self.get_once(key, size_max, &resource)
+                self.get_once(key, size_max, etag, &resource)
             })
             .await
     }
@@ -184,6 +190,7 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         size_max: u64,
+        etag: Option<&str>,
         resource: &Resource,
     ) -> Result<Bytes, StorageError> {
         let output = self
@@ -193,9 +200,10 @@ impl Bucket {
             .bucket(self.name.as_str())
             .key(key.as_str())
             .checksum_mode(ChecksumMode::Enabled)
+            .set_if_match(etag.map(quoted))
             .send()
             .await
-            .map_err(|error| error_of(error, resource, Condition::None))?;
+            .map_err(|error| error_of(error, resource, Condition::if_match(etag)))?;
         let size = output.content_length().and_then(|n| u64::try_from(n).ok());
         let Some(size) = size else {
             return Err(incomplete(resource, "GET without length"));
@@ -219,14 +227,14 @@ impl Bucket {
     }
 
     /// One PUT of bytes in memory, with the checksum from the record: the store refuses anything
-    /// else. Confirmed when this returns.
+    /// else. Confirmed when this returns its etag.
     pub(crate) async fn put(
         &self,
         key: &ObjectKey,
         bytes: &Bytes,
         crc: Crc64Nvme,
         attributes: &Attributes,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let resource = self.resource_of(key);
         let size = bytes.len() as u64;
         let condition = attributes.condition;
@@ -251,24 +259,26 @@ impl Bucket {
             .await?;
         let returned = full_object(output.checksum_crc64_nvme(), output.checksum_type());
         let expected = (crc, attributes.unconfirmed);
-        self.confirm(key, returned, expected, size).await
+        let confirmed = self.confirm(key, returned, expected, size).await?;
+        Ok(confirmed.or_else(|| etag_of(output.e_tag())))
     }
 
     /// Compares the checksum that a write returned with ours. Where it returned none, the object
-    /// is asked for it; where that has none either, it is read if the caller wants it.
+    /// is asked for it; where that has none either, it is read if the caller wants it. Returns the
+    /// etag of the object if it was asked.
     pub(crate) async fn confirm(
         &self,
         key: &ObjectKey,
         returned: Option<Crc64Nvme>,
         (expected, unconfirmed): (Crc64Nvme, Unconfirmed),
         size: u64,
-    ) -> Result<(), StorageError> {
-        let found = match returned {
-            Some(found) => found,
+    ) -> Result<Option<String>, StorageError> {
+        let (found, etag) = match returned {
+            Some(found) => (found, None),
             None => self.checksum_at(key, size, unconfirmed).await?,
         };
         if found == expected {
-            Ok(())
+            Ok(etag)
         } else {
             Err(StorageError::DamagedOnTheWay(self.address(key)))
         }
@@ -279,14 +289,17 @@ impl Bucket {
         key: &ObjectKey,
         size: u64,
         unconfirmed: Unconfirmed,
-    ) -> Result<Crc64Nvme, StorageError> {
+    ) -> Result<(Crc64Nvme, Option<String>), StorageError> {
         let head = self.head(key).await?;
         self.must_have_size(key, size, head.size)?;
-        match (head.crc64nvme, unconfirmed) {
-            (Some(found), _) => Ok(found),
-            (None, Unconfirmed::ReadBack) => self.read_back(key, size).await,
-            (None, Unconfirmed::Report) => Err(StorageError::Unconfirmed(self.address(key))),
-        }
+        let found = match (head.crc64nvme, unconfirmed) {
+            (Some(found), _) => found,
+            (None, Unconfirmed::ReadBack) => self.read_back(key, size).await?,
+            (None, Unconfirmed::Report) => {
+                return Err(StorageError::Unconfirmed(self.address(key)));
+            }
+        };
+        Ok((found, etag_of(Some(&head.etag))))
     }
 
     pub(crate) fn must_have_size(
@@ -340,6 +353,11 @@ pub(crate) fn utc(time: &aws_sdk_s3::primitives::DateTime) -> Option<DateTime<Ut
 
 pub(crate) fn unquoted(etag: Option<&str>) -> String {
     etag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+/// Without quotes; `None` where the store names none.
+pub(crate) fn etag_of(etag: Option<&str>) -> Option<String> {
+    Some(unquoted(etag)).filter(|etag| !etag.is_empty())
 }
 
 pub(crate) fn quoted(etag: &str) -> String {

@@ -13,7 +13,9 @@ use muniment_model::{BucketName, Crc64Nvme, ObjectKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer::Condition;
-use crate::bucket::{Attributes, Bucket, Unconfirmed, full_object, incomplete, quoted, unquoted};
+use crate::bucket::{
+    Attributes, Bucket, Unconfirmed, etag_of, full_object, incomplete, quoted, unquoted,
+};
 use crate::connection::Limit;
 use crate::error::{ObjectAddress, Resource, StorageError};
 
@@ -58,10 +60,7 @@ impl CopySource<'_> {
     }
 
     pub(crate) fn condition(&self) -> Condition {
-        match self.etag {
-            Some(_) => Condition::IfMatch,
-            None => Condition::None,
-        }
+        Condition::if_match(self.etag)
     }
 }
 
@@ -180,13 +179,13 @@ impl Upload {
     }
 
     /// Makes the parts an object, if together they have the checksum `crc`; the store compares,
-    /// and so do we.
+    /// and so do we. Returns the object's etag.
     pub(crate) async fn complete(
         &self,
         parts: &[Part],
         size: u64,
         crc: Crc64Nvme,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let resource = self.resource();
         let parts: Vec<_> = parts.iter().map(Part::completed).collect();
         let listed = CompletedMultipartUpload::builder()
@@ -209,10 +208,13 @@ impl Upload {
                     .send()
             })
             .await;
-        let returned = match completed {
-            Ok(output) => full_object(output.checksum_crc64_nvme(), output.checksum_type()),
+        let (returned, etag) = match completed {
+            Ok(output) => (
+                full_object(output.checksum_crc64_nvme(), output.checksum_type()),
+                etag_of(output.e_tag()),
+            ),
             // An attempt whose answer was lost has completed it, if the object is ours.
-            Err(StorageError::UploadGone(_)) => None,
+            Err(StorageError::UploadGone(_)) => (None, None),
             Err(error) => return Err(error),
         };
         let expected = (crc, self.unconfirmed);
@@ -222,7 +224,7 @@ impl Upload {
             .await
         {
             Err(StorageError::NotFound(object)) => Err(StorageError::UploadGone(object)),
-            confirmed => confirmed,
+            confirmed => Ok(confirmed?.or(etag)),
         }
     }
 }

@@ -67,10 +67,10 @@ impl OpenUpload {
         parts: &[Part],
         size: u64,
         crc: Crc64Nvme,
-    ) -> Result<(), StorageError> {
-        self.upload.complete(parts, size, crc).await?;
+    ) -> Result<Option<String>, StorageError> {
+        let etag = self.upload.complete(parts, size, crc).await?;
         self.ended = true;
-        Ok(())
+        Ok(etag)
     }
 
     /// Gives the upload up. A failure is logged only: the error that led here matters more.

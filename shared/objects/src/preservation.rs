@@ -17,7 +17,7 @@ use crate::error::StorageError;
 use crate::multipart::CopySource;
 use crate::range_copy::COPY_BYTES_MAX;
 use crate::staging::StagingBucket;
-use crate::stream::{ObjectStream, RANGE_BYTES};
+use crate::stream::{ObjectStream, RANGE_BYTES, Source};
 use crate::writer::ObjectWriter;
 
 /// Every preservation bucket that is configured.
@@ -33,6 +33,8 @@ pub struct PreservationBuckets {
 pub struct CopyOrder {
     /// In the staging bucket.
     pub from: ObjectKey,
+    /// What is staged must still have it, without quotes; `None` where none was recorded.
+    pub etag: Option<String>,
     /// In the preservation bucket: the file's uuid.
     pub to: ObjectKey,
     pub size: u64,
@@ -47,7 +49,7 @@ impl CopyOrder {
         CopySource {
             bucket: &staging.name,
             key: &self.from,
-            etag: None,
+            etag: self.etag.as_deref(),
         }
     }
 
@@ -88,7 +90,8 @@ impl PreservationBuckets {
 
     /// Makes the copy, or finds that it is there, and says how we know that it is right.
     ///
-    /// `AlreadyThere` means that something else has the key: an operator has to look.
+    /// `AlreadyThere` means that something else has the key: an operator has to look. `Superseded`
+    /// and `NotFound` are about what is staged: nothing was copied.
     pub async fn store(
         &self,
         target: StorageTarget,
@@ -116,7 +119,16 @@ impl PreservationBuckets {
             Err(StorageError::Unconfirmed(object)) => StorageError::DamagedOnTheWay(object),
             Err(error) => return Err(error),
         };
-        verify(bucket, order, method).await?.ok_or(unless_verified)
+        match verify(bucket, order, method).await {
+            // Nothing has the key: the condition that failed may be the one on the source.
+            Err(unverified @ StorageError::Interrupted { .. })
+                if matches!(unless_verified, StorageError::AlreadyThere(_)) =>
+            {
+                require_source(from, order).await?;
+                Err(unverified)
+            }
+            verified => verified?.ok_or(unless_verified),
+        }
     }
 
     /// Aborts the multipart uploads of this process whose copies were given up on the way, as when
@@ -167,6 +179,18 @@ async fn copy_within_store(
     match made {
         Err(error) if error.is_unsupported() => None,
         made => Some(made),
+    }
+}
+
+/// What is staged must be what was ordered. To a copy at once, a source that was replaced and a
+/// target that is taken are one answer.
+async fn require_source(from: &Bucket, order: &CopyOrder) -> Result<(), StorageError> {
+    let head = from.head(&order.from).await?;
+    match &order.etag {
+        Some(etag) if *etag != head.etag => {
+            Err(StorageError::Superseded(from.address(&order.from)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -221,6 +245,7 @@ async fn copy_at_once(
                 .content_type(&order.content_type)
                 .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
                 .set_if_none_match(condition.if_none_match())
+                .set_copy_source_if_match(source.if_match())
                 .send()
         })
         .await
@@ -240,6 +265,7 @@ async fn copy_at_once(
     bucket
         .confirm(&order.to, returned, expected, order.size)
         .await
+        .map(|_etag| ())
 }
 
 async fn copy_in_parts(
@@ -252,6 +278,7 @@ async fn copy_in_parts(
     bucket
         .copy_range(source, 0..order.size, target, &order.attributes())
         .await
+        .map(|_etag| ())
 }
 
 /// From one store to another, through us: the bytes as staged, the checksum as recorded.
@@ -263,15 +290,26 @@ async fn stream_copy(
     let attributes = order.attributes();
     if order.size <= RANGE_BYTES {
         let _held = bucket.connection.budget().take(order.size).await;
-        let bytes = staging.get(&order.from, RANGE_BYTES).await?;
+        let etag = order.etag.as_deref();
+        let bytes = staging.0.get(&order.from, RANGE_BYTES, etag).await?;
         staging
             .0
             .must_have_size(&order.from, order.size, bytes.len() as u64)?;
         return bucket
             .put(&order.to, &bytes, order.crc64nvme, &attributes)
-            .await;
+            .await
+            .map(|_etag| ());
     }
-    let stream = staging.read(&order.from, order.size);
+    let source = Source {
+        bucket: staging.0.clone(),
+        key: order.from.clone(),
+        size: order.size,
+    };
+    let stop = staging.0.connection.stop().clone();
+    let stream = ObjectStream::new(source, order.etag.clone(), 0..order.size, stop);
     let writer = ObjectWriter::new(bucket.clone(), order.to.clone(), attributes);
-    writer.write_all(stream, order.crc64nvme).await
+    writer
+        .write_all(stream, order.crc64nvme)
+        .await
+        .map(|_etag| ())
 }

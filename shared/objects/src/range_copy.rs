@@ -27,14 +27,14 @@ const PARTS_AT_ONCE: usize = 4;
 const SIZE_MAX: u64 = COPY_BYTES_MAX * PARTS_MAX;
 
 impl Bucket {
-    /// Makes `range` of `source` the object `key`, whose checksum must be `crc`.
+    /// Makes `range` of `source` the object `key`, whose checksum must be `crc`. Returns its etag.
     pub(crate) async fn copy_range(
         &self,
         source: CopySource<'_>,
         range: Range<u64>,
         (key, crc): (&ObjectKey, Crc64Nvme),
         attributes: &Attributes,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let size = range.end.saturating_sub(range.start);
         if size > SIZE_MAX {
             return Err(StorageError::TooLarge {

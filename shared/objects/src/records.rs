@@ -36,6 +36,6 @@ impl RecordsBucket {
 
     /// A record as a whole; `TooLarge` beyond `size_max`.
     pub async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
-        self.0.get(key, size_max).await
+        self.0.get(key, size_max, None).await
     }
 }

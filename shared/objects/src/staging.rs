@@ -26,13 +26,13 @@ impl StagingBucket {
         &self.0.name
     }
 
-    /// Stages a small file. Confirmed by the store when this returns.
+    /// Stages a small file. Confirmed by the store when this returns its etag.
     pub async fn put(
         &self,
         key: &ObjectKey,
         bytes: Bytes,
         crc: Crc64Nvme,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         self.0.put(key, &bytes, crc, &Attributes::internal()).await
     }
 
@@ -44,14 +44,14 @@ impl StagingBucket {
 
     /// Stages a range of a tar without a byte passing through us. Where the store has no such
     /// copies, or no checksum to confirm one with, the range is read and written instead. Confirmed
-    /// when this returns. A tar that was replaced meanwhile is `Superseded`.
+    /// when this returns its etag. A tar that was replaced meanwhile is `Superseded`.
     pub async fn copy_range(
         &self,
         tar: &Tar,
         range: Range<u64>,
         key: &ObjectKey,
         crc: Crc64Nvme,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let source = CopySource {
             bucket: &tar.bucket,
             key: &tar.key,
@@ -81,7 +81,7 @@ impl StagingBucket {
         range: Range<u64>,
         key: &ObjectKey,
         crc: Crc64Nvme,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let connection = &self.0.connection;
         let source = Source {
             bucket: Bucket::new(connection.clone(), tar.bucket.clone()),
@@ -100,7 +100,7 @@ impl StagingBucket {
 
     /// A small object as a whole; `TooLarge` beyond `size_max`.
     pub async fn get(&self, key: &ObjectKey, size_max: u64) -> Result<Bytes, StorageError> {
-        self.0.get(key, size_max).await
+        self.0.get(key, size_max, None).await
     }
 
     /// A staged object of the recorded size, as a stream.

@@ -30,10 +30,12 @@ const DOUBLINGS_MAX: u32 = 3;
 const BYTES_UNDER_WAY: usize = 2 * PART_BYTES;
 
 /// What was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     pub size: u64,
     pub crc64nvme: Crc64Nvme,
+    /// Without quotes; `None` where the store names none.
+    pub etag: Option<String>,
 }
 
 /// An object in the making.
@@ -111,12 +113,9 @@ impl ObjectWriter {
     /// Makes the object visible. `expected` is the checksum from the record, or `None` for a
     /// document of ours that has no record yet: then it is the one of the bytes written.
     pub async fn finish(mut self, expected: Option<Crc64Nvme>) -> Result<Written, StorageError> {
-        let written = Written {
-            size: self.size,
-            crc64nvme: Crc64Nvme(self.crc.finalize()),
-        };
-        let finished = if expected.is_none_or(|crc| crc == written.crc64nvme) {
-            self.send_rest(written).await
+        let (size, crc64nvme) = (self.size, Crc64Nvme(self.crc.finalize()));
+        let finished = if expected.is_none_or(|crc| crc == crc64nvme) {
+            self.send_rest(size, crc64nvme).await
         } else {
             Err(StorageError::DamagedOnTheWay(
                 self.bucket.address(&self.key),
@@ -125,15 +124,20 @@ impl ObjectWriter {
         if finished.is_err() {
             self.abort().await;
         }
-        finished.map(|()| written)
+        finished.map(|etag| Written {
+            size,
+            crc64nvme,
+            etag,
+        })
     }
 
     /// Writes all that the stream brings, whose checksum must be the recorded one, and finishes.
+    /// Returns the object's etag.
     pub(crate) async fn write_all(
         mut self,
         mut from: ObjectStream,
         expected: Crc64Nvme,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Option<String>, StorageError> {
         let sent = async {
             while let Some(bytes) = from.next().await? {
                 self.write(bytes).await?;
@@ -144,7 +148,7 @@ impl ObjectWriter {
             self.abort().await;
             return Err(error);
         }
-        self.finish(Some(expected)).await.map(|_| ())
+        Ok(self.finish(Some(expected)).await?.etag)
     }
 
     /// Gives the object up.
@@ -156,22 +160,23 @@ impl ObjectWriter {
         }
     }
 
-    async fn send_rest(&mut self, written: Written) -> Result<(), StorageError> {
+    async fn send_rest(
+        &mut self,
+        size: u64,
+        crc: Crc64Nvme,
+    ) -> Result<Option<String>, StorageError> {
         if self.upload.is_none() {
             let bytes = self.filling.split().freeze();
             return self
                 .bucket
-                .put(&self.key, &bytes, written.crc64nvme, &self.attributes)
+                .put(&self.key, &bytes, crc, &self.attributes)
                 .await;
         }
         self.arrived().await?;
         self.done.sort_by_key(|part| part.number);
         match &mut self.upload {
-            Some(upload) => {
-                let Written { size, crc64nvme } = written;
-                upload.complete(&self.done, size, crc64nvme).await
-            }
-            None => Ok(()),
+            Some(upload) => upload.complete(&self.done, size, crc).await,
+            None => Ok(None),
         }
     }
 

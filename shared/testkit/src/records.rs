@@ -109,6 +109,7 @@ pub fn file(path: &str, kind: MemberKind, targets: &[StorageTarget]) -> FileReco
             basis: "extension".to_owned(),
         }),
         staged_at: Some(DateTime::UNIX_EPOCH),
+        staged_etag: None,
         repeated: false,
         registered: None,
         copies: targets

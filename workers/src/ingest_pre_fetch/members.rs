@@ -56,7 +56,7 @@ impl Stager {
         };
         describe(&mut record, digests, &window);
         let key = self.namespace.staging_key(self.item.id, record.tar_offset);
-        self.staging.put(&key, bytes, digests.crc64nvme).await?;
+        record.staged_etag = self.staging.put(&key, bytes, digests.crc64nvme).await?;
         record.staged_at = Some(self.clock.now());
         Ok(record)
     }
@@ -84,16 +84,16 @@ impl Stager {
         let (progress, writer) = member.finish().await?;
         let digests = progress.digests.finish();
         describe(&mut record, digests, &progress.window);
-        if let Some(writer) = writer {
-            writer.finish(Some(digests.crc64nvme)).await?;
+        record.staged_etag = if let Some(writer) = writer {
+            writer.finish(Some(digests.crc64nvme)).await?.etag
         } else {
             let range = record.data_offset..record.data_offset + record.size;
             let key = self.namespace.staging_key(self.item.id, record.tar_offset);
             self.staging
                 .copy_range(&self.tar, range, &key, digests.crc64nvme)
                 .await
-                .map_err(|error| upload::explain_read(&self.item, error))?;
-        }
+                .map_err(|error| upload::explain_read(&self.item, error))?
+        };
         record.staged_at = Some(self.clock.now());
         Ok(record)
     }
@@ -184,6 +184,7 @@ pub(super) fn begin_record(
         digests: None,
         format: None,
         staged_at: None,
+        staged_etag: None,
         repeated: false,
         registered: None,
         copies: Vec::new(),

@@ -20,6 +20,7 @@ fn a_failed_copy_makes_us_look_at_what_is_staged_unless_the_target_is_to_blame()
     };
     let rows = [
         (StorageError::NotFound(object()), true),
+        (StorageError::Superseded(object()), true),
         (StorageError::DamagedOnTheWay(object()), true),
         (wrong_size, true),
         (StorageError::AlreadyThere(object()), false),

@@ -96,6 +96,7 @@ async fn orders(bench: &Bench, bytes: &Bytes) -> Vec<CopyOrder> {
     let from = bench.stage("12/source", bytes).await;
     let orders = (0..COPIES).map(|number| CopyOrder {
         from: from.clone(),
+        etag: None,
         to: object_key(&format!("copy-{number}")),
         size: bytes.len() as u64,
         crc64nvme: crc(bytes),

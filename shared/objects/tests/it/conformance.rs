@@ -55,6 +55,8 @@ suite! {
         operations_can_run_on_tasks,
         staged_bytes_that_differ_from_the_record_are_never_called_a_copy,
         a_staged_file_that_is_lost_is_named_as_such,
+        a_staged_file_that_was_replaced_is_not_copied,
+        what_is_staged_says_its_etag_without_another_request,
         a_target_without_a_bucket_is_an_error_and_no_panic,
     }
     deleting {

@@ -367,6 +367,95 @@ pub(crate) async fn a_staged_file_that_is_lost_is_named_as_such(bench: &Bench) {
     }
 }
 
+/// At once, from the store and by us. To copy in parts takes more bytes than a test has; the parts are
+/// copied as those out of a tar are.
+pub(crate) async fn a_staged_file_that_was_replaced_is_not_copied(bench: &Bench) {
+    let rows = [
+        ("beside, empty", BESIDE, 0),
+        ("beside, small", BESIDE, 1_000),
+        ("beside, large", BESIDE, 17 * MIB),
+        ("elsewhere, small", ELSEWHERE, 1_000),
+        ("elsewhere, large", ELSEWHERE, 17 * MIB),
+    ];
+
+    for (name, target, length) in rows {
+        let mut order = order(bench, name, &noise(length, 62)).await;
+        let (preservation, staging) = (&bench.buckets.preservation, &bench.buckets.staging);
+        let staged = staging.head(&order.from).await.expect("head");
+        order.etag = Some(staged.etag);
+        let kept = ObjectKey::new(format!("{name}, kept")).expect("key");
+        let right = CopyOrder {
+            to: kept,
+            ..order.clone()
+        };
+        let copied = preservation.store(target, staging, &right).await;
+        copied.expect("what is staged is as recorded");
+        bench
+            .stage(&format!("12/{name}"), &noise(length + 1, 63))
+            .await;
+
+        let stored = preservation.store(target, staging, &order).await;
+
+        let error = stored.expect_err("replaced");
+        assert!(
+            matches!(error, StorageError::Superseded(_)),
+            "{name}: {error}"
+        );
+        let head = preservation.head(target, &order.to).await;
+        assert!(
+            matches!(head, Err(StorageError::NotFound(_))),
+            "{name}: {head:?}"
+        );
+    }
+}
+
+/// Of a PUT, of a completion whose answer was lost, and of a range that the store copies.
+pub(crate) async fn what_is_staged_says_its_etag_without_another_request(bench: &Bench) {
+    let bytes = noise(17 * MIB, 64);
+    let staging = &bench.buckets.staging;
+    let few = bytes.slice(..1_000);
+    let small = object_key("12/small");
+    let small = staging.put(&small, few.clone(), crc(&few)).await;
+    let small = small.expect("puts");
+    let tar = bench.deposit("bag.tar", &bytes).await;
+    let whole = 0..bytes.len() as u64;
+    let copied = object_key("12/copied");
+    let copied = staging
+        .copy_range(&tar, whole, &copied, crc(&bytes))
+        .await
+        .expect("copies");
+    let written = write_staged(bench, "12/written", &bytes).await;
+    assert_eq!(bench.proxy.count(&Method::HEAD), 0);
+    bench.proxy.plan(
+        Requests::of(Method::POST).containing("uploadId"),
+        Times::Next(1),
+        Fault::DropAnswer,
+    );
+    let lost = write_staged(bench, "12/lost", &bytes).await;
+
+    let rows = [
+        ("12/small", small),
+        ("12/copied", copied),
+        ("12/written", written),
+        ("12/lost", lost),
+    ];
+    for (key, etag) in rows {
+        let head = bench.direct.staging.head(&object_key(key)).await;
+        assert_eq!(etag, Some(head.expect("head").etag), "{key}");
+    }
+}
+
+/// In parts. Returns the etag.
+async fn write_staged(bench: &Bench, key: &str, bytes: &Bytes) -> Option<String> {
+    let mut writer = bench.buckets.staging.writer(&object_key(key));
+    writer.write(bytes.clone()).await.expect("writes");
+    writer
+        .finish(Some(crc(bytes)))
+        .await
+        .expect("finishes")
+        .etag
+}
+
 pub(crate) async fn a_target_without_a_bucket_is_an_error_and_no_panic(bench: &Bench) {
     let target = StorageTarget::GlacierDeepOh;
     let key = object_key("k");
@@ -390,6 +479,7 @@ async fn order(bench: &Bench, name: &str, bytes: &Bytes) -> CopyOrder {
     let bag = ("bag".to_owned(), "test.edu/a bag, with: marks".to_owned());
     CopyOrder {
         from,
+        etag: None,
         to: ObjectKey::new(name).expect("key"),
         size: bytes.len() as u64,
         crc64nvme: crc(bytes),

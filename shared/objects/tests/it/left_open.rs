@@ -75,6 +75,7 @@ async fn large_order(bench: &Bench) -> CopyOrder {
     let bytes = noise(LARGE, 80);
     CopyOrder {
         from: bench.stage("12/a", &bytes).await,
+        etag: None,
         to: object_key("copy"),
         size: bytes.len() as u64,
         crc64nvme: crc(&bytes),

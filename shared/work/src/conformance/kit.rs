@@ -139,6 +139,7 @@ pub(crate) fn file(number: usize) -> FileRecord {
         }),
         format: None,
         staged_at: DateTime::from_timestamp(1_700_000_000, 0),
+        staged_etag: None,
         repeated: false,
         registered: None,
         copies: Vec::new(),
