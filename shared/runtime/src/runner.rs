@@ -13,6 +13,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -62,6 +63,8 @@ pub struct Runner<W> {
     met: Met,
     /// Held by a job that began while all jobs met outages.
     single: Arc<Semaphore>,
+    /// Since the last claim that was answered: said once, not at each claim.
+    claims_fail: AtomicBool,
 }
 
 impl<W: Worker> Runner<W> {
@@ -72,6 +75,7 @@ impl<W: Worker> Runner<W> {
             shutdown,
             met: Met::default(),
             single: Arc::new(Semaphore::new(1)),
+            claims_fail: AtomicBool::new(false),
         }
     }
 
@@ -131,9 +135,17 @@ impl<W: Worker> Runner<W> {
     /// dropped halfway may have been granted.
     async fn claim(&self) -> Option<Claim> {
         match self.desk.services.work.claim(W::QUEUE, CLAIM_WAIT).await {
-            Ok(claim) => claim,
+            Ok(claim) => {
+                if self.claims_fail.swap(false, Ordering::Relaxed) {
+                    info!(worker = %W::QUEUE, "claiming work again");
+                }
+                claim
+            }
             Err(cause) => {
-                error!(worker = %W::QUEUE, cause = %Chain(&cause), "cannot claim work");
+                if !self.claims_fail.swap(true, Ordering::Relaxed) {
+                    error!(worker = %W::QUEUE, cause = %Chain(&cause),
+                        "cannot claim work; trying again until it can");
+                }
                 pause(CLAIM_FAILED_PAUSE, &self.shutdown.soft).await;
                 None
             }
