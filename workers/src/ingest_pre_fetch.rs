@@ -5,7 +5,7 @@
 //!
 //! Idempotent. Staging keys are derived from the tar offset, so a repeated member overwrites
 //! itself; records, findings and the checkpoint move in one step, and a successor continues at the
-//! checkpoint. A tar that cannot be read to its end is read a second time, and the bag is blamed
+//! checkpoint, inside a member if that is a large one. A tar that cannot be read to its end is read a second time, and the bag is blamed
 //! only when both readings say the same.
 //!
 //! It cannot write to the receiving bucket, or to preservation storage at all.
@@ -25,6 +25,7 @@ use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
 
 use crate::{index, upload};
 
+mod inside;
 mod ledger;
 mod members;
 mod pass;

@@ -36,7 +36,7 @@ use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError
 
 use crate::index::{self, Return};
 use crate::staged::{STAGING_UNSTABLE, StagedFault, StagedFile};
-use crate::{side_by_side, upload};
+use crate::{side_by_side, unless_stopped, upload};
 
 /// Files of one batch that are copied at a time. Server-side copies cost us nothing but requests;
 /// streamed ones are bounded by the S3 layer.
@@ -171,11 +171,11 @@ impl IngestPreservationUploader {
                 continue;
             }
             job.may_stop()?;
-            let method = self
-                .preservation
-                .store(*target, &self.staging, &order)
-                .await
-                .map_err(|error| explain(error, &file.path))?;
+            let stored = async {
+                let stored = self.preservation.store(*target, &self.staging, &order);
+                stored.await.map_err(|error| explain(error, &file.path))
+            };
+            let method = unless_stopped(job, stored).await?;
             file.copies.push(StoredCopy {
                 target: *target,
                 stored_at: self.clock.now(),

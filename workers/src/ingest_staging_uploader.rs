@@ -1,7 +1,7 @@
 //! Stages what pass one left out or lost, by reading the member's range of the tar again.
 //!
 //! Stage Copy To Staging. One listing, compared with the records, tells whether anything is missing;
-//! as a rule nothing is, and the planner advances the item.
+//! as a rule nothing is, and the planner advances the item. A stop gives up what is under way.
 //!
 //! Idempotent: keys are derived from tar offsets, every byte is compared with the digest of
 //! pass one before the store takes it, and what is there already is not read again.
@@ -22,7 +22,7 @@ use muniment_objects::{
 use muniment_runtime::{BatchWorker, Batches, Job, JobError, Services, StartError};
 use uuid::Uuid;
 
-use crate::{RANGE_COPY_FROM_BYTES, side_by_side, upload};
+use crate::{RANGE_COPY_FROM_BYTES, side_by_side, unless_stopped, upload};
 
 /// Files of one batch that are staged at a time; each streams through a few parts of memory.
 const AT_A_TIME: usize = 4;
@@ -127,19 +127,18 @@ impl IngestStagingUploader {
             Err(error) => return Err(error.into()),
         }
         let range = file.data_offset..file.data_offset + file.size;
-        let staged = self
-            .restage(job, &object.tar, range, (&key, digests.crc64nvme))
-            .await;
-        match staged {
+        let restaged = async {
+            self.restage(job, &object.tar, range, (&key, digests.crc64nvme))
+                .await
+                .map_err(|error| upload::explain_read(job.item(), error))
+        };
+        match unless_stopped(job, restaged).await {
             Ok(etag) => {
                 file.staged_etag = etag;
                 file.staged_at = Some(self.clock.now());
                 Ok(())
             }
-            Err(error) => {
-                let lost = upload::explain_read(job.item(), error);
-                Err(upload::unless_storing(&self.staging, job.item(), lost).await)
-            }
+            Err(lost) => Err(upload::unless_storing(&self.staging, job.item(), lost).await),
         }
     }
 

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use muniment_model::QueueName;
 use muniment_model::registry::WorkItem;
-use muniment_runtime::{Batched, WorkerEntry};
+use muniment_runtime::{Batched, Job, JobError, WorkerEntry};
 use muniment_work::{Message, Subject};
 
 pub mod apt_queue;
@@ -76,4 +76,17 @@ pub(crate) async fn side_by_side<E>(
         .buffer_unordered(at_a_time)
         .try_collect()
         .await
+}
+
+/// The result, unless the job is told to stop first: then the work is given up where it is. For copies that
+/// a store makes by itself, which may take long and lose nothing when they are begun anew.
+pub(crate) async fn unless_stopped<T, E: From<JobError>>(
+    job: &Job,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::select! {
+        biased;
+        () = job.stop().cancelled() => Err(JobError::Stopped.into()),
+        result = work => result,
+    }
 }

@@ -8,7 +8,8 @@
 //! what the depositor's own tool sees.
 //!
 //! Idempotent: it has no effects, and [`TarReader::resume`] continues at any
-//! [`Event::MemberEnd`] as if the reading had never stopped.
+//! [`Event::MemberEnd`] as if the reading had never stopped; from there [`TarReader::skip_to`] goes on
+//! inside a member.
 //!
 //! It cannot judge names ([`crate::member`] does), expand sparse files, follow links, or buffer
 //! more than [`HEADER_BYTES_MAX`].
@@ -89,6 +90,34 @@ impl TarReader {
             partial: Vec::with_capacity(BLOCK),
             pending: Pending::default(),
         }
+    }
+
+    /// Passes over bytes of the member that is open, or of its padding, which an earlier reader has
+    /// taken. The input goes on at `position`, counted from the start of the tar. `false`, with nothing
+    /// done, when no member is open or `position` is not in it.
+    #[must_use]
+    pub fn skip_to(&mut self, position: u64) -> bool {
+        let State::Data { left, padding } = self.state else {
+            return false;
+        };
+        let Some(skipped) = position.checked_sub(self.position) else {
+            return false;
+        };
+        let state = match left.checked_sub(skipped) {
+            Some(left) => State::Data { left, padding },
+            None if skipped - left <= padding => State::Skip {
+                left: padding - (skipped - left),
+            },
+            None => return false,
+        };
+        self.state = state;
+        self.position = position;
+        true
+    }
+
+    /// Where the next byte of the input is in the tar.
+    pub const fn position(&self) -> u64 {
+        self.position
     }
 
     /// Takes bytes from the front of `input` up to the next event; `None` when it needs more.

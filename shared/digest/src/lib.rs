@@ -5,10 +5,10 @@
 //! Idempotent: a value depends on the bytes alone, never on how they were cut into slices nor
 //! on which of the two update functions took them.
 //!
-//! Cannot save the state of an unfinished file: a reader that stops in the middle reads it again from its
-//! start. Only [`Crc64`] continues from a finished value.
+//! The state of an unfinished file can be saved at any byte ([`FanOut::save`]) and continued elsewhere.
 
 mod crc64;
+mod state;
 
 use md5::Md5;
 use muniment_model::Digests;

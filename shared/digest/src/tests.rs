@@ -108,8 +108,52 @@ fn many_files_may_be_split_at_once() {
     assert_eq!(found, [expected; 8]);
 }
 
+#[test]
+fn a_saved_state_that_is_not_as_it_was_saved_is_refused() {
+    let mut fan_out = FanOut::new();
+    fan_out.update(&sample(1_000));
+    let saved = fan_out.save();
+
+    for at in 0..saved.len() {
+        let mut other = saved.clone();
+        other[at] ^= 1;
+        assert!(FanOut::resume(&other).is_none(), "byte {at}");
+        assert!(FanOut::resume(&saved[..at]).is_none(), "{at} bytes");
+    }
+    let longer = [saved.as_slice(), &[0]].concat();
+    assert!(FanOut::resume(&longer).is_none());
+}
+
+/// When this fails, a digest crate saves its state in another way: raise the number of the format.
+#[test]
+fn states_are_saved_as_other_versions_saved_them() {
+    let mut fan_out = FanOut::new();
+    fan_out.update(&sample(1_000));
+
+    let saved = fan_out.save();
+
+    assert_eq!((saved[0], saved.len()), (1, 509));
+    assert_eq!(digest(&saved).crc64nvme.to_base64(), "t8LC7gOZziM=");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_file_is_continued_from_a_saved_state_at_any_byte(
+        len in 0..40_000_usize,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let bytes = sample(len);
+        let (before, after) = bytes.split_at(cut.index(len + 1));
+        let mut first = FanOut::new();
+        first.update(before);
+
+        let mut second = FanOut::resume(&first.save()).expect("just saved");
+        second.update(after);
+
+        prop_assert_eq!(second.finish(), digest(&bytes));
+    }
 
     #[test]
     fn digests_do_not_depend_on_the_cuts_nor_on_the_threads(

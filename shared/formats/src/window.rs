@@ -31,6 +31,23 @@ impl Window {
         window
     }
 
+    /// The window of a file of which `len` bytes have passed, from the first of them and the last: up to
+    /// [`WINDOW_BYTES`] each, or as many as there are. `None` when that is not what was given.
+    pub fn resume(first: &[u8], last: &[u8], len: u64) -> Option<Self> {
+        let most = usize::try_from(len).map_or(WINDOW_BYTES, |len| len.min(WINDOW_BYTES));
+        if first.len() != most || last.len() != most {
+            return None;
+        }
+        let after_head = len - first.len() as u64;
+        let of_tail = usize::try_from(after_head).map_or(most, |after| after.min(most));
+        let (_, tail) = last.split_at(most - of_tail);
+        Some(Self {
+            head: first.to_owned(),
+            tail: tail.iter().copied().collect(),
+            len,
+        })
+    }
+
     /// Takes the next bytes of the file. Their cuts do not matter.
     pub fn push(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;

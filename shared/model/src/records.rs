@@ -345,6 +345,22 @@ pub struct Checkpoint {
     /// What [`Received`] will say, so far.
     pub so_far: Received,
     pub findings: Findings,
+    /// How far the member after `tar_offset` is digested, when it is a large one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<Inside>,
+}
+
+/// A place inside a member's bytes, or in the padding after them. Nothing of the member is recorded yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inside {
+    /// Where in the tar the member's bytes begin.
+    pub data_offset: u64,
+    /// Where in the tar the reading goes on.
+    pub position: u64,
+    /// Over the first `position` bytes of the tar.
+    pub crc64nvme: Crc64Nvme,
+    /// The saved states of the member's digests, in base64.
+    pub digests: String,
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! everything before them has finished, so the checkpoint always means "all of this, and nothing
 //! after it, is digested, staged and written". The index object of a batch is put before the
 //! checkpoint moves past the batch: a crash between the two writes the same object again.
+//!
+//! A large member has places of its own, inside its bytes, at which another attempt can go on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,18 +13,24 @@ use std::time::Duration;
 use muniment_bagit::census;
 use muniment_bagit::survey::BagMember;
 use muniment_model::{
-    BatchNumber, Checkpoint, Crc64Nvme, FileRecord, Findings, Received, SCHEMA_VERSION,
+    BatchNumber, Checkpoint, Crc64Nvme, FileRecord, Findings, Inside, Received, SCHEMA_VERSION,
 };
-use muniment_objects::StagingBucket;
+use muniment_objects::{RANGE_BYTES, RANGES_AT_ONCE, StagingBucket};
 use muniment_runtime::{Job, JobError};
 use muniment_work::{BATCH_BYTES_MAX, BATCH_FILES_MAX, FileWrite, Progress};
 use tokio::time::Instant;
 
+use super::members::Staged;
 use crate::index;
 
 /// How much of the tar may have to be read again after a kill (architecture, section 4).
 const SAVE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// Inside a large member, so that with what was read ahead no more than [`SAVE_EVERY_BYTES`] are asked for
+/// again after a kill ...
+const INSIDE_OFTEN_BYTES: u64 = SAVE_EVERY_BYTES - (RANGES_AT_ONCE as u64 + 1) * RANGE_BYTES;
+/// ... but not in all of a tar of terabytes: the writes have a budget (architecture, section 4).
+const OFTEN_UP_TO_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 
 /// A member that has passed: its record, when it has one, and where the tar goes on.
 pub(super) struct Passed {
@@ -59,6 +67,11 @@ impl SoFar {
         Ok(Some(Self { checkpoint, files }))
     }
 
+    /// Where the reading goes on inside a member.
+    pub(super) fn inside(&self) -> Option<Inside> {
+        self.checkpoint.inside.clone()
+    }
+
     fn nothing() -> Self {
         let so_far = census::empty();
         Self {
@@ -70,10 +83,16 @@ impl SoFar {
                 crc64nvme: so_far.crc64nvme,
                 so_far,
                 findings: Findings::default(),
+                inside: None,
             },
             files: Vec::new(),
         }
     }
+}
+
+/// How far the tar was read.
+fn position_of(boundary: u64, inside: Option<&Inside>) -> u64 {
+    inside.map_or(boundary, |inside| inside.position)
 }
 
 pub(super) struct Ledger<'a> {
@@ -90,6 +109,9 @@ pub(super) struct Ledger<'a> {
     so_far: Received,
     findings: Findings,
     offset: u64,
+    /// Of the member after `offset`.
+    inside: Option<Inside>,
+    /// How far the tar is read when nothing after it is in the work store.
     saved_offset: u64,
     saved_at: Instant,
 }
@@ -110,7 +132,8 @@ impl<'a> Ledger<'a> {
             so_far: checkpoint.so_far,
             findings: checkpoint.findings,
             offset: checkpoint.tar_offset,
-            saved_offset: checkpoint.tar_offset,
+            saved_offset: position_of(checkpoint.tar_offset, checkpoint.inside.as_ref()),
+            inside: checkpoint.inside,
             saved_at: Instant::now(),
         }
     }
@@ -150,6 +173,7 @@ impl<'a> Ledger<'a> {
         }
         self.findings.append(passed.findings);
         self.offset = passed.next_offset;
+        self.inside = None;
         self.so_far.crc64nvme = passed.crc64nvme;
         Ok(())
     }
@@ -173,11 +197,39 @@ impl<'a> Ledger<'a> {
     }
 
     async fn save_if_due(&mut self) -> Result<(), JobError> {
-        let ahead = self.offset - self.saved_offset;
+        let ahead = self.offset.saturating_sub(self.saved_offset);
         if ahead >= SAVE_EVERY_BYTES || (ahead > 0 && self.saved_at.elapsed() >= SAVE_EVERY) {
             self.save().await?;
         }
         Ok(())
+    }
+
+    /// Whether so much of a large member has been read that the place should be saved.
+    pub(super) fn is_due_inside(&self, position: u64) -> bool {
+        let every = if position < OFTEN_UP_TO_BYTES {
+            INSIDE_OFTEN_BYTES
+        } else {
+            SAVE_EVERY_BYTES
+        };
+        position.saturating_sub(self.saved_offset) >= every
+    }
+
+    /// Saves a place inside the member after all those taken so far.
+    pub(super) async fn save_inside(&mut self, inside: Inside) -> Result<(), JobError> {
+        self.inside = Some(inside);
+        self.save().await
+    }
+
+    /// Notes in a record that its file is staged. The record of a batch that is sealed stays as it is:
+    /// what is staged is looked at again before it is used.
+    pub(super) fn note_staged(&mut self, staged: Staged) {
+        let Some(at) = self.files.iter().position(|file| staged.is_of(file)) else {
+            return;
+        };
+        if let Some(file) = self.files.get_mut(at) {
+            staged.note_in(file);
+            self.written = self.written.min(at);
+        }
     }
 
     /// Writes what the work store does not have yet, and moves the checkpoint, in one step.
@@ -190,10 +242,12 @@ impl<'a> Ledger<'a> {
             crc64nvme: self.so_far.crc64nvme,
             so_far: self.so_far.clone(),
             findings: self.findings.clone(),
+            inside: self.inside.clone(),
         };
+        let position = position_of(self.offset, self.inside.as_ref());
         let new = self.files.get(self.written..).unwrap_or_default();
         // Writing the same again, after a failure further on, is no progress.
-        let progress = if self.offset > self.saved_offset {
+        let progress = if position > self.saved_offset {
             Progress::Made
         } else {
             Progress::NotMade
@@ -208,7 +262,7 @@ impl<'a> Ledger<'a> {
             })
             .await?;
         self.written = self.files.len();
-        self.saved_offset = self.offset;
+        self.saved_offset = position;
         self.saved_at = Instant::now();
         Ok(())
     }

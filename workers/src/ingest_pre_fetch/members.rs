@@ -2,19 +2,23 @@
 //!
 //! Small members are held whole and put; large ones are digested as they stream past and then
 //! copied by the store itself, from their range of the tar, so that their bytes leave no worker.
-//! Either way the store confirms our checksum before the record is final.
+//! Either way the store confirms our checksum. Nobody waits for the copy of a payload file: the record is
+//! final without it, and Copy To Staging makes those that were given up.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use muniment_bagit::tar::Member;
 use muniment_digest::FanOut;
 use muniment_formats::{Window, identify};
 use muniment_model::registry::WorkItem;
 use muniment_model::{
-    Clock, Digests, FileRecord, FindingCode, Findings, MemberKind, Namespace, SCHEMA_VERSION, Tar,
+    Clock, Crc64Nvme, Digests, FileRecord, FindingCode, Findings, MemberKind, Namespace,
+    SCHEMA_VERSION, Tar,
 };
 use muniment_objects::{ObjectWriter, StagingBucket};
 use muniment_runtime::JobError;
@@ -75,27 +79,67 @@ impl Stager {
         }
     }
 
-    /// Stages a member whose bytes have been digested on their way past.
-    pub(super) async fn stage_large(
+    /// Ends a member whose bytes were written to staging on their way past.
+    pub(super) async fn finish_written(
         &self,
         mut record: FileRecord,
-        member: LargeMember,
+        writer: ObjectWriter,
     ) -> Result<FileRecord, JobError> {
-        let (progress, writer) = member.finish().await?;
-        let digests = progress.digests.finish();
-        describe(&mut record, digests, &progress.window);
-        record.staged_etag = if let Some(writer) = writer {
-            writer.finish(Some(digests.crc64nvme)).await?.etag
-        } else {
-            let range = record.data_offset..record.data_offset + record.size;
-            let key = self.namespace.staging_key(self.item.id, record.tar_offset);
-            self.staging
-                .copy_range(&self.tar, range, &key, digests.crc64nvme)
-                .await
-                .map_err(|error| upload::explain_read(&self.item, error))?
-        };
+        let digests = record.digests.ok_or(JobError::RecordsLost)?;
+        record.staged_etag = writer.finish(Some(digests.crc64nvme)).await?.etag;
         record.staged_at = Some(self.clock.now());
         Ok(record)
+    }
+
+    /// Has a member copied from its range of the tar, by the store itself.
+    pub(super) async fn copy_range(&self, range: &CopiedRange) -> Result<Staged, JobError> {
+        let key = self.namespace.staging_key(self.item.id, range.tar_offset);
+        let etag = self
+            .staging
+            .copy_range(&self.tar, range.bytes.clone(), &key, range.crc64nvme)
+            .await
+            .map_err(|error| upload::explain_read(&self.item, error))?;
+        Ok(Staged {
+            tar_offset: range.tar_offset,
+            etag,
+            at: self.clock.now(),
+        })
+    }
+}
+
+/// A member whose bytes have passed, as the store is to copy it out of the tar.
+pub(super) struct CopiedRange {
+    tar_offset: u64,
+    bytes: Range<u64>,
+    crc64nvme: Crc64Nvme,
+}
+
+impl CopiedRange {
+    /// `None` before its digests are known.
+    pub(super) fn of(record: &FileRecord) -> Option<Self> {
+        Some(Self {
+            tar_offset: record.tar_offset,
+            bytes: record.data_offset..record.data_offset + record.size,
+            crc64nvme: record.digests?.crc64nvme,
+        })
+    }
+}
+
+/// What the store said when a member was copied.
+pub(super) struct Staged {
+    tar_offset: u64,
+    etag: Option<String>,
+    at: DateTime<Utc>,
+}
+
+impl Staged {
+    pub(super) fn is_of(&self, record: &FileRecord) -> bool {
+        record.tar_offset == self.tar_offset
+    }
+
+    pub(super) fn note_in(self, record: &mut FileRecord) {
+        record.staged_etag = self.etag;
+        record.staged_at = Some(self.at);
     }
 }
 
@@ -141,9 +185,40 @@ impl LargeMember {
         Ok(self)
     }
 
-    async fn finish(self) -> Result<(Progress, Option<ObjectWriter>), JobError> {
+    /// What its bytes tell goes into the record. The writer is left to be finished.
+    pub(super) async fn finish(
+        self,
+        record: &mut FileRecord,
+    ) -> Result<Option<ObjectWriter>, JobError> {
         let done = self.digest_waiting().await?;
-        Ok((done.progress, done.writer))
+        let Progress { digests, window } = done.progress;
+        describe(record, digests.finish(), &window);
+        Ok(done.writer)
+    }
+
+    /// Whether it can be continued by another attempt: what was written to staging cannot.
+    pub(super) const fn can_be_continued(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    /// The states of its digests after the bytes taken so far, as text.
+    pub(super) async fn save(self) -> Result<(Self, String), JobError> {
+        let digested = self.digest_waiting().await?;
+        let states = STANDARD.encode(digested.progress.digests.save());
+        Ok((digested, states))
+    }
+
+    /// Goes on where [`Self::save`] was called; `None` when that is not possible.
+    pub(super) fn resume(&self, states: &str, window: Window) -> Option<Self> {
+        if !self.can_be_continued() {
+            return None;
+        }
+        let digests = FanOut::resume(&STANDARD.decode(states).ok()?)?;
+        Some(Self {
+            progress: Progress { digests, window },
+            waiting: BytesMut::new(),
+            writer: None,
+        })
     }
 }
 

@@ -1,5 +1,9 @@
 //! The reading itself: one ordered stream of the tar's bytes, from the checkpoint to the end.
 //!
+//! A stop waits for the small members in flight and for nothing else. Copies that the store makes by itself
+//! are given up: those of payload files are left to Copy To Staging, and those of tag files, which
+//! Validate needs before, are waited for before the reading goes on, and begun anew by the next attempt.
+//!
 //! Bounds: small members in flight hold at most [`IN_FLIGHT_BYTES_MAX`] together, and at most
 //! [`IN_FLIGHT_MAX`] members are being staged at a time; the reader waits for them. A small
 //! member's bytes are copied out of the stream's block, so that no block is held by them, and are
@@ -14,21 +18,25 @@ use muniment_bagit::survey::{BagMember, Survey};
 use muniment_bagit::tar::{Event, Member, TarFault, TarReader};
 use muniment_digest::Crc64;
 use muniment_model::{
-    FileRecord, Findings, MemberKind, ObjectIdentifier, ObjectRecord, Received, Said,
+    FileRecord, Findings, Inside, MemberKind, ObjectIdentifier, ObjectRecord, Received, Said,
 };
-use muniment_objects::{ByteBudget, HeldBytes, TarStream};
+use muniment_objects::{ByteBudget, HeldBytes, ReceivingBucket, TarStream};
 use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
 
 use super::IngestPreFetch;
+use super::inside::place_in;
 use super::ledger::{Ledger, Passed, SoFar};
-use super::members::{LargeMember, Stager, begin_record};
-use crate::{RANGE_COPY_FROM_BYTES, upload};
+use super::members::{CopiedRange, LargeMember, Staged, Stager, begin_record};
+use crate::{RANGE_COPY_FROM_BYTES, unless_stopped, upload};
 
 /// How far the reader runs ahead of what is staged (architecture, section 9).
 const IN_FLIGHT_BYTES_MAX: u64 = 48 * 1024 * 1024;
 /// Enough to keep an S3 endpoint busy with files of 1 KB.
 const IN_FLIGHT_MAX: usize = 64;
+
+/// Copies of large members that the store makes at a time.
+const COPIES_MAX: usize = 16;
 
 /// Members that may have finished before one that is earlier in the tar.
 const WAITING_MAX: usize = 1_000;
@@ -46,8 +54,9 @@ pub(super) enum Reading {
 impl IngestPreFetch {
     pub(super) async fn read(&self, job: &Job, object: &ObjectRecord) -> Result<Reading, JobError> {
         let so_far = SoFar::load(job).await?;
+        let inside = so_far.as_ref().and_then(SoFar::inside);
         let mut pass = Pass::open(self, job, object, so_far);
-        let result = pass.read_to_end().await;
+        let result = pass.read_to_end(inside).await;
         match result {
             Ok(()) => pass.close(object).await,
             Err(Halted::Fault(fault)) => {
@@ -56,7 +65,8 @@ impl IngestPreFetch {
                 Ok(unreadable(pass.ledger, pass.findings, &fault))
             }
             Err(Halted::Job(error)) => {
-                // What is in flight is seen to its end, so that the next attempt begins after it.
+                // Small members in flight are seen to their end, so that the next attempt begins after
+                // them.
                 if matches!(error, JobError::Stopped) {
                     pass.flush().await?;
                 }
@@ -67,7 +77,7 @@ impl IngestPreFetch {
 }
 
 /// Why a pass ended before the tar did.
-enum Halted {
+pub(super) enum Halted {
     Fault(TarFault),
     Job(JobError),
 }
@@ -79,7 +89,7 @@ impl<E: Into<JobError>> From<E> for Halted {
 }
 
 /// The member whose bytes are streaming past.
-enum Open {
+pub(super) enum Open {
     None,
     /// Its bytes are passed over; what is wrong with it is in the findings.
     Skipped,
@@ -95,26 +105,29 @@ struct Finished {
     passed: Passed,
 }
 
-struct Pass<'a> {
-    job: &'a Job,
+pub(super) struct Pass<'a> {
+    pub(super) job: &'a Job,
     institution: String,
     identifier: ObjectIdentifier,
-    stream: TarStream,
-    parser: TarReader,
-    ledger: Ledger<'a>,
-    stager: Stager,
+    pub(super) bucket: ReceivingBucket,
+    pub(super) stream: TarStream,
+    pub(super) parser: TarReader,
+    pub(super) ledger: Ledger<'a>,
+    pub(super) stager: Stager,
     budget: &'a ByteBudget,
     jobs: JoinSet<Result<Finished, JobError>>,
+    /// Of payload files, by the store itself. Nothing waits for one but the end of the tar.
+    copies: JoinSet<Result<Staged, JobError>>,
     held: u64,
     sequence: u64,
-    open: Open,
+    pub(super) open: Open,
     /// Findings about the member that is open.
     findings: Findings,
     /// Whether the member that is open is of the payload, kept or not.
     is_of_payload: bool,
     survey: Survey,
     /// Over the tar up to the last member boundary, or further at its end.
-    crc: Crc64,
+    pub(super) crc: Crc64,
 }
 
 impl<'a> Pass<'a> {
@@ -143,11 +156,13 @@ impl<'a> Pass<'a> {
             institution: object.institution.clone(),
             identifier: object.identifier.clone(),
             stream: bucket.read(tar, offset, job.stop()),
+            bucket,
             parser: TarReader::resume(tar.size, offset),
             ledger: Ledger::open(job, &worker.staging, from),
             stager,
             budget: &worker.budget,
             jobs: JoinSet::new(),
+            copies: JoinSet::new(),
             held: 0,
             sequence: 0,
             open: Open::None,
@@ -158,12 +173,21 @@ impl<'a> Pass<'a> {
         }
     }
 
-    async fn read_to_end(&mut self) -> Result<(), Halted> {
+    async fn read_to_end(&mut self, inside: Option<Inside>) -> Result<(), Halted> {
+        if let Some(inside) = inside {
+            self.go_on_inside(&inside).await?;
+        }
         while let Some(block) = self.next_block().await? {
             self.job.may_stop()?;
             self.read_block(&block).await?;
+            if self.ledger.is_due_inside(self.parser.position()) {
+                self.save_inside().await?;
+            }
         }
         self.join_all().await?;
+        while !self.copies.is_empty() {
+            self.copy_made().await?;
+        }
         Ok(())
     }
 
@@ -174,7 +198,7 @@ impl<'a> Pass<'a> {
             .map_err(|error| upload::explain_read(self.job.item(), error))
     }
 
-    async fn read_block(&mut self, block: &Bytes) -> Result<(), Halted> {
+    pub(super) async fn read_block(&mut self, block: &Bytes) -> Result<(), Halted> {
         let mut input: &[u8] = block;
         let mut summed = 0;
         while let Some(event) = self.parser.next(&mut input).map_err(Halted::Fault)? {
@@ -275,19 +299,66 @@ impl<'a> Pass<'a> {
                 Ok(())
             }
             Open::Large(record, member) => {
-                self.make_room(0).await?;
-                let stager = self.stager.clone();
-                self.jobs.spawn(async move {
-                    passed.record = Some(stager.stage_large(record, *member).await?);
-                    Ok(Finished {
-                        sequence,
-                        held: 0,
-                        passed,
-                    })
-                });
-                Ok(())
+                Box::pin(self.end_large(sequence, passed, (record, *member))).await
             }
         }
+    }
+
+    async fn end_large(
+        &mut self,
+        sequence: u64,
+        mut passed: Passed,
+        (mut record, member): (FileRecord, LargeMember),
+    ) -> Result<(), JobError> {
+        let place = (passed.next_offset, passed.crc64nvme);
+        let (member, inside) = place_in(&record, member, place).await?;
+        let writer = member.finish(&mut record).await?;
+        let stager = self.stager.clone();
+        if let Some(writer) = writer {
+            self.make_room(0).await?;
+            self.jobs.spawn(async move {
+                passed.record = Some(stager.finish_written(record, writer).await?);
+                Ok(Finished {
+                    sequence,
+                    held: 0,
+                    passed,
+                })
+            });
+            return Ok(());
+        }
+        let range = CopiedRange::of(&record).ok_or(JobError::RecordsLost)?;
+        if record.kind == MemberKind::Payload {
+            while self.copies.len() >= COPIES_MAX {
+                self.copy_made().await?;
+            }
+            passed.record = Some(record);
+            self.ledger.take(sequence, passed).await?;
+            self.copies
+                .spawn(async move { stager.copy_range(&range).await });
+            return Ok(());
+        }
+        self.join_all().await?;
+        self.ledger.save_inside(inside).await?;
+        unless_stopped(self.job, stager.copy_range(&range))
+            .await?
+            .note_in(&mut record);
+        passed.record = Some(record);
+        self.ledger.take(sequence, passed).await
+    }
+
+    /// Waits for one copy, and for no longer than until the stop.
+    async fn copy_made(&mut self) -> Result<(), JobError> {
+        let copied = async {
+            self.copies
+                .join_next()
+                .await
+                .transpose()
+                .map_err(JobError::retry)
+        };
+        if let Some(copied) = unless_stopped(self.job, copied).await? {
+            self.ledger.note_staged(copied?);
+        }
+        Ok(())
     }
 
     /// Waits until another member may be in flight.
@@ -310,13 +381,21 @@ impl<'a> Pass<'a> {
         self.ledger.take(finished.sequence, finished.passed).await
     }
 
-    /// Lets what is in flight finish, and writes it down.
+    /// Lets the small members in flight finish, and writes down how far the reading has come.
     async fn flush(&mut self) -> Result<(), JobError> {
         self.join_all().await?;
-        self.ledger.save().await
+        while let Some(Ok(Ok(staged))) = self.copies.try_join_next() {
+            self.ledger.note_staged(staged);
+        }
+        match self.open {
+            Open::Large(..) => self.save_inside().await,
+            Open::None | Open::Skipped | Open::Directory(_) | Open::Small(..) => {
+                self.ledger.save().await
+            }
+        }
     }
 
-    async fn join_all(&mut self) -> Result<(), JobError> {
+    pub(super) async fn join_all(&mut self) -> Result<(), JobError> {
         while !self.jobs.is_empty() {
             self.join_one().await?;
         }

@@ -47,7 +47,7 @@ fn observer_of(site: &Site) -> Observer {
 }
 
 /// What a bag called photos has to become.
-fn expected_of(tar: &[u8]) -> Expected {
+pub(crate) fn expected_of(tar: &[u8]) -> Expected {
     Expected {
         object: "test.edu/photos".to_owned(),
         option: StorageOption::Standard,

@@ -6,6 +6,8 @@ mod help;
 #[cfg(test)]
 mod ingest;
 #[cfg(test)]
+mod inside_a_member;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod leftovers;

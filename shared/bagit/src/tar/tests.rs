@@ -271,6 +271,46 @@ fn reading_resumes_at_every_member_end() {
 }
 
 #[test]
+fn reading_goes_on_at_any_byte_of_a_member_and_of_its_padding() {
+    let header = 512;
+    let entries = [
+        Entry::file("bag/a", vec![7; 700]),
+        Entry::file("bag/b", "b"),
+    ];
+    let tar = archive(&entries);
+    let seen = read(&tar);
+
+    for position in header..=header + 1024 {
+        let mut reader = TarReader::new(tar.len() as u64);
+        let member = reader.next(&mut &tar[..header]);
+        assert!(matches!(member, Ok(Some(Event::Member(_)))), "{member:?}");
+        assert!(reader.skip_to(position as u64), "{position}");
+        assert_eq!(reader.position(), position as u64);
+        let rest = drive(reader, [&tar[position..]]);
+
+        let next = boundaries(&seen)[0].0;
+        let data = 700_usize.saturating_sub(position - header);
+        let taken = usize::from(data > 0);
+        assert_eq!(rest[taken..], seen[next..], "at {position}");
+    }
+}
+
+#[test]
+fn a_place_that_is_not_in_the_open_member_is_refused() {
+    let tar = archive(&[Entry::file("bag/a", vec![7; 700])]);
+    let mut reader = TarReader::new(tar.len() as u64);
+    assert!(!reader.skip_to(0), "no member is open");
+    let member = reader.next(&mut &tar[..512]);
+    assert!(matches!(member, Ok(Some(Event::Member(_)))), "{member:?}");
+
+    for position in [0, 511, 512 + 1025, u64::MAX] {
+        assert!(!reader.skip_to(position), "{position}");
+    }
+
+    assert_eq!(drive(reader, [&tar[512..]])[1..], read(&tar)[2..]);
+}
+
+#[test]
 fn how_the_archive_ends_is_told() {
     let tar = Entry::file("bag/a", "hello").to_bytes();
     let missing = Some(TarWarning::EndMissing { offset: 1024 });

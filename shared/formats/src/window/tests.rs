@@ -30,6 +30,30 @@ fn both_ends_are_right_around_every_limit() {
 }
 
 #[test]
+fn a_window_goes_on_after_any_number_of_bytes() {
+    let whole = sample(3 * WINDOW_BYTES);
+    let expected = Window::of(&whole);
+
+    for limit in [0, WINDOW_BYTES, 2 * WINDOW_BYTES, 3 * WINDOW_BYTES] {
+        for len in [limit.saturating_sub(1), limit, limit + 1] {
+            let (before, after) = whole.split_at(len.min(whole.len()));
+            let passed = before.len() as u64;
+            let mut window = Window::resume(first(before), last(before), passed).expect("fits");
+            window.push(after);
+            assert_eq!(window.len(), expected.len(), "after {len} bytes");
+            assert_eq!(window.head(), expected.head(), "after {len} bytes");
+            assert_eq!(window.tail(), expected.tail(), "after {len} bytes");
+            let missing = Window::resume(first(before), last(before), passed + 1);
+            assert_eq!(
+                missing.is_none(),
+                before.len() < WINDOW_BYTES,
+                "{len} bytes"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_small_file_is_kept_once() {
     let window = Window::of(&sample(WINDOW_BYTES));
 
