@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
 use muniment_model::{
     Clock, Findings, KeyPrefix, Namespace, ObjectIdentifier, ObjectRecord, QueueName, ReadVerdict,
-    SCHEMA_VERSION, Tar, UnstableReads, bag_name_of,
+    SCHEMA_VERSION, Stamp, Tar, UnstableReads, bag_name_of,
 };
 use muniment_objects::{
     ByteBudget, Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings,
@@ -101,6 +101,7 @@ impl IngestPreFetch {
                 }
             }
         }
+        object.stamp = Stamp::Received;
         index::put_end(&self.staging, &object).await?;
         job.save_object(&object).await
     }
@@ -160,6 +161,7 @@ fn new_record(item: &WorkItem, head: &Head) -> Result<ObjectRecord, JobError> {
             last_modified: head.last_modified,
             crc64nvme: head.crc64nvme,
         },
+        stamp: Stamp::Received,
         received: None,
         findings: Findings::default(),
         metadata: None,

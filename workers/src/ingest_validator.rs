@@ -23,7 +23,7 @@ use muniment_bagit::validate::{
 use muniment_model::registry::WorkItem;
 use muniment_model::{
     BatchNumber, Clock, Crc64Nvme, FileRecord, Findings, Namespace, ObjectRecord, QueueName,
-    ReadVerdict, Received, Said, Stage,
+    ReadVerdict, Received, Said, Stage, Stamp,
 };
 use muniment_objects::{StagingBucket, StagingSettings};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
@@ -108,6 +108,7 @@ impl Worker for IngestValidator {
             metadata,
         } = check.finish();
         let accepted = ObjectRecord {
+            stamp: Stamp::Validated,
             findings: findings.clone(),
             metadata,
             ..object.clone()
@@ -314,6 +315,7 @@ async fn read_again(job: &Job, mut object: ObjectRecord) -> Result<Completed, Jo
 /// Makes pass one read the tar again: a record that says it is complete would be believed.
 async fn forget_reading(job: &Job, object: &mut ObjectRecord) -> Result<(), JobError> {
     object.received = None;
+    object.stamp = Stamp::Received;
     job.clear_records().await?;
     job.save_object(object).await
 }

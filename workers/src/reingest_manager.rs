@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use muniment_model::registry::{BATCH_MAX, GenericFile, RecordState, WorkItem};
 use muniment_model::{
     Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectKey, ObjectRecord,
-    QueueName, RegisteredFile, RegisteredObject,
+    QueueName, RegisteredFile, RegisteredObject, Stamp,
 };
 use muniment_objects::{PreservationBuckets, PreservationSettings};
 use muniment_registry_client::{LockAnswer, RegistryClient};
@@ -72,6 +72,7 @@ impl Worker for ReingestManager {
             self.compare(job, &object, &registered, batches).await?;
         }
         require_urls(self.urls_to_be(&object)?)?;
+        object.stamp = Stamp::ReingestChecked;
         job.save_object(&object).await?;
         Ok(Completed::step())
     }

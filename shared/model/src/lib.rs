@@ -36,8 +36,8 @@ pub use names::{
 pub use pipeline::{Action, QueueName, Stage, Status, UnknownWord};
 pub use records::{
     BagMetadata, Checkpoint, FileRecord, FormatMatch, Inside, Manifest, MemberKind, ObjectRecord,
-    Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved, StagedTagFile, StoredCopy,
-    Tar, VerificationMethod,
+    Received, RegisteredFile, RegisteredObject, SCHEMA_VERSION, Saved, StagedTagFile, Stamp,
+    StoredCopy, Tar, VerificationMethod,
 };
 pub use steps::{Outcomes, Pipeline, Step};
 pub use storage::{Provider, StorageClass, StorageOption, StorageTarget};

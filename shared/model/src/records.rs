@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::registry::Access;
 use crate::{
     Algorithm, BatchNumber, BucketName, Crc64Nvme, Digests, Findings, InstitutionId, Namespace,
-    ObjectIdentifier, ObjectKey, StorageOption, StorageTarget, UnstableReads, WorkItemId,
+    ObjectIdentifier, ObjectKey, Stage, StorageOption, StorageTarget, UnstableReads, WorkItemId,
 };
 
 /// Written into every record; a reader refuses one it does not know.
@@ -28,6 +28,50 @@ pub struct Tar {
     pub crc64nvme: Option<Crc64Nvme>,
 }
 
+/// How far the records of an item have come.
+///
+/// Written in one step with what a stage leaves for those after it. A work store that went back in time
+/// may have records of a stage before the item's own: they look complete, and would be taken for
+/// answers that nobody gave.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Stamp {
+    /// By pass one, to its end or not.
+    #[default]
+    Received,
+    /// With what the tag files say, and which files repeat others.
+    Validated,
+    /// With what the registry knows of the object and of each file.
+    ReingestChecked,
+}
+
+impl Stamp {
+    /// What the records must have come to when an item is at this stage. Cleanup asks the registry
+    /// instead.
+    pub const fn before(stage: Stage) -> Self {
+        match stage {
+            Stage::ReingestCheck => Self::Validated,
+            Stage::CopyToStaging
+            | Stage::FormatIdentification
+            | Stage::Store
+            | Stage::StorageValidation
+            | Stage::Record => Self::ReingestChecked,
+            Stage::Requested
+            | Stage::Receive
+            | Stage::Validate
+            | Stage::Cleanup
+            | Stage::AvailableInS3
+            | Stage::Restoring
+            | Stage::Package
+            | Stage::Resolve
+            | Stage::Fetch
+            | Stage::Unpack => Self::Received,
+        }
+    }
+}
+
 /// The record of an item as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectRecord {
@@ -39,6 +83,9 @@ pub struct ObjectRecord {
     pub bag_name: String,
     pub identifier: ObjectIdentifier,
     pub tar: Tar,
+    /// Demanded by each stage that builds on what others have found ([`Stamp::before`]).
+    #[serde(default)]
+    pub stamp: Stamp,
     /// What pass one saw; `None` until it reached the end of the tar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,

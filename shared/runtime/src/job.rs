@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
 use muniment_model::{
     BatchNumber, Checkpoint, Class, Classify, Dependency, FileRecord, Findings, ObjectRecord,
-    QueueName, Stage, Status, WorkItemId,
+    QueueName, Stage, Stamp, Status, WorkItemId,
 };
 use muniment_registry_client::ClientError;
 use muniment_work::{BatchRecords, BatchSize, Claim, FileWrite, Lease, WorkError, WorkStore};
@@ -121,9 +121,17 @@ impl Job<WorkItem> {
         self.subject.id
     }
 
-    /// The item's record, which a step after Receive cannot do without.
+    /// The item's record, which a step after Validate cannot do without. One that lacks what the stages
+    /// before have found counts as lost.
     pub async fn object(&self) -> Result<ObjectRecord, JobError> {
-        self.find_object().await?.ok_or(JobError::RecordsLost)
+        let found = self.find_object().await?;
+        found
+            .filter(|object| self.suffices(object))
+            .ok_or(JobError::RecordsLost)
+    }
+
+    fn suffices(&self, object: &ObjectRecord) -> bool {
+        object.stamp >= Stamp::before(self.item().stage)
     }
 
     pub async fn find_object(&self) -> Result<Option<ObjectRecord>, JobError> {
@@ -146,7 +154,7 @@ impl Job<WorkItem> {
     ) -> Result<(ObjectRecord, Vec<FileRecord>), JobError> {
         let BatchRecords { object, files } = self.work.batch(self.item_id(), batch).await?;
         match object {
-            Some(object) if !files.is_empty() => Ok((object, files)),
+            Some(object) if self.suffices(&object) && !files.is_empty() => Ok((object, files)),
             Some(_) | None => Err(JobError::RecordsLost),
         }
     }

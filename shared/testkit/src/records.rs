@@ -6,7 +6,8 @@ use muniment_model::registry::WorkItem;
 use muniment_model::{
     Algorithm, BagMetadata, BucketName, Crc64Nvme, FileRecord, Findings, FormatMatch,
     InstitutionId, Manifest, MemberKind, ObjectIdentifier, ObjectKey, ObjectRecord, Received,
-    SCHEMA_VERSION, StorageTarget, StoredCopy, Tar, UnstableReads, VerificationMethod, WorkItemId,
+    SCHEMA_VERSION, Stamp, StorageTarget, StoredCopy, Tar, UnstableReads, VerificationMethod,
+    WorkItemId,
 };
 
 pub fn manifest(algorithm: Algorithm) -> Manifest {
@@ -64,6 +65,7 @@ pub fn object(manifests: Vec<Manifest>) -> ObjectRecord {
             last_modified: DateTime::UNIX_EPOCH,
             crc64nvme: None,
         },
+        stamp: Stamp::ReingestChecked,
         received: Some(Received {
             folder: "photos".to_owned(),
             batches: 1,

@@ -181,6 +181,14 @@ impl Ingest {
         given_up.expect("released");
     }
 
+    /// Ends the process of one worker, which is started last again.
+    pub(crate) async fn stop_one(&mut self, name: &str) {
+        let at = workers::all().iter().position(|worker| worker.name == name);
+        let mut process = self.processes.remove(at.expect("it is there"));
+        process.signal("TERM");
+        assert!(process.ended().await.success(), "{}", process.logged());
+    }
+
     pub(crate) async fn stop(self) {
         for mut process in self.processes {
             process.signal("TERM");

@@ -14,6 +14,8 @@ mod leftovers;
 #[cfg(test)]
 mod premis;
 #[cfg(test)]
+mod rolled_back;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod signals;

@@ -18,6 +18,7 @@ fn object() -> ObjectRecord {
             last_modified: DateTime::UNIX_EPOCH,
             crc64nvme: None,
         },
+        stamp: Stamp::Received,
         received: None,
         findings: Findings::default(),
         metadata: None,
