@@ -1,7 +1,8 @@
 //! How a command finds the installation it talks to: by the file that a depositor was given, by a data
 //! folder of this machine, or by settings for one that is elsewhere.
 //!
-//! The registry is asked by its API for members, which serves depositors and operators alike.
+//! The registry is asked by its API for members, which serves depositors and operators alike; orders go to
+//! the one for administrators.
 
 use std::path::PathBuf;
 
@@ -75,11 +76,25 @@ pub struct RegistryAccess {
 impl RegistryAccess {
     /// Opens no connection: the first call does.
     pub fn connect(&self, installation: &Installation) -> Result<RegistryClient, CommandError> {
-        let settings = match self.elsewhere() {
+        let settings = self.settings(installation)?;
+        settings.connect_as_member().map_err(CommandError::registry)
+    }
+
+    /// As [`Self::connect`], for what only operators may: the API for administrators, which refuses the
+    /// keys of a depositor.
+    pub fn connect_as_operator(
+        &self,
+        installation: &Installation,
+    ) -> Result<RegistryClient, CommandError> {
+        let settings = self.settings(installation)?;
+        settings.connect().map_err(CommandError::registry)
+    }
+
+    fn settings(&self, installation: &Installation) -> Result<RegistrySettings, CommandError> {
+        Ok(match self.elsewhere() {
             Some(settings) => settings,
             None => installation.client()?.registry.settings(),
-        };
-        settings.connect_as_member().map_err(CommandError::registry)
+        })
     }
 
     /// The settings, when they are for an installation elsewhere: clap takes all of them or none.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use muniment_model::WorkItemId;
 use muniment_registry_client::ClientError;
 
 use crate::data_folder::NoHome;
@@ -34,6 +35,24 @@ pub enum CommandError {
     RegistrySilent,
     #[error("the registry could not be asked")]
     Registry(#[source] ClientError),
+    #[error(
+        "this takes an operator's keys: those of `instance.json` in the data folder (`--data DIR`), not \
+         those of a depositor's file"
+    )]
+    NotOperator(#[source] ClientError),
+    #[error("there is no work item {id}; `muniment status` lists them")]
+    NoSuchItem { id: WorkItemId },
+    #[error("no work item is about a bag named {name}; `muniment status` lists them all")]
+    NoItemOfBag { name: String },
+    #[error(
+        "no open work item is about {name}; name one of those that have ended by its id: {ids}"
+    )]
+    NoOpenItem { name: String, ids: String },
+    #[error("several open work items are about {name}; name one by its id: {ids}")]
+    SeveralItems { name: String, ids: String },
+    /// With the registry's own words, and what an operator can do.
+    #[error("the registry refuses this: {message}. To go on: {next}")]
+    Refused { message: String, next: String },
     #[error("no institution {wanted} here; there are {known}")]
     UnknownInstitution { wanted: String, known: String },
     #[error(transparent)]
@@ -72,5 +91,13 @@ impl CommandError {
             return Self::RegistryAway(error);
         }
         Self::Registry(error)
+    }
+
+    /// As [`Self::registry`], of a call that an operator's key opens.
+    pub(crate) fn of_operator(error: ClientError) -> Self {
+        if matches!(error, ClientError::Denied { .. }) {
+            return Self::NotOperator(error);
+        }
+        Self::registry(error)
     }
 }

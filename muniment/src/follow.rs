@@ -1,4 +1,4 @@
-//! Waits for the ending of an upload, by the registry alone.
+//! Waits for the ending of an upload or of a work item, by the registry alone.
 //!
 //! A work item is known by bucket, key and etag; those that were there before the upload began are
 //! not it, so the same bytes can be deposited twice and each deposit finds its own item. Reads only.
@@ -9,6 +9,9 @@ use muniment_model::registry::WorkItem;
 use muniment_model::{BucketName, ObjectKey, Status, WorkItemId};
 use muniment_registry_client::{ClientError, Order, PageRequest, RegistryClient, WorkItemQuery};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use crate::error::CommandError;
+use crate::item::ItemName;
 
 /// The bucket reader of a large installation looks every few minutes. Who waits longer than this
 /// for an item waits for nothing.
@@ -108,6 +111,29 @@ impl<'a> Follower<'a> {
             }
         }
     }
+}
+
+/// Waits until the item has ended or an operator has to act, and answers what it is then. `on_step` is told
+/// of each stage and status that is seen on the way.
+pub(crate) async fn to_its_end(
+    registry: &RegistryClient,
+    mut item: WorkItem,
+    period: Duration,
+    on_step: impl Fn(&WorkItem),
+) -> Result<WorkItem, CommandError> {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = None;
+    while !is_over(&item) {
+        let step = Some((item.stage, item.status));
+        if last != step {
+            on_step(&item);
+            last = step;
+        }
+        ticks.tick().await;
+        item = ItemName::Id(item.id).find(registry).await?;
+    }
+    Ok(item)
 }
 
 /// Whether waiting longer is in vain: the item has ended, or an operator has to act.

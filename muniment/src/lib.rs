@@ -6,14 +6,18 @@
 
 pub mod access;
 mod bag_path;
+mod cancel;
 mod completions;
 pub mod data_folder;
 mod demo;
 mod deposit;
 mod error;
 pub mod follow;
+mod item;
 pub mod local_bag;
+mod orders;
 mod renew_key;
+mod requeue;
 mod room;
 mod status;
 mod table;
@@ -72,6 +76,8 @@ enum Command {
     Deposit(deposit::DepositSettings),
     Status(status::StatusSettings),
     Validate(validate::ValidateSettings),
+    Requeue(requeue::RequeueSettings),
+    Cancel(cancel::CancelSettings),
     RenewKey(renew_key::RenewKeySettings),
     Completions(completions::CompletionsSettings),
 }
@@ -134,6 +140,8 @@ fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, Command
             Command::Deposit(settings) => deposit::run(settings, terminal).await,
             Command::Status(settings) => status::run(settings, terminal).await,
             Command::Validate(settings) => validate::run(settings, terminal).await,
+            Command::Requeue(settings) => requeue::run(settings, terminal).await,
+            Command::Cancel(settings) => cancel::run(settings, terminal).await,
             Command::RenewKey(settings) => renew_key::run(settings, terminal),
             Command::Completions(settings) => Ok(completions::run(settings, terminal)),
         }

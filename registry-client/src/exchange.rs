@@ -15,12 +15,15 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::{ClientError, RegistrySettings};
 
 const USER_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-user");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-key");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// A page of 1,000 files with all their events is about 10 MiB; more than this is no answer to
 /// anything we ask.
@@ -66,6 +69,7 @@ pub(crate) struct Call {
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
+    content_type: HeaderValue,
     if_match: Option<i64>,
     /// A status that is an answer here although it is an error elsewhere.
     also_good: Option<StatusCode>,
@@ -97,12 +101,24 @@ impl Call {
         Self::new(Method::PUT, path).with_body(body)
     }
 
+    /// With the fields of a form, as operators' orders have them.
+    pub(crate) fn put_form(path: impl Into<String>, fields: &[(&str, &str)]) -> Self {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        let body = form.extend_pairs(fields).finish().into_bytes();
+        Self {
+            body: Some(body),
+            content_type: FORM,
+            ..Self::new(Method::PUT, path)
+        }
+    }
+
     fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
             path: path.into(),
             query: Vec::new(),
             body: None,
+            content_type: JSON,
             if_match: None,
             also_good: None,
         }
@@ -178,11 +194,7 @@ impl RegistryClient {
         let mut key = header_value("API key", settings.registry_api_key.expose_secret())?;
         key.set_sensitive(true);
         headers.insert(KEY_HEADER, key);
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, JSON);
         let unusable = |setting| move |_cause| ClientError::Settings { setting };
         let http = reqwest::Client::builder()
             .default_headers(headers)
@@ -263,6 +275,7 @@ impl RegistryClient {
             .join(&format!("{}/{}", self.prefix, call.path))
             .map_err(|_unusable| ClientError::Settings { setting: "URL" })?;
         let mut request = self.http.request(call.method.clone(), url);
+        request = request.header(header::CONTENT_TYPE, &call.content_type);
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }

@@ -1,7 +1,7 @@
 //! A depositor: what its keys are good for, and that its file is all it needs.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use muniment::up::depositor::{self, ClientAccess};
@@ -10,8 +10,8 @@ use muniment_bag_builder::BagBuilder;
 use muniment_model::registry::{Listing, WorkItem};
 use muniment_model::{Status, StorageTarget, WorkItemId};
 use tempfile::TempDir;
-use tokio::task::spawn_blocking;
 
+use crate::process::run;
 use crate::s3::{Operation, answer, ask, client, put};
 use crate::site::{EXAMPLE_EDU, TEST_EDU};
 
@@ -194,11 +194,4 @@ async fn items(file: &Path) -> Vec<WorkItem> {
     assert!(output.status.success(), "{output:?}");
     let listing: Listing<WorkItem> = serde_json::from_slice(&output.stdout).expect("a list");
     listing.results
-}
-
-async fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muniment"));
-    command.args(arguments).env_remove("MUNIMENT_DATA");
-    let ended = spawn_blocking(move || command.output()).await;
-    ended.expect("is waited for").expect("runs")
 }

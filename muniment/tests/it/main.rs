@@ -20,6 +20,8 @@ mod lost_work;
 #[cfg(test)]
 mod observed;
 #[cfg(test)]
+mod ordered;
+#[cfg(test)]
 mod other_uploads;
 #[cfg(test)]
 mod output;

@@ -1,11 +1,12 @@
-//! `muniment up` as a process of its own.
+//! `muniment up`, and other commands, as processes of their own.
 
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use muniment::up::instance::Instance;
 use muniment_observer::Observer;
+use tokio::task::spawn_blocking;
 use tokio::time::{interval, timeout};
 
 use crate::site::observer_of;
@@ -13,6 +14,20 @@ use crate::site::observer_of;
 /// A start takes a tenth of a second on an idle machine.
 pub(crate) const READY_WITHIN: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The command with these words on this data folder, once it has ended.
+pub(crate) async fn muniment(words: &[&str], data: &Path) -> Output {
+    let data = data.to_str().expect("its name");
+    run(&[words, &["--data", data]].concat()).await
+}
+
+/// The command with these words alone, once it has ended.
+pub(crate) async fn run(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muniment"));
+    command.args(words).env_remove("MUNIMENT_DATA");
+    let ended = spawn_blocking(move || command.output()).await;
+    ended.expect("is waited for").expect("runs")
+}
 
 /// Killed with SIGKILL when dropped.
 pub(crate) struct Up(pub(crate) Child);

@@ -1,5 +1,6 @@
 //! A system on a fresh folder, and an observer of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use muniment::up::instance::Instance;
@@ -23,7 +24,7 @@ pub(crate) const EXAMPLE_EDU: &str = "example.edu";
 pub(crate) struct Site {
     pub(crate) system: System,
     pub(crate) view: Observer,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Site {
@@ -33,14 +34,49 @@ impl Site {
 
     /// On a folder that may have been in use.
     pub(crate) async fn start_on(folder: TempDir) -> Self {
-        let system = System::start(&Options::on(folder.path()))
-            .await
-            .expect("the system starts");
+        let options = Options::on(folder.path());
+        Self::start_as(folder, options).await
+    }
+
+    /// A system that asks an operator about every valid bag, at Reingest Check, before it has stored
+    /// anything: its settings make URLs of copies that the registry would refuse.
+    pub(crate) async fn start_halting() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options {
+            storage_host: Some("no host".to_owned()),
+            ..Options::on(folder.path())
+        };
+        Self::start_as(folder, options).await
+    }
+
+    /// The same system after a stop in the middle, with settings that are right.
+    pub(crate) async fn mended(self) -> Self {
+        self.system.stop().await;
+        let Self {
+            system,
+            view: _,
+            folder,
+        } = self;
+        drop(system);
+        let options = Options {
+            storage_host: Some("storage.muniment.localhost".to_owned()),
+            ..Options::on(folder.path())
+        };
+        Self::start_as(folder, options).await
+    }
+
+    async fn start_as(folder: TempDir, options: Options) -> Self {
+        let system = System::start(&options).await.expect("the system starts");
         Self {
             view: observer_of(system.instance()),
             system,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Stops the system, having waited until it has nothing left to do.

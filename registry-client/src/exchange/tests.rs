@@ -72,6 +72,37 @@ async fn a_conflict_that_names_no_holder_is_the_error_it_says() {
     assert!(matches!(page, Err(ClientError::NotOurs { .. })), "{page:?}");
 }
 
+/// The answer to the first order was lost, and the registry refuses to cancel twice.
+#[tokio::test]
+async fn an_order_to_cancel_that_was_carried_out_already_has_succeeded() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+    const REFUSED: &str = "HTTP/1.1 409 Conflict\r\nConnection: close\r\n\r\n\
+                           {\"StatusCode\":409,\"Error\":\"is at Cleanup already\"}";
+    let order = async |intended: &str, reason: &str| {
+        let item = format!(
+            r#"{{"id":7,"name":"a.tar","etag":"e","institution_id":1,"bucket":"b","user":"u",
+                 "action":"Ingest","stage":"Cleanup","status":"Pending",
+                 "intended_status":"{intended}","reason":"{reason}"}}"#
+        );
+        let answers = [CUT.to_owned(), REFUSED.to_owned(), format!("{HEAD}{item}")];
+        let (settings, _server) = answering(answers.to_vec()).await;
+        let client = settings.connect().unwrap();
+        client.cancel(WorkItemId(7), Some("withdrawn")).await
+    };
+
+    let ours = order("Cancelled", "Cancelled by an operator: withdrawn").await;
+    let anothers = order("Cancelled", "a.tar was replaced").await;
+    let rejected = order("Failed", "it is no tar").await;
+
+    assert!(ours.is_ok(), "{ours:?}");
+    for refused in [anothers, rejected] {
+        assert!(
+            matches!(refused, Err(ClientError::Conflict { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_registry_that_is_not_there_is_unreachable() {
     let (settings, server) = answering::<&str>(vec![]).await;

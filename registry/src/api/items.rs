@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use muniment_model::registry::{TakeLock, WorkItem};
+use muniment_model::registry::{TakeLock, WorkItem, cancelled_by_operator};
 use muniment_model::{Stage, WorkItemId};
 use serde::Serialize;
 
@@ -73,9 +73,6 @@ pub(super) async fn requeue(
     Ok(done(format!("Requeued WorkItem {id} to {}", item.stage)))
 }
 
-/// What the note of a cancelled item says, before the operator's own words.
-const CANCELLED: &str = "Cancelled by an operator";
-
 /// Ours: an item ends as Cancelled, once Cleanup has cleaned up after it. The form may name a `reason`.
 pub(super) async fn cancel(
     State(app): State<App>,
@@ -83,10 +80,7 @@ pub(super) async fn cancel(
     form: Form,
 ) -> Result<Response, ApiError> {
     let id = WorkItemId(id(&name)?);
-    let reason = match form.only("reason")? {
-        Some(words) => format!("{CANCELLED}: {words}"),
-        None => CANCELLED.to_owned(),
-    };
+    let reason = cancelled_by_operator(form.only("reason")?);
     let order = |item: &WorkItem| {
         let cancelled = orders::cancelled(item, &reason)?;
         checks::item(&cancelled)?;

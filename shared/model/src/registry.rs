@@ -132,6 +132,16 @@ pub struct WorkItem {
     pub object_identifier: String,
 }
 
+/// The reason of an item that an operator cancels, with the operator's own words if there are any. The
+/// registry writes it, and who repeats an order knows by it that the first one was carried out.
+pub fn cancelled_by_operator(words: Option<&str>) -> String {
+    const CANCELLED: &str = "Cancelled by an operator";
+    match words {
+        Some(words) => format!("{CANCELLED}: {words}"),
+        None => CANCELLED.to_owned(),
+    }
+}
+
 /// An intellectual object: what a bag becomes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntellectualObject {
