@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Database ── open(migrations) ──> Writer ── begin ──> Transaction ── commit, or rolled back
-//!     └────── read_only ── connect, pool
+//!     ├────── read_only ── connect, pool
+//!     └────── untouched ── connect
 //! ```
 //!
 //! **Durability.** Every connection uses WAL with `synchronous = FULL`: a commit survives a killed

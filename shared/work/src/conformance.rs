@@ -9,6 +9,7 @@ pub(crate) mod oracle;
 pub(crate) mod queue;
 pub(crate) mod records;
 pub(crate) mod sharing;
+pub(crate) mod view;
 
 /// Makes a test of each case for a back end.
 macro_rules! conformance {
@@ -50,6 +51,11 @@ macro_rules! conformance {
                 every_item_that_anything_is_kept_of_is_listed,
                 starting_over_keeps_the_object_record_and_the_own_lease,
                 a_record_of_another_version_is_not_written,
+            }
+            view {
+                a_look_shows_all_that_is_kept_of_an_item_and_changes_nothing,
+                a_look_shows_the_state_of_each_message,
+                a_look_at_an_item_of_which_nothing_is_kept_shows_nothing,
             }
             sharing {
                 two_processes_never_claim_the_same_message,

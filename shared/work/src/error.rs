@@ -55,6 +55,12 @@ pub enum WorkError {
     },
     #[error("the work store has layout {found}, this program knows up to {known}")]
     NewerLayout { found: i64, known: usize },
+    /// Only to look at: who opens it to work brings it to the present layout.
+    #[error(
+        "the work store has layout {found} of an older version, this program reads {known}; its next \
+         start brings it to that"
+    )]
+    OlderLayout { found: i64, known: usize },
     #[error("the work store holds {what}, which no version of this program writes")]
     Foreign { what: String },
     /// Others use it for longer than a write takes.
@@ -86,6 +92,7 @@ impl Classify for WorkError {
             | Self::Gap { .. }
             | Self::BatchTooLarge { .. }
             | Self::NewerLayout { .. }
+            | Self::OlderLayout { .. }
             | Self::Foreign { .. }
             | Self::Refused { .. } => Class::Permanent,
         }

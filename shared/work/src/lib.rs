@@ -5,7 +5,7 @@
 //! costs time and nothing else.
 //!
 //! * [`Queue`] and [`Records`] are what a worker process sees; [`SqliteWork`] keeps both in one
-//!   SQLite file.
+//!   SQLite file. [`WorkView`] is what an operator's tools see of both.
 //! * The queue's logic is the pure function in `decide`, which every back end runs.
 //! * Every write to a record carries the writer's [`Lease`] and fails once that lease is lost.
 
@@ -18,6 +18,7 @@ mod message;
 mod settings;
 mod sqlite;
 mod store;
+mod view;
 
 pub use error::{Cause, WorkError};
 pub use message::{Claim, Identity, Lease, Message, Release, Subject, Token, UnknownSubject};
@@ -26,6 +27,7 @@ pub use sqlite::SqliteWork;
 pub use store::{
     Backlog, BatchRecords, BatchSize, BatchesDone, FileWrite, Progress, Queue, Records, WorkStore,
 };
+pub use view::{ItemView, MessageState, QueuedMessage, WorkView};
 
 use std::time::Duration;
 

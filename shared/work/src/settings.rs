@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use muniment_model::Clock;
 
-use crate::{SqliteWork, WorkError, WorkStore};
+use crate::sqlite::SqliteView;
+use crate::{SqliteWork, WorkError, WorkStore, WorkView};
 
 /// Settings of the queue and the work records.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +30,15 @@ impl WorkSettings {
 pub enum WorkLocation {
     /// One file, for the processes of one machine.
     Sqlite(PathBuf),
+}
+
+impl WorkLocation {
+    /// Opens the store to look at it. Changes nothing, and may be done while others use it.
+    pub async fn look(&self) -> Result<Box<dyn WorkView>, WorkError> {
+        match self {
+            Self::Sqlite(path) => Ok(Box::new(SqliteView::open(path).await?)),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

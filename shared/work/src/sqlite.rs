@@ -20,6 +20,7 @@ mod errors;
 mod finish;
 mod queue;
 mod records;
+mod view;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ use muniment_sqlite::{Database, Migration, Transaction, Writer};
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout, timeout_at};
+
+pub(crate) use view::SqliteView;
 
 use crate::decide::{Command, Reply};
 use crate::{

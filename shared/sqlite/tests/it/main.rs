@@ -8,4 +8,5 @@
 mod faults;
 mod kit;
 mod migrations;
+mod untouched;
 mod writer;

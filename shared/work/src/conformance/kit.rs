@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::decide::{Command, Reply, model};
 use crate::{
     Backlog, Claim, FileWrite, Lease, Message, Progress, Queue, Records, Subject, WorkError,
+    WorkView,
 };
 
 pub(crate) const QUEUE: QueueName = model::QUEUE;
@@ -28,6 +29,9 @@ pub(crate) trait Backend: Sized + Send + Sync + 'static {
 
     /// The same store, as another process opens it.
     async fn another(&self) -> Self::Store;
+
+    /// The same store, as an operator's tool opens it while it is in use.
+    async fn look(&self) -> Box<dyn WorkView>;
 
     /// As after the end of the process.
     async fn reopened(self) -> Self;

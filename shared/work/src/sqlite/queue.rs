@@ -50,6 +50,8 @@ macro_rules! entry_columns {
     };
 }
 
+pub(super) use entry_columns;
+
 /// The next ready message of one size: first the institution, by virtual time (at most one look
 /// into the index for each), then its oldest message.
 macro_rules! next_ready {

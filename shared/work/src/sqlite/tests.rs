@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::conformance::conformance;
-use crate::conformance::kit::{Backend, QUEUE};
+use crate::conformance::kit::{Backend, QUEUE, planner};
 use crate::decide::model::start;
+use crate::{WorkLocation, WorkView};
 
 struct OnSqlite {
     store: SqliteWork,
@@ -38,6 +39,10 @@ async fn open(folder: &TempDir, clock: &Arc<MockClock>) -> SqliteWork {
     opened.expect("opens")
 }
 
+async fn look(path: &Path) -> Result<Box<dyn WorkView>, WorkError> {
+    WorkLocation::Sqlite(path.to_path_buf()).look().await
+}
+
 #[async_trait]
 impl Backend for OnSqlite {
     type Store = SqliteWork;
@@ -58,6 +63,10 @@ impl Backend for OnSqlite {
 
     async fn another(&self) -> SqliteWork {
         open(&self.folder, &self.clock).await
+    }
+
+    async fn look(&self) -> Box<dyn WorkView> {
+        look(&self.path()).await.expect("opens")
     }
 
     async fn reopened(self) -> Self {
@@ -138,6 +147,76 @@ async fn records_of_another_version_are_not_read() {
     );
     assert!(matches!(object, WorkError::UnknownSchema { found: 2, .. }));
     assert!(matches!(checkpoint, WorkError::Unreadable { .. }));
+    // A look tells of each, and shows the rest.
+    let seen = kit.look().await.item(item).await.expect("seen");
+    let unknown = matches!(seen.object, Err(WorkError::UnknownSchema { found: 2, .. }));
+    assert!(unknown, "{seen:?}");
+    let unreadable = matches!(seen.checkpoint, Err(WorkError::Unreadable { .. }));
+    assert!(unreadable, "{seen:?}");
+    assert!(seen.batches.contains_key(&first), "{seen:?}");
+}
+
+/// What a killed process leaves has its last writes in the log.
+#[tokio::test]
+async fn a_look_at_what_a_killed_process_left_shows_its_last_writes_and_changes_no_byte() {
+    let kit = OnSqlite::fresh().await;
+    kit.publish(&planner(12)).await;
+    let left = TempDir::new().expect("a folder");
+    let (file, log) = (left.path().join("work.db"), left.path().join("work.db-wal"));
+    std::fs::copy(kit.path(), &file).expect("copied");
+    std::fs::copy(kit.path().with_file_name("work.db-wal"), &log).expect("copied");
+    let before = [&file, &log].map(|one| std::fs::read(one).expect("read"));
+
+    let view = look(&file).await.expect("opens");
+    let seen = view.item(WorkItemId(12)).await.expect("seen");
+    drop(view);
+
+    assert_eq!(seen.messages.len(), 1, "{seen:?}");
+    let after = [&file, &log].map(|one| std::fs::read(one).expect("read"));
+    assert!(after == before, "the look has written");
+}
+
+/// Neither does its writer wait for the look.
+#[tokio::test]
+async fn a_look_does_not_wait_for_a_writer() {
+    let kit = OnSqlite::fresh().await;
+    let view = kit.look().await;
+    let mut writer = kit.raw().await;
+    let begun = sqlx::raw_sql("BEGIN IMMEDIATE; DELETE FROM message;");
+    begun.execute(&mut writer).await.expect("begins");
+
+    let while_written = view.item(WorkItemId(12)).await.map(|_| ());
+    let opened = kit.look().await.item(WorkItemId(12)).await.map(|_| ());
+    let ended = sqlx::raw_sql("COMMIT").execute(&mut writer).await.map(drop);
+
+    let all = (while_written, opened, ended);
+    assert!(matches!(all, (Ok(()), Ok(()), Ok(()))), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_look_makes_no_file_and_no_layout() {
+    let kit = OnSqlite::fresh().await;
+    let absent = kit.path().with_file_name("absent.db");
+
+    let no_file = look(&absent).await.map(drop).expect_err("refused");
+    let mut raw = kit.raw().await;
+    let mut refused = Vec::new();
+    for layout in ["2", "9"] {
+        let set = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {layout}"));
+        sqlx::raw_sql(set).execute(&mut raw).await.expect("set");
+        refused.push(look(&kit.path()).await.map(drop).expect_err("refused"));
+    }
+
+    assert!(matches!(no_file, WorkError::Unusable { .. }), "{no_file:?}");
+    assert!(!absent.exists(), "a file was made");
+    let expected = matches!(
+        refused[..],
+        [
+            WorkError::OlderLayout { found: 2, known: 3 },
+            WorkError::NewerLayout { found: 9, known: 3 }
+        ]
+    );
+    assert!(expected, "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
