@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use muniment_model::WorkItemId;
 use muniment_registry_client::ClientError;
+use muniment_work::WorkError;
 
 use crate::data_folder::NoHome;
 use crate::deposit::{BagFault, UploadError};
@@ -40,6 +41,15 @@ pub enum CommandError {
          those of a depositor's file"
     )]
     NotOperator(#[source] ClientError),
+    #[error(
+        "this reads the data folder, which only its operator can: name the data folder with `--data DIR` and \
+         no `--instance`"
+    )]
+    NeedsDataFolder,
+    #[error("the work store cannot be read")]
+    Work(#[source] WorkError),
+    #[error("nothing is known of work item {id}: {reasons}")]
+    NothingKnown { id: WorkItemId, reasons: String },
     #[error("there is no work item {id}; `muniment status` lists them")]
     NoSuchItem { id: WorkItemId },
     #[error("no work item is about a bag named {name}; `muniment status` lists them all")]

@@ -68,6 +68,16 @@ impl fmt::Display for ItemName {
 }
 
 impl ItemName {
+    /// Whether the bag of an upload is meant, with this key and of this institution.
+    pub(crate) fn is_of(&self, whose: &str, upload: &str) -> bool {
+        match self {
+            Self::Id(_) => false,
+            Self::Bag { institution, key } => {
+                key == upload && institution.as_ref().is_none_or(|wanted| wanted == whose)
+            }
+        }
+    }
+
     /// The item as the registry has it.
     pub(crate) async fn find(&self, registry: &RegistryClient) -> Result<WorkItem, CommandError> {
         let key = match self {

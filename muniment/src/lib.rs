@@ -13,6 +13,7 @@ mod demo;
 mod deposit;
 mod error;
 pub mod follow;
+mod inspect;
 mod item;
 pub mod local_bag;
 mod orders;
@@ -76,6 +77,7 @@ enum Command {
     Deposit(deposit::DepositSettings),
     Status(status::StatusSettings),
     Validate(validate::ValidateSettings),
+    Inspect(inspect::InspectSettings),
     Requeue(requeue::RequeueSettings),
     Cancel(cancel::CancelSettings),
     RenewKey(renew_key::RenewKeySettings),
@@ -140,6 +142,7 @@ fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, Command
             Command::Deposit(settings) => deposit::run(settings, terminal).await,
             Command::Status(settings) => status::run(settings, terminal).await,
             Command::Validate(settings) => validate::run(settings, terminal).await,
+            Command::Inspect(settings) => inspect::run(settings, terminal).await,
             Command::Requeue(settings) => requeue::run(settings, terminal).await,
             Command::Cancel(settings) => cancel::run(settings, terminal).await,
             Command::RenewKey(settings) => renew_key::run(settings, terminal),

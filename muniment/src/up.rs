@@ -25,6 +25,7 @@ use crate::terminal::Terminal;
 
 use instance::{Instance, InstitutionAccess, RegistryAccess, S3Access};
 pub(crate) use settings::{INSTITUTION_BYTES_MAX, REGISTRY_TIMEOUT};
+pub(crate) use system::WORK;
 pub use system::{Options, StartError, System, SystemDied};
 
 /// Starts S3 endpoint, registry and workers, and keeps them running

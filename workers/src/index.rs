@@ -16,16 +16,19 @@ use serde::de::DeserializeOwned;
 /// A batch holds at most 500 records of about 1 KB; names and headers may make them longer.
 const INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+const END: &str = "end";
+const STORING: &str = "storing";
+
 fn batch_key(item: WorkItemId, batch: BatchNumber) -> ObjectKey {
     KeyPrefix::index_of(item).key(&batch.to_string())
 }
 
 fn end_key(item: WorkItemId) -> ObjectKey {
-    KeyPrefix::index_of(item).key("end")
+    KeyPrefix::index_of(item).key(END)
 }
 
 fn storing_key(item: WorkItemId) -> ObjectKey {
-    KeyPrefix::index_of(item).key("storing")
+    KeyPrefix::index_of(item).key(STORING)
 }
 
 /// Where an item has come back to.
@@ -44,6 +47,58 @@ impl Return {
             Self::ToCopyToStaging => "restagings",
         })
     }
+}
+
+/// What the index of an item holds: for an operator who looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexView {
+    /// Which batches it has, in their order.
+    pub batches: Vec<BatchNumber>,
+    /// Whether pass one has seen the whole tar.
+    pub has_end: bool,
+    /// Whether storing has begun: the item ends in Success or stays with an operator.
+    pub is_storing: bool,
+    /// How often the item has come back to Validate, because its records were lost.
+    pub returns: u32,
+    /// How often it has come back to Copy To Staging, because staged files had changed.
+    pub restagings: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    #[error("the staging bucket does not answer as it should")]
+    Storage(#[from] StorageError),
+    #[error("{key} is not readable")]
+    Unreadable {
+        key: ObjectKey,
+        source: serde_json::Error,
+    },
+}
+
+/// Looks at the index and changes nothing. An item without one has an empty view.
+pub async fn look(staging: &StagingBucket, item: WorkItemId) -> Result<IndexView, IndexError> {
+    let prefix = KeyPrefix::index_of(item);
+    let mut view = IndexView::default();
+    let mut listing = staging.list(&prefix);
+    while let Some(page) = listing.next_page().await? {
+        let names = page
+            .iter()
+            .filter_map(|one| one.key.strip_prefix(prefix.as_str()));
+        for name in names {
+            match name.parse() {
+                Ok(number) => view.batches.push(BatchNumber(number)),
+                Err(_no_number) => {
+                    view.has_end |= name == END;
+                    view.is_storing |= name == STORING;
+                }
+            }
+        }
+    }
+    view.batches.sort_unstable();
+    let count = async |to: Return| read::<u32>(staging, &to.key(item)).await;
+    view.returns = count(Return::ToValidate).await?.unwrap_or_default();
+    view.restagings = count(Return::ToCopyToStaging).await?.unwrap_or_default();
+    Ok(view)
 }
 
 /// Counts that the item comes back, and answers how often it has. Kept here and not in the work store,
@@ -143,6 +198,18 @@ async fn get<T: DeserializeOwned>(
     staging: &StagingBucket,
     key: &ObjectKey,
 ) -> Result<Option<T>, JobError> {
+    read(staging, key).await.map_err(|error| match error {
+        IndexError::Storage(error) => error.into(),
+        IndexError::Unreadable { source, .. } => {
+            JobError::halt(format!("{key} is not readable: {source}"))
+        }
+    })
+}
+
+async fn read<T: DeserializeOwned>(
+    staging: &StagingBucket,
+    key: &ObjectKey,
+) -> Result<Option<T>, IndexError> {
     let json = match staging.get(key, INDEX_BYTES_MAX).await {
         Ok(json) => json,
         Err(StorageError::NotFound { .. }) => return Ok(None),
@@ -150,5 +217,8 @@ async fn get<T: DeserializeOwned>(
     };
     serde_json::from_slice(&json)
         .map(Some)
-        .map_err(|error| JobError::halt(format!("{key} is not readable: {error}")))
+        .map_err(|source| IndexError::Unreadable {
+            key: key.clone(),
+            source,
+        })
 }

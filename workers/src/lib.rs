@@ -22,7 +22,9 @@ pub mod ingest_staging_uploader;
 pub mod ingest_validator;
 pub mod reingest_manager;
 
-mod index;
+pub mod index;
+pub mod to_come;
+
 mod premis;
 mod rows;
 mod staged;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use muniment_model::{BUCKET_NAME_BYTES_MAX, BucketName};
-use muniment_objects::ReceivingSettings;
+use muniment_objects::{ReceivingSettings, StagingSettings};
 use muniment_registry_client::RegistrySettings;
 
 use super::instance::{Instance, RegistryAccess, S3Access};
@@ -42,6 +42,17 @@ impl S3Access {
 impl Instance {
     pub fn receiving(&self) -> ReceivingSettings {
         self.s3.receiving()
+    }
+
+    /// With the operator's keys: to look at.
+    pub(crate) fn staging(&self) -> StagingSettings {
+        StagingSettings {
+            staging_endpoint: Some(self.s3.endpoint.clone()),
+            staging_region: self.s3.region.clone(),
+            staging_access_key: self.s3.access_key.clone().into(),
+            staging_secret_key: self.s3.secret_key.clone().into(),
+            staging_bucket: self.staging_bucket.clone(),
+        }
     }
 
     /// Every bucket there has to be.

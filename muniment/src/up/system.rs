@@ -105,6 +105,9 @@ pub struct SystemDied {
 /// The registry's file in the data folder.
 pub(super) const REGISTRY: &str = "registry.db";
 
+/// The work store's file in the data folder.
+pub(crate) const WORK: &str = "work.db";
+
 /// As the holder of work items: this process is the only one there is.
 const NODE: &str = "muniment-up";
 
@@ -241,7 +244,7 @@ async fn open_work(
     options: &Options,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<SqliteWork>, StartError> {
-    let work = SqliteWork::open(&options.folder.join("work.db"), clock).await?;
+    let work = SqliteWork::open(&options.folder.join(WORK), clock).await?;
     let revoked = work.revoke_all_leases().await?;
     if revoked > 0 {
         tracing::info!(revoked, "took over the jobs of a process that is gone");

@@ -12,6 +12,8 @@ mod depositor;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod inspected;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod killed_at_random;
