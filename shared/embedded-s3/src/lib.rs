@@ -20,7 +20,10 @@
 //! The key it is opened with is good for everything; others may be good for the objects of a few buckets
 //! only ([`Key`]).
 //!
-//! Cannot do: versions, tags, access lists, encryption, thawing of cold classes, virtual-hosted
+//! A bucket keeps versions when a client tells it to, as on S3: every version has its bytes until it is
+//! deleted itself.
+//!
+//! Cannot do: tags, access lists, encryption, thawing of cold classes, virtual-hosted
 //! addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
 
 mod blobs;
@@ -74,7 +77,7 @@ pub struct Key {
 pub enum Reach {
     Everything,
     /// The objects of these buckets, as the source of a copy too. The buckets themselves can be neither
-    /// made nor deleted, and no other is listed.
+    /// made, deleted nor told to keep versions, and no other is listed.
     Buckets(HashSet<String>),
 }
 

@@ -71,6 +71,24 @@ impl<T> Page<T> {
         }
         ControlFlow::Continue(())
     }
+
+    /// Takes another version of the key that was pushed last. Breaks when the page is full. Behind a
+    /// common prefix it is not shown, like its key.
+    pub(crate) fn push_again(&mut self, value: T) -> ControlFlow<()> {
+        if self.ends_in_prefix() {
+            return ControlFlow::Continue(());
+        }
+        if self.entries.len() >= self.query.entries_max {
+            self.truncated = true;
+            return ControlFlow::Break(());
+        }
+        self.entries.push(Entry::Object(value));
+        ControlFlow::Continue(())
+    }
+
+    pub(crate) fn ends_in_prefix(&self) -> bool {
+        matches!(self.entries.last(), Some(Entry::Prefix(_)))
+    }
 }
 
 impl Query {

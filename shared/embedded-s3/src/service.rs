@@ -10,6 +10,7 @@ mod lists;
 mod objects;
 mod read_back;
 mod uploads;
+mod versions;
 mod words;
 
 use std::collections::HashSet;
@@ -101,6 +102,11 @@ operations! {
     get_bucket_location(req: GetBucketLocationInput) -> GetBucketLocationOutput
         = locate_bucket(req.input);
 
+    put_bucket_versioning(req: PutBucketVersioningInput) -> PutBucketVersioningOutput
+        = set_versioning(req.input);
+    get_bucket_versioning(req: GetBucketVersioningInput) -> GetBucketVersioningOutput
+        = versioning(req.input);
+
     put_object(req: PutObjectInput) -> PutObjectOutput = put(req);
     get_object(req: GetObjectInput) -> GetObjectOutput = get(req.input);
     head_object(req: HeadObjectInput) -> HeadObjectOutput = head(req.input);
@@ -109,6 +115,8 @@ operations! {
     copy_object(req: CopyObjectInput) -> CopyObjectOutput = copy(req);
     list_objects(req: ListObjectsInput) -> ListObjectsOutput = list(req.input);
     list_objects_v2(req: ListObjectsV2Input) -> ListObjectsV2Output = list_v2(req.input);
+    list_object_versions(req: ListObjectVersionsInput) -> ListObjectVersionsOutput
+        = list_versions(req.input);
 
     create_multipart_upload(req: CreateMultipartUploadInput) -> CreateMultipartUploadOutput
         = start_upload(req.input);

@@ -6,9 +6,10 @@
 //! is all the recovery there is.
 //!
 //! ```text
-//! object ─┐
-//! part ───┼─> blob ── in its row │ in a file │ joined: extents ──> blobs in files
-//! extent ─┘   refs
+//! object ──┐
+//! version ─┤
+//! part ────┼─> blob ── in its row │ in a file │ joined: extents ──> blobs in files
+//! extent ──┘   refs
 //! ```
 
 pub(crate) mod buckets;
@@ -17,6 +18,7 @@ pub(crate) mod reads;
 pub(crate) mod rows;
 mod stale;
 pub(crate) mod uploads;
+pub(crate) mod versions;
 pub(crate) mod writer;
 
 use std::borrow::Cow;
@@ -49,10 +51,16 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    name: "store",
-    sql: Cow::Borrowed(include_str!("../migrations/0001_store.sql")),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        name: "store",
+        sql: Cow::Borrowed(include_str!("../migrations/0001_store.sql")),
+    },
+    Migration {
+        name: "versions",
+        sql: Cow::Borrowed(include_str!("../migrations/0002_versions.sql")),
+    },
+];
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -69,6 +77,16 @@ pub(crate) enum StoreError {
     NoSuchBucket,
     #[error("there is no such key")]
     NoSuchKey,
+    /// The newest version of the key is this delete marker.
+    #[error("the key is deleted")]
+    Deleted { marker: String },
+    #[error("there is no such version")]
+    NoSuchVersion,
+    #[error("the version is a delete marker")]
+    IsMarker {
+        version: String,
+        modified_micros: i64,
+    },
     #[error("there is no such upload")]
     NoSuchUpload,
     #[error("the bucket is not empty")]

@@ -32,8 +32,8 @@ use crate::intake::NewBytes;
 use crate::limits;
 use crate::multipart::{Content, StoredPart, copied_part_etag};
 use crate::store::StoreError;
-use crate::store::objects::{CopyObject, NewObject, PutObject};
-use crate::store::reads::Source;
+use crate::store::objects::{CopyObject, NewObject, Placed, PutObject};
+use crate::store::reads::{ObjectName, Source};
 use crate::store::rows::{About, ObjectRow};
 use crate::store::uploads::{PartBytes, PutPart};
 
@@ -69,6 +69,7 @@ impl Service {
         let mut races = 0;
         loop {
             let (source, content) = self.source_of_copy(&input).await?;
+            let from = source.version;
             let object = NewObject {
                 bucket: input.bucket.clone(),
                 key: input.key.clone(),
@@ -78,7 +79,7 @@ impl Service {
             };
             let source = source.blob;
             match self.store.submit(CopyObject { object, source }).await {
-                Ok(modified_micros) => return Ok(copied(&content, modified_micros)),
+                Ok(placed) => return Ok(copied(&content, placed, from)),
                 Err(StoreError::SourceChanged) if races < RACES_MAX => races += 1,
                 Err(error) => return Err(error.into()),
             }
@@ -87,7 +88,7 @@ impl Service {
 
     /// Whether the copy in `bucket` may lie in the files of its source.
     fn may_share(&self, source: &CopySource, bucket: &str) -> Result<bool, RequestError> {
-        let (from, _key) = names(source)?;
+        let from = named(source)?.bucket;
         Ok(from == bucket || self.copies == Copies::Shared)
     }
 
@@ -119,8 +120,8 @@ impl Service {
             about,
             conditions,
         };
-        let modified_micros = self.store.submit(PutObject { object, bytes }).await?;
-        Ok(copied(&content, modified_micros))
+        let placed = self.store.submit(PutObject { object, bytes }).await?;
+        Ok(copied(&content, placed, row.version))
     }
 
     /// Refuses what the writer would refuse too, before gigabytes are written for nothing.
@@ -129,9 +130,14 @@ impl Service {
         input: &CopyObjectInput,
         conditions: &WriteConditions,
     ) -> Result<(), RequestError> {
-        let etag = match self.store.object(&input.bucket, &input.key).await {
+        let target = ObjectName {
+            bucket: &input.bucket,
+            key: &input.key,
+            version: None,
+        };
+        let etag = match self.store.object(target).await {
             Ok(row) => Some(row.content.etag),
-            Err(StoreError::NoSuchKey) => None,
+            Err(StoreError::NoSuchKey | StoreError::Deleted { .. }) => None,
             Err(error) => return Err(error.into()),
         };
         Ok(check_write(etag.as_deref(), conditions)?)
@@ -142,8 +148,7 @@ impl Service {
         &self,
         input: &CopyObjectInput,
     ) -> Result<(ObjectRow, Content), RequestError> {
-        let (bucket, key) = names(&input.copy_source)?;
-        let mut row = self.store.object(bucket, key).await?;
+        let mut row = self.store.object(named(&input.copy_source)?).await?;
         let conditions = source_conditions!(input);
         admit_source(&row, &conditions)?;
         limits::check_copy(row.content.size_bytes)?;
@@ -175,14 +180,14 @@ impl Service {
         range: Option<&str>,
         conditions: &ReadConditions,
     ) -> Result<(ObjectRow, Range<u64>, Source), RequestError> {
-        let (bucket, key) = names(source)?;
+        let name = named(source)?;
         let accept = |row: &ObjectRow| {
             admit_source(row, conditions)?;
             let range = copy_range(range, row)?;
             limits::check_copy(range.end - range.start)?;
             Ok(range)
         };
-        self.store.open_object(bucket, key, accept).await
+        self.store.open_object(name, accept).await
     }
 
     pub(super) async fn copy_part(
@@ -197,7 +202,7 @@ impl Service {
         let wanted = upload.promise.algorithm();
         let mut races = 0;
         loop {
-            let (content, bytes) = self.part_of_source(&input, wanted).await?;
+            let (content, bytes, from) = self.part_of_source(&input, wanted).await?;
             let put = PutPart {
                 bucket: input.bucket.clone(),
                 key: input.key.clone(),
@@ -209,39 +214,44 @@ impl Service {
                 bytes,
             };
             match self.store.submit(put).await {
-                Ok(modified_micros) => return Ok(copied_part(&content, modified_micros)),
+                Ok(modified_micros) => return Ok(copied_part(&content, modified_micros, from)),
                 Err(StoreError::SourceChanged) if races < RACES_MAX => races += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
+    /// The part, and the version of the source it is made of, where there are versions.
     async fn part_of_source(
         &self,
         input: &UploadPartCopyInput,
         wanted: Option<Algorithm>,
-    ) -> Result<(Content, PartBytes), RequestError> {
+    ) -> Result<(Content, PartBytes, Option<String>), RequestError> {
         let conditions = source_conditions!(input);
         let range = input.copy_source_range.as_deref();
         let (row, range, source) = self
             .open_source(&input.copy_source, range, &conditions)
             .await?;
+        let from = row.version.clone();
         let segments = match &source {
-            Source::Inline => return self.part_of_row(slice(&row.body, &range), wanted).await,
+            Source::Inline => {
+                let part = self.part_of_row(slice(&row.body, &range), wanted).await;
+                return part.map(|(content, bytes)| (content, bytes, from));
+            }
             Source::Files { segments, .. } => segments.clone(),
         };
         if !self.may_share(&input.copy_source, &input.bucket)? {
             let (bytes, digests) = self.bytes_apart(&row, &range, source, wanted).await?;
             let known = known_part(&row, &range, wanted);
             let content = known.unwrap_or_else(|| Content::of_copied_part(digests));
-            return Ok((content, PartBytes::Own(bytes)));
+            return Ok((content, PartBytes::Own(bytes), from));
         }
         let content = match known_part(&row, &range, wanted) {
             Some(content) => content,
             None => Content::of_copied_part(self.hash(&row, &range, source, wanted).await?),
         };
         let id = self.store.blobs.new_id();
-        Ok((content, PartBytes::Shared { id, segments }))
+        Ok((content, PartBytes::Shared { id, segments }, from))
     }
 
     /// Bytes that lie in a row are small: they are copied into a file, as every part is one.
@@ -284,14 +294,17 @@ impl Service {
     }
 }
 
-fn names(source: &CopySource) -> Result<(&str, &str), RequestError> {
+fn named(source: &CopySource) -> Result<ObjectName<'_>, RequestError> {
     match source {
         CopySource::Bucket {
             bucket,
             key,
-            version_id: None,
-        } => Ok((bucket, key)),
-        CopySource::Bucket { .. } => Err(RequestError::Unsupported("a version")),
+            version_id,
+        } => Ok(ObjectName {
+            bucket,
+            key,
+            version: version_id.as_deref(),
+        }),
         CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
             Err(RequestError::Unsupported("an access point"))
         }
@@ -312,8 +325,12 @@ fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, RequestE
     if replaces {
         return Ok(about_of!(input));
     }
-    let (bucket, key) = names(&input.copy_source)?;
-    if bucket == input.bucket && key == input.key && input.storage_class.is_none() {
+    let source_name = named(&input.copy_source)?;
+    // A version that is named becomes the current one.
+    let is_itself = source_name.bucket == input.bucket
+        && source_name.key == input.key
+        && source_name.version.is_none();
+    if is_itself && input.storage_class.is_none() {
         return Err(RequestError::CopyOntoItself);
     }
     Ok(About {
@@ -365,20 +382,26 @@ fn known_part(row: &ObjectRow, range: &Range<u64>, wanted: Option<Algorithm>) ->
     })
 }
 
-fn copied(content: &Content, modified_micros: i64) -> CopyObjectOutput {
+fn copied(content: &Content, placed: Placed, from: Option<String>) -> CopyObjectOutput {
     let mut result = CopyObjectResult {
         checksum_type: Some(checksum_type(content)),
-        last_modified: Some(timestamp(modified_micros)),
+        last_modified: Some(timestamp(placed.modified_micros)),
         ..CopyObjectResult::default()
     };
     with_digests!(result, content);
     CopyObjectOutput {
         copy_object_result: Some(result),
+        copy_source_version_id: from,
+        version_id: placed.version,
         ..CopyObjectOutput::default()
     }
 }
 
-fn copied_part(content: &Content, modified_micros: i64) -> UploadPartCopyOutput {
+fn copied_part(
+    content: &Content,
+    modified_micros: i64,
+    from: Option<String>,
+) -> UploadPartCopyOutput {
     let mut result = CopyPartResult {
         last_modified: Some(timestamp(modified_micros)),
         ..CopyPartResult::default()
@@ -386,6 +409,7 @@ fn copied_part(content: &Content, modified_micros: i64) -> UploadPartCopyOutput 
     with_digests!(result, content);
     UploadPartCopyOutput {
         copy_part_result: Some(result),
+        copy_source_version_id: from,
         ..UploadPartCopyOutput::default()
     }
 }

@@ -3,8 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
+use http::header::{ALLOW, CONTENT_TYPE, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue};
 use s3s::{S3Error, S3ErrorCode};
 
+use super::words::{http_date, whole_seconds};
 use crate::checksums::claims::ClaimFault;
 use crate::conditions::ConditionFault;
 use crate::intake::IntakeError;
@@ -43,6 +46,10 @@ pub(crate) enum RequestError {
     OtherChecksum,
     #[error("the continuation token is not one of ours")]
     Token,
+    #[error("a version marker goes with a key marker")]
+    VersionMarker,
+    #[error("versions are Enabled or Suspended")]
+    Versioning,
     #[error("a copy onto itself must change something")]
     CopyOntoItself,
     #[error("the request leaves out {0}")]
@@ -81,7 +88,10 @@ impl From<RequestError> for S3Error {
             RequestError::NoLength => S3ErrorCode::MissingContentLength,
             RequestError::Range => S3ErrorCode::InvalidRange,
             RequestError::StorageClass => S3ErrorCode::InvalidStorageClass,
-            RequestError::CopyRange | RequestError::Token => S3ErrorCode::InvalidArgument,
+            RequestError::CopyRange | RequestError::Token | RequestError::VersionMarker => {
+                S3ErrorCode::InvalidArgument
+            }
+            RequestError::Versioning => S3ErrorCode::IllegalVersioningConfigurationException,
             RequestError::Checksum | RequestError::OtherChecksum | RequestError::CopyOntoItself => {
                 S3ErrorCode::InvalidRequest
             }
@@ -94,6 +104,11 @@ impl From<RequestError> for S3Error {
             RequestError::DamagedSource => S3ErrorCode::BadDigest,
         };
         let mut answer = Self::with_message(code, error.to_string());
+        if let RequestError::Store(error) = &error
+            && let Some(headers) = marker_headers(error)
+        {
+            answer.set_headers(headers);
+        }
         if matches!(error, RequestError::SignedHash) {
             answer.set_status_code(http::StatusCode::BAD_REQUEST);
         }
@@ -102,11 +117,37 @@ impl From<RequestError> for S3Error {
     }
 }
 
+/// What tells a delete marker from a key that never was. They replace those of the answer, the type of
+/// its body included.
+fn marker_headers(error: &StoreError) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let version = if let StoreError::IsMarker {
+        version,
+        modified_micros,
+    } = error
+    {
+        let date = http_date(&whole_seconds(*modified_micros))?;
+        headers.insert(LAST_MODIFIED, HeaderValue::from_str(&date).ok()?);
+        headers.insert(ALLOW, HeaderValue::from_static("DELETE"));
+        version
+    } else if let StoreError::Deleted { marker } = error {
+        marker
+    } else {
+        return None;
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
+    headers.insert("x-amz-version-id", HeaderValue::from_str(version).ok()?);
+    Some(headers)
+}
+
 /// The code of one key of a bulk delete.
 pub(crate) fn store_code(error: &StoreError) -> S3ErrorCode {
     match error {
         StoreError::NoSuchBucket => S3ErrorCode::NoSuchBucket,
-        StoreError::NoSuchKey => S3ErrorCode::NoSuchKey,
+        StoreError::NoSuchKey | StoreError::Deleted { .. } => S3ErrorCode::NoSuchKey,
+        StoreError::NoSuchVersion => S3ErrorCode::NoSuchVersion,
+        StoreError::IsMarker { .. } => S3ErrorCode::MethodNotAllowed,
         StoreError::NoSuchUpload => S3ErrorCode::NoSuchUpload,
         StoreError::BucketNotEmpty => S3ErrorCode::BucketNotEmpty,
         StoreError::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,

@@ -1,8 +1,8 @@
 //! Who may ask, and for what. An unknown key is told apart from a wrong secret, as S3 does.
 //!
 //! What a key is not good for is refused before anything is read, so that the answer does not tell
-//! whether it is there. Whatever names no bucket of the key is refused, operations that are added one
-//! day included.
+//! whether it is there. Whatever names no bucket of the key is refused, and so is every operation that
+//! is not in the list of those for such keys.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +17,29 @@ use crate::{Credentials, Key, Reach};
 
 /// The one operation on no bucket. Its answer has only those that the key is good for.
 const LIST_BUCKETS: &str = "ListBuckets";
-/// What is not for a key of a few buckets: those have to be there.
-const CHANGES_OF_BUCKETS: [&str; 2] = ["CreateBucket", "DeleteBucket"];
+/// What a key of a few buckets may do in them. Not what changes a bucket, nor what costs its owner: an
+/// operation that is added one day is refused until it stands here.
+const ON_OBJECTS: [&str; 19] = [
+    "AbortMultipartUpload",
+    "CompleteMultipartUpload",
+    "CopyObject",
+    "CreateMultipartUpload",
+    "DeleteObject",
+    "DeleteObjects",
+    "GetBucketLocation",
+    "GetBucketVersioning",
+    "GetObject",
+    "HeadBucket",
+    "HeadObject",
+    "ListMultipartUploads",
+    "ListObjectVersions",
+    "ListObjects",
+    "ListObjectsV2",
+    "ListParts",
+    "PutObject",
+    "UploadPart",
+    "UploadPartCopy",
+];
 
 /// The keys by their names. Clones share them.
 #[derive(Clone)]
@@ -93,9 +114,8 @@ impl S3Access for Keys {
         let may = match self.reach(request.credentials()) {
             None => false,
             Some(Reach::Everything) => true,
-            Some(Reach::Buckets(_)) if CHANGES_OF_BUCKETS.contains(&operation) => false,
             Some(Reach::Buckets(buckets)) => match request.s3_path().get_bucket_name() {
-                Some(bucket) => buckets.contains(bucket),
+                Some(bucket) => buckets.contains(bucket) && ON_OBJECTS.contains(&operation),
                 None => operation == LIST_BUCKETS,
             },
         };

@@ -19,7 +19,7 @@ use crate::listing::{Entry, Page, Query, successor};
 use crate::store::rows::{ListedRow, PartRow, UploadRow};
 
 /// Rows fetched at once when keys are rolled up: most of them may lie behind one prefix.
-const ROLLED_UP_TOGETHER: usize = 64;
+pub(super) const ROLLED_UP_TOGETHER: usize = 64;
 /// Sorts behind every upload id, which are hex digits.
 const BEHIND_ALL_IDS: &str = "~";
 /// What a client that asks for `encoding-type=url` gets escaped.
@@ -214,27 +214,27 @@ impl Service {
 
 /// How names go out: as they are, or escaped for clients whose XML cannot carry every character.
 #[derive(Clone, Copy)]
-enum Names {
+pub(super) enum Names {
     Plain,
     Escaped,
 }
 
 impl Names {
-    fn of(encoding: Option<&EncodingType>) -> Self {
+    pub(super) fn of(encoding: Option<&EncodingType>) -> Self {
         match encoding {
             Some(encoding) if encoding.as_str() == EncodingType::URL => Self::Escaped,
             Some(_) | None => Self::Plain,
         }
     }
 
-    fn text(self, name: String) -> String {
+    pub(super) fn text(self, name: String) -> String {
         match self {
             Self::Plain => name,
             Self::Escaped => utf8_percent_encode(&name, ESCAPED).to_string(),
         }
     }
 
-    fn key(self, key: &[u8]) -> String {
+    pub(super) fn key(self, key: &[u8]) -> String {
         self.text(String::from_utf8_lossy(key).into_owned())
     }
 
@@ -308,6 +308,6 @@ fn listed_upload(row: UploadRow, names: Names) -> MultipartUpload {
 }
 
 /// A page never holds more than [`PAGE_MAX`].
-fn number(count: usize) -> i32 {
+pub(super) fn number(count: usize) -> i32 {
     i32::try_from(count.min(PAGE_MAX)).unwrap_or(0)
 }

@@ -10,7 +10,8 @@ use http::HeaderMap;
 use s3s::dto::{
     self, ChecksumMode, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
     DeleteObjectsOutput, DeletedObject, ETagCondition, GetObjectInput, GetObjectOutput,
-    HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput, StreamingBlob,
+    HeadObjectInput, HeadObjectOutput, ObjectIdentifier, PutObjectInput, PutObjectOutput,
+    StreamingBlob,
 };
 use s3s::{S3Request, TrailingHeaders};
 use tracing::error;
@@ -28,9 +29,10 @@ use crate::conditions::{ReadConditions, WriteConditions, check_read};
 use crate::intake::{self, IntakeError, NewBytes, Shelf};
 use crate::limits;
 use crate::multipart::Content;
-use crate::store::objects::{DeleteObjects, NewObject, PutObject};
+use crate::store::objects::{DeleteObjects, Doomed, NewObject, PutObject};
 use crate::store::reads::Source;
 use crate::store::rows::{About, ObjectRow};
+use crate::store::versions::Removed;
 
 /// A body and what its request says about it.
 pub(super) struct Arrival {
@@ -64,6 +66,17 @@ macro_rules! read_conditions {
     };
 }
 
+/// The object a request is about, by the same field names.
+macro_rules! object_named {
+    ($input:expr) => {
+        $crate::store::reads::ObjectName {
+            bucket: &$input.bucket,
+            key: &$input.key,
+            version: $input.version_id.as_deref(),
+        }
+    };
+}
+
 /// The head of an object, in the words of both answers that carry it.
 macro_rules! describe {
     ($output:ident, $input:expr, $row:expr, $range:expr) => {{
@@ -88,6 +101,7 @@ macro_rules! describe {
             last_modified: Some(whole_seconds($row.modified_micros)),
             metadata: Some($row.about.metadata.clone().into_iter().collect()),
             storage_class: $row.about.storage_class.clone().map(Into::into),
+            version_id: $row.version.clone(),
             ..$output::default()
         };
         // A checksum of the whole says nothing about a range.
@@ -128,7 +142,8 @@ impl Service {
                 if_none_match: input.if_none_match,
             },
         };
-        self.store.submit(PutObject { object, bytes }).await?;
+        let placed = self.store.submit(PutObject { object, bytes }).await?;
+        output.version_id = placed.version;
         self.disk.found_room();
         Ok(output)
     }
@@ -186,14 +201,11 @@ impl Service {
     }
 
     pub(super) async fn get(&self, input: GetObjectInput) -> Result<GetObjectOutput, RequestError> {
-        refuse_part_or_version(input.part_number, input.version_id.as_deref())?;
+        refuse_part(input.part_number)?;
         let conditions = read_conditions!(input);
-        let (row, range, source) = self
-            .store
-            .open_object(&input.bucket, &input.key, |row| {
-                chosen(row, &conditions, input.range)
-            })
-            .await?;
+        let accept = |row: &ObjectRow| chosen(row, &conditions, input.range);
+        let name = object_named!(input);
+        let (row, range, source) = self.store.open_object(name, accept).await?;
         let mut output = describe!(GetObjectOutput, input, row, range);
         // There is no checksum of a part of the bytes to compare it with.
         let is_whole = range == (0..row.content.size_bytes);
@@ -223,18 +235,18 @@ impl Service {
         &self,
         input: HeadObjectInput,
     ) -> Result<HeadObjectOutput, RequestError> {
-        refuse_part_or_version(input.part_number, input.version_id.as_deref())?;
+        refuse_part(input.part_number)?;
         let conditions = read_conditions!(input);
         let wants_to_know = input.range.is_none() && wants_checksums(input.checksum_mode.as_ref());
-        let (bucket, key) = (&input.bucket, &input.key);
-        if !wants_to_know || !self.read_back.contains(bucket) {
-            let row = self.store.object(bucket, key).await?;
+        let name = object_named!(input);
+        if !wants_to_know || !self.read_back.contains(name.bucket) {
+            let row = self.store.object(name).await?;
             let range = chosen(&row, &conditions, input.range)?;
             return Ok(describe!(HeadObjectOutput, input, row, range));
         }
         let accept = |row: &ObjectRow| chosen(row, &conditions, None);
-        let (mut row, range, source) = self.store.open_object(bucket, key, accept).await?;
-        row.content = self.as_read((bucket, key), &row, source).await?;
+        let (mut row, range, source) = self.store.open_object(name, accept).await?;
+        row.content = self.as_read(name, &row, source).await?;
         Ok(describe!(HeadObjectOutput, input, row, range))
     }
 
@@ -242,15 +254,21 @@ impl Service {
         &self,
         input: DeleteObjectInput,
     ) -> Result<DeleteObjectOutput, RequestError> {
-        refuse_part_or_version(None, input.version_id.as_deref())?;
         let delete = DeleteObjects {
             bucket: input.bucket,
-            keys: vec![(input.key, input.if_match)],
+            keys: vec![Doomed {
+                key: input.key,
+                version: input.version_id,
+                condition: input.if_match,
+            }],
         };
+        let mut output = DeleteObjectOutput::default();
         for verdict in self.store.submit(delete).await? {
-            verdict?;
+            let removed = verdict?;
+            output.version_id = removed.version;
+            output.delete_marker = removed.is_marker.then_some(true);
         }
-        Ok(DeleteObjectOutput::default())
+        Ok(output)
     }
 
     pub(super) async fn delete_many(
@@ -258,27 +276,24 @@ impl Service {
         input: DeleteObjectsInput,
     ) -> Result<DeleteObjectsOutput, RequestError> {
         limits::check_delete_count(input.delete.objects.len())?;
-        let objects = input.delete.objects.into_iter();
-        let (names, keys): (Vec<String>, Vec<_>) = objects
-            .map(|object| {
-                let condition = object.e_tag.map(ETagCondition::ETag);
-                (object.key.clone(), (object.key, condition))
-            })
-            .unzip();
+        let named = input.delete.objects;
+        let keys = named.iter().map(|object| Doomed {
+            key: object.key.clone(),
+            version: object.version_id.clone(),
+            condition: object.e_tag.clone().map(ETagCondition::ETag),
+        });
+        let keys = keys.collect();
         let bucket = input.bucket;
         let verdicts = self.store.submit(DeleteObjects { bucket, keys }).await?;
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-        for (key, verdict) in names.into_iter().zip(verdicts) {
+        for (object, verdict) in named.into_iter().zip(verdicts) {
             match verdict {
-                Ok(()) => deleted.push(DeletedObject {
-                    key: Some(key),
-                    ..DeletedObject::default()
-                }),
+                Ok(removed) => deleted.push(deleted_object(object, removed)),
                 Err(error) => errors.push(dto::Error {
                     code: Some(store_code(&error).as_str().to_owned()),
-                    key: Some(key),
+                    key: Some(object.key),
                     message: Some(error.to_string()),
-                    version_id: None,
+                    version_id: object.version_id,
                 }),
             }
         }
@@ -288,6 +303,15 @@ impl Service {
             errors: Some(errors),
             request_charged: None,
         })
+    }
+}
+
+fn deleted_object(object: ObjectIdentifier, removed: Removed) -> DeletedObject {
+    DeletedObject {
+        key: Some(object.key),
+        version_id: object.version_id,
+        delete_marker: removed.is_marker.then_some(true),
+        delete_marker_version_id: removed.version.filter(|_| removed.is_marker),
     }
 }
 
@@ -309,13 +333,9 @@ fn plan(
     Ok((claims, length, Hashing::for_body(extra)))
 }
 
-fn refuse_part_or_version(part: Option<i32>, version: Option<&str>) -> Result<(), RequestError> {
+fn refuse_part(part: Option<i32>) -> Result<(), RequestError> {
     if part.is_some() {
         return Err(RequestError::Unsupported("reading by part number"));
-    }
-    // "null" names the only version an object without versions has.
-    if version.is_some_and(|version| version != "null") {
-        return Err(RequestError::Unsupported("a version"));
     }
     Ok(())
 }

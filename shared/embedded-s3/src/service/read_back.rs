@@ -14,7 +14,7 @@ use super::errors::RequestError;
 use crate::blobs::reading;
 use crate::checksums::Hashing;
 use crate::multipart::Content;
-use crate::store::reads::Source;
+use crate::store::reads::{ObjectName, Source};
 use crate::store::rows::ObjectRow;
 
 /// The crc64nvme of no bytes: what an object has whose bytes are not all there.
@@ -25,7 +25,7 @@ impl Service {
     /// checksums than those it was stored with, and is reported.
     pub(super) async fn as_read(
         &self,
-        (bucket, key): (&str, &str),
+        name: ObjectName<'_>,
         row: &ObjectRow,
         source: Source,
     ) -> Result<Content, RequestError> {
@@ -33,6 +33,7 @@ impl Service {
         if found == row.content.crc64nvme {
             return Ok(row.content.clone());
         }
+        let ObjectName { bucket, key, .. } = name;
         error!(bucket, key, "the bytes of a stored object have changed");
         Ok(Content {
             crc64nvme: found,

@@ -118,12 +118,13 @@ impl Service {
                 if_none_match: input.if_none_match,
             },
         };
-        let content = self.store.submit(complete).await?;
+        let (content, version_id) = self.store.submit(complete).await?;
         let mut output = CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
             bucket: Some(input.bucket),
             key: Some(input.key),
             checksum_type: Some(checksum_type(&content)),
+            version_id,
             ..CompleteMultipartUploadOutput::default()
         };
         with_digests!(output, &content);

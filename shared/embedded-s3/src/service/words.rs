@@ -97,9 +97,9 @@ pub(super) fn content_encoding(value: Option<&str>) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-pub(super) fn expires_text(expires: Option<&Timestamp>) -> Option<String> {
+pub(super) fn http_date(at: &Timestamp) -> Option<String> {
     let mut text = Vec::new();
-    expires?.format(TimestampFormat::HttpDate, &mut text).ok()?;
+    at.format(TimestampFormat::HttpDate, &mut text).ok()?;
     String::from_utf8(text).ok()
 }
 
@@ -125,7 +125,10 @@ macro_rules! about_of {
                 $input.content_encoding.as_deref(),
             ),
             content_language: $input.content_language.clone(),
-            expires: $crate::service::words::expires_text($input.expires.as_ref()),
+            expires: $input
+                .expires
+                .as_ref()
+                .and_then($crate::service::words::http_date),
             metadata,
             storage_class: $crate::service::words::storage_class($input.storage_class.as_ref())?,
         }

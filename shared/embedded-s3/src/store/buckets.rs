@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteExecutor;
 
 use super::StoreError;
+use super::versions::Versioning;
 use super::writer::{Batch, Change};
 
 pub(crate) struct CreateBucket {
@@ -29,7 +30,7 @@ impl Change for CreateBucket {
     }
 }
 
-/// Removes a bucket that holds nothing: no object, and no upload that could become one.
+/// Removes a bucket that holds nothing: no version of an object, and no upload that could become one.
 pub(crate) struct DeleteBucket {
     pub name: String,
 }
@@ -42,6 +43,7 @@ impl Change for DeleteBucket {
         require_bucket(&mut *batch.connection, &self.name).await?;
         let used: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = ?1)
+                 OR EXISTS (SELECT 1 FROM versions WHERE bucket = ?1)
                  OR EXISTS (SELECT 1 FROM uploads WHERE bucket = ?1)",
         )
         .bind(&self.name)
@@ -56,6 +58,20 @@ impl Change for DeleteBucket {
             .await?;
         Ok(())
     }
+}
+
+/// Whether the bucket, which must be there, keeps versions.
+pub(crate) async fn versioning_of(
+    executor: impl SqliteExecutor<'_>,
+    bucket: &str,
+) -> Result<Versioning, StoreError> {
+    let column: Option<Option<String>> =
+        sqlx::query_scalar("SELECT versioning FROM buckets WHERE name = ?")
+            .bind(bucket)
+            .fetch_optional(executor)
+            .await?;
+    let column = column.ok_or(StoreError::NoSuchBucket)?;
+    Ok(Versioning::of(column.as_deref()))
 }
 
 pub(crate) async fn require_bucket(

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use s3s::dto::ETagCondition;
-use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row as _, Sqlite};
 
 use super::StoreError;
-use super::buckets::require_bucket;
+use super::buckets::versioning_of;
 use super::rows::{About, Place, checksum_words, column};
+use super::versions::{Name, Newest, Removed, Versioning};
 use super::writer::{Batch, Change};
 use crate::blobs::BlobId;
 use crate::conditions::{WriteConditions, check_write};
@@ -18,7 +19,7 @@ use crate::multipart::Content;
 
 /// A new version of a key is at least this much younger than the one it replaces, so that the two
 /// can be told apart in listings, which show milliseconds.
-const YOUNGER_MICROS: i64 = 1000;
+pub(super) const YOUNGER_MICROS: i64 = 1000;
 
 /// Binds: see [`bind_blob`].
 macro_rules! insert_blob {
@@ -32,8 +33,8 @@ macro_rules! insert_object {
     () => {
         "INSERT OR REPLACE INTO objects
              (bucket, key, etag, size, modified_micros, storage_class, blob, crc64nvme,
-              checksum_algorithm, checksum_value, about)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+              checksum_algorithm, checksum_value, about, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     };
 }
 
@@ -53,6 +54,21 @@ pub(crate) struct Current {
     pub etag: String,
     pub modified_micros: i64,
     pub blob: BlobId,
+    pub version: String,
+}
+
+/// A key that is about to change, and its bucket.
+pub(crate) struct Standing {
+    pub versioning: Versioning,
+    /// None: there is nothing, or a delete marker.
+    pub current: Option<Current>,
+}
+
+/// An object that was written.
+pub(crate) struct Placed {
+    pub modified_micros: i64,
+    /// None where the bucket keeps no versions.
+    pub version: Option<String>,
 }
 
 pub(crate) struct PutObject {
@@ -62,12 +78,11 @@ pub(crate) struct PutObject {
 
 #[async_trait]
 impl Change for PutObject {
-    /// When the object was written, in microseconds.
-    type Answer = i64;
+    type Answer = Placed;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreError> {
-        let current = batch.admit(&self.object).await?;
-        batch.place_new(&self.object, &self.bytes, current).await
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Placed, StoreError> {
+        let standing = batch.admit(&self.object).await?;
+        batch.place_new(&self.object, &self.bytes, standing).await
     }
 
     fn committed(&mut self) {
@@ -83,10 +98,10 @@ pub(crate) struct CopyObject {
 
 #[async_trait]
 impl Change for CopyObject {
-    type Answer = i64;
+    type Answer = Placed;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, StoreError> {
-        let current = batch.admit(&self.object).await?;
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Placed, StoreError> {
+        let standing = batch.admit(&self.object).await?;
         let shared = sqlx::query("UPDATE blobs SET refs = refs + 1 WHERE id = ?")
             .bind(self.source)
             .execute(&mut *batch.connection)
@@ -94,26 +109,33 @@ impl Change for CopyObject {
         if shared.rows_affected() == 0 {
             return Err(StoreError::SourceChanged);
         }
-        batch.place(&self.object, self.source, current).await
+        batch.place(&self.object, self.source, standing).await
     }
+}
+
+/// A key that is to be deleted: its current version, or the one that is named.
+pub(crate) struct Doomed {
+    pub key: String,
+    pub version: Option<String>,
+    pub condition: Option<ETagCondition>,
 }
 
 /// Deletes keys, each under its own condition.
 pub(crate) struct DeleteObjects {
     pub bucket: String,
-    pub keys: Vec<(String, Option<ETagCondition>)>,
+    pub keys: Vec<Doomed>,
 }
 
 #[async_trait]
 impl Change for DeleteObjects {
     /// One verdict per key, in their order.
-    type Answer = Vec<Result<(), StoreError>>;
+    type Answer = Vec<Result<Removed, StoreError>>;
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreError> {
-        require_bucket(&mut *batch.connection, &self.bucket).await?;
+        let versioning = versioning_of(&mut *batch.connection, &self.bucket).await?;
         let mut verdicts = Vec::with_capacity(self.keys.len());
-        for (key, condition) in &self.keys {
-            let verdict = batch.delete(&self.bucket, key, condition.clone()).await;
+        for doomed in &self.keys {
+            let verdict = batch.delete(&self.bucket, doomed, versioning).await;
             if let Err(StoreError::Database(error)) = verdict {
                 return Err(StoreError::Database(error));
             }
@@ -125,19 +147,23 @@ impl Change for DeleteObjects {
 
 impl Batch<'_> {
     /// Whether the object may be written, and what it would replace.
-    pub(crate) async fn admit(
-        &mut self,
-        object: &NewObject,
-    ) -> Result<Option<Current>, StoreError> {
-        let current = self.current(&object.bucket, &object.key).await?;
-        let etag = current.as_ref().map(|current| current.etag.as_str());
-        check_write(etag, &object.conditions)?;
-        Ok(current)
+    pub(crate) async fn admit(&mut self, object: &NewObject) -> Result<Standing, StoreError> {
+        let standing = self.standing(&object.bucket, &object.key).await?;
+        let current = standing.current.as_ref();
+        check_write(
+            current.map(|current| current.etag.as_str()),
+            &object.conditions,
+        )?;
+        Ok(standing)
     }
 
-    async fn current(&mut self, bucket: &str, key: &str) -> Result<Option<Current>, StoreError> {
-        let row: Option<(Option<String>, Option<i64>, Option<BlobId>)> = sqlx::query_as(
-            "SELECT o.etag, o.modified_micros, o.blob
+    pub(super) async fn standing(
+        &mut self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Standing, StoreError> {
+        let row = sqlx::query(
+            "SELECT b.versioning, o.etag, o.modified_micros, o.blob, o.version
              FROM buckets b LEFT JOIN objects o ON o.bucket = b.name AND o.key = ?2
              WHERE b.name = ?1",
         )
@@ -145,16 +171,22 @@ impl Batch<'_> {
         .bind(key.as_bytes())
         .fetch_optional(&mut *self.connection)
         .await?;
-        let (etag, modified_micros, blob) = row.ok_or(StoreError::NoSuchBucket)?;
-        // The three columns are there together or, where nothing was joined, not at all.
-        let (Some(etag), Some(modified_micros), Some(blob)) = (etag, modified_micros, blob) else {
-            return Ok(None);
+        let row = row.ok_or(StoreError::NoSuchBucket)?;
+        let versioning: Option<String> = row.try_get("versioning")?;
+        // The columns are there together or, where nothing was joined, not at all.
+        let current = match row.try_get::<Option<BlobId>, _>("blob")? {
+            None => None,
+            Some(blob) => Some(Current {
+                etag: row.try_get("etag")?,
+                modified_micros: row.try_get("modified_micros")?,
+                blob,
+                version: row.try_get("version")?,
+            }),
         };
-        Ok(Some(Current {
-            etag,
-            modified_micros,
-            blob,
-        }))
+        Ok(Standing {
+            versioning: Versioning::of(versioning.as_deref()),
+            current,
+        })
     }
 
     /// A blob with one reference, that of the row about to be written.
@@ -169,42 +201,41 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Puts new bytes under the key. Returns when. One trip to the database for both rows: at
+    /// Puts new bytes under the key. One trip to the database for both rows: at
     /// thousands of small objects a second, the trips are what it costs.
     async fn place_new(
         &mut self,
         object: &NewObject,
         bytes: &NewBytes,
-        replaced: Option<Current>,
-    ) -> Result<i64, StoreError> {
+        standing: Standing,
+    ) -> Result<Placed, StoreError> {
         let both = sqlx::query(concat!(insert_blob!(), "; ", insert_object!()));
         let both = bind_blob(both, bytes, object.content.size_bytes);
-        self.execute_placing(both, object, bytes.id(), replaced)
+        self.execute_placing(both, object, bytes.id(), standing)
             .await
     }
 
-    /// Puts `blob`, which already counts this reference, under the key. Returns when.
+    /// Puts `blob`, which already counts this reference, under the key.
     pub(crate) async fn place(
         &mut self,
         object: &NewObject,
         blob: BlobId,
-        replaced: Option<Current>,
-    ) -> Result<i64, StoreError> {
-        self.execute_placing(sqlx::query(insert_object!()), object, blob, replaced)
+        standing: Standing,
+    ) -> Result<Placed, StoreError> {
+        self.execute_placing(sqlx::query(insert_object!()), object, blob, standing)
             .await
     }
 
-    /// Runs a statement that ends in `insert_object!`, and gives up what the key had before.
+    /// Runs a statement that ends in `insert_object!`, and keeps or gives up what the key had before.
     async fn execute_placing<'q>(
         &mut self,
         statement: Statement<'q>,
         object: &'q NewObject,
         blob: BlobId,
-        replaced: Option<Current>,
-    ) -> Result<i64, StoreError> {
-        let modified_micros = replaced.as_ref().map_or(self.now_micros, |before| {
-            self.now_micros.max(before.modified_micros + YOUNGER_MICROS)
-        });
+        standing: Standing,
+    ) -> Result<Placed, StoreError> {
+        let versioning = standing.versioning;
+        let newest = self.make_room(object, standing).await?;
         let (algorithm, value) = checksum_words(object.content.checksum.as_ref());
         // An error is one of the database, so that what the change wrote before is rolled back.
         let about = serde_json::to_string(&object.about)
@@ -214,41 +245,103 @@ impl Batch<'_> {
             .bind(object.key.as_bytes())
             .bind(&object.content.etag)
             .bind(column(object.content.size_bytes))
-            .bind(modified_micros)
+            .bind(newest.modified_micros)
             .bind(&object.about.storage_class)
             .bind(blob)
             .bind(object.content.crc64nvme.cast_signed())
             .bind(algorithm)
             .bind(value)
             .bind(about)
+            .bind(&newest.version)
             .execute(&mut *self.connection)
             .await?;
-        self.released.extend(replaced.map(|before| before.blob));
-        Ok(modified_micros)
+        Ok(Placed {
+            modified_micros: newest.modified_micros,
+            version: versioning.shown(newest.version),
+        })
+    }
+
+    /// Where versions are not kept this asks the database nothing.
+    async fn make_room(
+        &mut self,
+        object: &NewObject,
+        standing: Standing,
+    ) -> Result<Newest, StoreError> {
+        let Standing {
+            versioning,
+            current,
+        } = standing;
+        if versioning != Versioning::Never {
+            let name = Name {
+                bucket: &object.bucket,
+                key: &object.key,
+            };
+            return self.make_way(name, versioning, current).await;
+        }
+        let modified_micros = current.as_ref().map_or(self.now_micros, |before| {
+            self.now_micros.max(before.modified_micros + YOUNGER_MICROS)
+        });
+        self.released.extend(current.map(|before| before.blob));
+        Ok(Newest {
+            version: versioning.next(),
+            modified_micros,
+        })
     }
 
     async fn delete(
         &mut self,
         bucket: &str,
-        key: &str,
-        condition: Option<ETagCondition>,
-    ) -> Result<(), StoreError> {
-        if condition.is_some() {
-            let current = self.current(bucket, key).await?;
+        doomed: &Doomed,
+        versioning: Versioning,
+    ) -> Result<Removed, StoreError> {
+        let key = &doomed.key;
+        let name = Name { bucket, key };
+        if doomed.condition.is_some() {
+            let etag = self.etag(name, doomed.version.as_deref()).await?;
             let conditions = WriteConditions {
-                if_match: condition,
+                if_match: doomed.condition.clone(),
                 if_none_match: None,
             };
-            check_write(current.as_ref().map(|now| now.etag.as_str()), &conditions)?;
+            check_write(etag.as_deref(), &conditions)?;
         }
-        let released: Option<BlobId> =
-            sqlx::query_scalar("DELETE FROM objects WHERE bucket = ? AND key = ? RETURNING blob")
+        match &doomed.version {
+            Some(version) => self.remove_version(name, version).await,
+            None if versioning != Versioning::Never => self.mark_deleted(name, versioning).await,
+            None => {
+                let released: Option<BlobId> = sqlx::query_scalar(
+                    "DELETE FROM objects WHERE bucket = ? AND key = ? RETURNING blob",
+                )
                 .bind(bucket)
                 .bind(key.as_bytes())
                 .fetch_optional(&mut *self.connection)
                 .await?;
-        self.released.extend(released);
-        Ok(())
+                self.released.extend(released);
+                Ok(Removed {
+                    version: None,
+                    is_marker: false,
+                })
+            }
+        }
+    }
+
+    /// Of the current version, or of the one that is named.
+    async fn etag(
+        &mut self,
+        name: Name<'_>,
+        version: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT etag FROM objects
+             WHERE bucket = ?1 AND key = ?2 AND (?3 IS NULL OR version = ?3)
+             UNION ALL
+             SELECT etag FROM versions
+             WHERE bucket = ?1 AND key = ?2 AND version = ?3 AND blob IS NOT NULL",
+        )
+        .bind(name.bucket)
+        .bind(name.key.as_bytes())
+        .bind(version)
+        .fetch_optional(&mut *self.connection)
+        .await?)
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use super::buckets::require_bucket;
-use super::rows::{ListedRow, ObjectRow, PartRow, Place, UploadRow, column, size};
+use sqlx::Row as _;
+
+use super::buckets::{require_bucket, versioning_of};
+use super::rows::{ListedRow, ObjectRow, PartRow, Place, UploadRow, VersionRow, column, size};
+use super::versions::{Versioning, version_columns};
 use super::{Store, StoreError};
 use crate::blobs::reading::Segment;
 use crate::blobs::{BlobId, Pins};
@@ -11,6 +14,43 @@ use crate::blobs::{BlobId, Pins};
 /// How often a read starts over because its object was replaced just then. Losing three races in a
 /// row against writers of one key means something is wrong.
 const RACES_MAX: usize = 3;
+
+/// An object: the current version under the key, or the one that is named.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ObjectName<'a> {
+    pub bucket: &'a str,
+    pub key: &'a str,
+    pub version: Option<&'a str>,
+}
+
+/// Binds bucket and key. The third is not used.
+macro_rules! current {
+    ($body:literal) => {
+        concat!(
+            "SELECT o.*, b.place, k.versioning, ",
+            $body,
+            " FROM objects o JOIN blobs b ON b.id = o.blob JOIN buckets k ON k.name = o.bucket
+              WHERE o.bucket = ?1 AND o.key = ?2 AND ?3 IS NULL"
+        )
+    };
+}
+
+/// Binds bucket, key and version. A delete marker has no blob.
+macro_rules! version {
+    ($body:literal) => {
+        concat!(
+            "SELECT o.*, b.place, k.versioning, ",
+            $body,
+            " FROM (SELECT ",
+            version_columns!(),
+            " FROM objects WHERE bucket = ?1 AND key = ?2 AND version = ?3
+              UNION ALL SELECT ",
+            version_columns!(),
+            " FROM versions WHERE bucket = ?1 AND key = ?2 AND version = ?3) o
+              LEFT JOIN blobs b ON b.id = o.blob JOIN buckets k ON k.name = o.bucket"
+        )
+    };
+}
 
 /// The bytes of an object, ready to be read.
 pub(crate) enum Source {
@@ -33,45 +73,79 @@ impl Store {
         )
     }
 
+    pub(crate) async fn versioning(&self, bucket: &str) -> Result<Versioning, StoreError> {
+        versioning_of(&self.readers, bucket).await
+    }
+
     /// The object without its bytes.
-    pub(crate) async fn object(&self, bucket: &str, key: &str) -> Result<ObjectRow, StoreError> {
-        let without = "SELECT o.*, b.place, NULL AS body
-             FROM objects o JOIN blobs b ON b.id = o.blob WHERE o.bucket = ? AND o.key = ?";
-        self.object_row(without, bucket, key).await
+    pub(crate) async fn object(&self, name: ObjectName<'_>) -> Result<ObjectRow, StoreError> {
+        match name.version {
+            None => self.object_row(current!("NULL AS body"), name).await,
+            Some(_) => self.object_row(version!("NULL AS body"), name).await,
+        }
     }
 
     async fn object_row(
         &self,
         sql: &'static str,
-        bucket: &str,
-        key: &str,
+        name: ObjectName<'_>,
     ) -> Result<ObjectRow, StoreError> {
         let row = sqlx::query(sql)
-            .bind(bucket)
-            .bind(key.as_bytes())
+            .bind(name.bucket)
+            .bind(name.key.as_bytes())
+            .bind(name.version)
             .fetch_optional(&self.readers)
             .await?;
-        if let Some(row) = row {
+        let Some(row) = row else {
+            return Err(self.absent(name).await?);
+        };
+        if row.try_get::<Option<BlobId>, _>("blob")?.is_some() {
             return ObjectRow::read(&row);
         }
-        self.require_bucket(bucket).await?;
-        Err(StoreError::NoSuchKey)
+        Err(StoreError::IsMarker {
+            version: row.try_get("version")?,
+            modified_micros: row.try_get("modified_micros")?,
+        })
+    }
+
+    /// Why there is no such object.
+    async fn absent(&self, name: ObjectName<'_>) -> Result<StoreError, StoreError> {
+        if self.versioning(name.bucket).await? == Versioning::Never {
+            return Ok(StoreError::NoSuchKey);
+        }
+        if name.version.is_some() {
+            return Ok(StoreError::NoSuchVersion);
+        }
+        let marker: Option<String> = sqlx::query_scalar(
+            "SELECT version FROM versions WHERE bucket = ? AND key = ?
+             ORDER BY modified_micros DESC LIMIT 1",
+        )
+        .bind(name.bucket)
+        .bind(name.key.as_bytes())
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(
+            marker.map_or(StoreError::NoSuchKey, |marker| StoreError::Deleted {
+                marker,
+            }),
+        )
     }
 
     /// The object, after `accept` agreed to it, with the range `accept` chose ready to be read.
     pub(crate) async fn open_object<F>(
         &self,
-        bucket: &str,
-        key: &str,
+        name: ObjectName<'_>,
         mut accept: impl FnMut(&ObjectRow) -> Result<Range<u64>, F>,
     ) -> Result<(ObjectRow, Range<u64>, Source), F>
     where
         F: From<StoreError>,
     {
-        let with_body = "SELECT o.*, b.place, b.body
-             FROM objects o JOIN blobs b ON b.id = o.blob WHERE o.bucket = ? AND o.key = ?";
+        let with_body = match name.version {
+            None => current!("b.body"),
+            Some(_) => version!("b.body"),
+        };
         for _ in 0..RACES_MAX {
-            let row = self.object_row(with_body, bucket, key).await?;
+            let row = self.object_row(with_body, name).await?;
             let range = accept(&row)?;
             if row.place == Place::Inline {
                 return Ok((row, range, Source::Inline));
@@ -151,6 +225,55 @@ impl Store {
         .bind(below)
         .bind(column(count as u64))
         .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// Versions of the keys with `from <= key < below`, in order, the newest of a key first. Of `from`
+    /// itself only those that are older than `before`.
+    pub(crate) async fn versions(
+        &self,
+        bucket: &str,
+        (from, before): (&[u8], i64),
+        below: &[u8],
+        count: usize,
+    ) -> Result<Vec<VersionRow>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT key, modified_micros, version, etag, size, storage_class, checksum_algorithm,
+                    TRUE AS is_latest
+             FROM objects
+             WHERE bucket = ?1 AND key >= ?2 AND key < ?4 AND (key > ?2 OR modified_micros < ?3)
+             UNION ALL
+             SELECT key, modified_micros, version, etag, size, storage_class, checksum_algorithm,
+                    NOT EXISTS (SELECT 1 FROM objects o WHERE o.bucket = v.bucket AND o.key = v.key)
+                    AND modified_micros = (SELECT MAX(n.modified_micros) FROM versions n
+                                           WHERE n.bucket = v.bucket AND n.key = v.key)
+             FROM versions v
+             WHERE bucket = ?1 AND key >= ?2 AND key < ?4 AND (key > ?2 OR modified_micros < ?3)
+             ORDER BY key, modified_micros DESC LIMIT ?5",
+        )
+        .bind(bucket)
+        .bind(from)
+        .bind(before)
+        .bind(below)
+        .bind(column(count as u64))
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// When the version was written, if it is there.
+    pub(crate) async fn version_micros(
+        &self,
+        name: ObjectName<'_>,
+    ) -> Result<Option<i64>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT modified_micros FROM objects WHERE bucket = ?1 AND key = ?2 AND version = ?3
+             UNION ALL
+             SELECT modified_micros FROM versions WHERE bucket = ?1 AND key = ?2 AND version = ?3",
+        )
+        .bind(name.bucket)
+        .bind(name.key.as_bytes())
+        .bind(name.version)
+        .fetch_optional(&self.readers)
         .await?)
     }
 

@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteExecutor, SqliteRow};
 use sqlx::{FromRow, Row as _};
 
 use super::StoreError;
+use super::versions::Versioning;
 use crate::blobs::BlobId;
 use crate::checksums::{Algorithm, Checksum};
 use crate::multipart::{Content, Promise, StoredPart};
@@ -55,6 +56,23 @@ pub(crate) struct ObjectRow {
     pub modified_micros: i64,
     pub content: Content,
     pub about: About,
+    /// None where the bucket keeps no versions.
+    pub version: Option<String>,
+}
+
+/// A version as a listing shows it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct VersionRow {
+    pub key: Vec<u8>,
+    pub modified_micros: i64,
+    pub version: String,
+    pub is_latest: bool,
+    /// None of a delete marker, like the rest.
+    pub etag: Option<String>,
+    #[sqlx(rename = "size")]
+    pub size_bytes: Option<i64>,
+    pub storage_class: Option<String>,
+    pub checksum_algorithm: Option<String>,
 }
 
 /// An object as a listing shows it.
@@ -88,9 +106,10 @@ pub(crate) struct PartRow {
 
 impl ObjectRow {
     /// Needs `blob, place, body, modified_micros, etag, size, crc64nvme, checksum_algorithm,
-    /// checksum_value, about, storage_class`.
+    /// checksum_value, about, storage_class, version, versioning`.
     pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let body: Option<Vec<u8>> = row.try_get("body")?;
+        let versioning: Option<String> = row.try_get("versioning")?;
         Ok(Self {
             blob: row.try_get("blob")?,
             place: row.try_get("place")?,
@@ -98,6 +117,7 @@ impl ObjectRow {
             modified_micros: row.try_get("modified_micros")?,
             content: content(row)?,
             about: about(row)?,
+            version: Versioning::of(versioning.as_deref()).shown(row.try_get("version")?),
         })
     }
 }

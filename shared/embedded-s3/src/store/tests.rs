@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use muniment_sqlite::is_disk_full;
 
-use super::objects::{DeleteObjects, NewObject, PutObject};
+use super::objects::{DeleteObjects, Doomed, NewObject, Placed, PutObject};
+use super::reads::ObjectName;
 use super::rows::About;
 use super::uploads::CreateUpload;
 use super::*;
@@ -39,10 +40,20 @@ async fn after_a_full_index_all_goes_on_when_there_is_room() {
     assert!(is_disk_full(cause), "{cause:?}");
     assert!(stored > 3, "some of them fitted");
     assert!(put(&store, stored).await.is_err(), "it is full still");
-    let kept = store.object("bucket", "0").await.unwrap();
+    let kept = ObjectName {
+        bucket: "bucket",
+        key: "0",
+        version: None,
+    };
+    let kept = store.object(kept).await.unwrap();
     assert_eq!(kept.content.size_bytes, BODY.len() as u64);
 
-    let keys = ["0", "1", "2"].map(|key| (key.to_owned(), None)).to_vec();
+    let keys = ["0", "1", "2"].map(|key| Doomed {
+        key: key.to_owned(),
+        version: None,
+        condition: None,
+    });
+    let keys = keys.into();
     let bucket = "bucket".to_owned();
     store.submit(DeleteObjects { bucket, keys }).await.unwrap();
     put(&store, stored).await.unwrap();
@@ -76,7 +87,7 @@ async fn an_upload_that_was_left_open_is_removed_when_it_is_old_and_not_before()
     assert!(matches!(gone, Err(StoreError::NoSuchUpload)));
 }
 
-async fn put(store: &Store, number: u32) -> Result<i64, StoreError> {
+async fn put(store: &Store, number: u32) -> Result<Placed, StoreError> {
     let mut hashing = Hashing::for_body(None);
     hashing.update(BODY);
     let object = NewObject {
@@ -94,4 +105,39 @@ async fn put(store: &Store, number: u32) -> Result<i64, StoreError> {
         body: Bytes::from_static(BODY),
     };
     store.submit(PutObject { object, bytes }).await
+}
+
+/// A folder of before there were versions: each object is the version "null" of its key.
+#[tokio::test]
+async fn a_folder_without_versions_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = index(folder.path()).open(&MIGRATIONS[..1]).await.unwrap();
+    writer
+        .transaction(async |connection| {
+            sqlx::raw_sql(
+                "INSERT INTO buckets VALUES ('bucket', 1);
+                 INSERT INTO blobs VALUES (1, 1, 0, 3, x'616263');
+                 INSERT INTO objects VALUES ('bucket', x'6b', 'etag', 3, 1, NULL, 1, 7, NULL, NULL,
+                                             '{}');",
+            )
+            .execute(connection)
+            .await
+        })
+        .await
+        .unwrap();
+    drop(writer);
+
+    let mut tasks = JoinSet::new();
+    let store = Store::open(folder.path(), &mut tasks).await.unwrap();
+
+    for version in [None, Some("null")] {
+        let name = ObjectName {
+            bucket: "bucket",
+            key: "k",
+            version,
+        };
+        let row = store.object(name).await.unwrap();
+        assert_eq!(row.content.etag, "etag");
+        assert_eq!(row.version, None, "the bucket keeps none");
+    }
 }

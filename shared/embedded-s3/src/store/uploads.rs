@@ -156,9 +156,10 @@ pub(crate) struct CompleteUpload {
 
 #[async_trait]
 impl Change for CompleteUpload {
-    type Answer = Content;
+    /// The object, and its version where the bucket keeps them.
+    type Answer = (Content, Option<String>);
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Content, StoreError> {
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreError> {
         let upload = batch.upload(&self.bucket, &self.key, &self.upload).await?;
         let stored = batch.parts(&self.upload).await?;
         let content = multipart::assemble(&self.parts, &stored, upload.promise, &self.whole)?;
@@ -169,13 +170,13 @@ impl Change for CompleteUpload {
             about: upload.about,
             conditions: self.conditions.clone(),
         };
-        let replaced = batch.admit(&object).await?;
+        let standing = batch.admit(&object).await?;
 
         batch.join(self).await?;
         batch.count_extents(self.joined, content.size_bytes).await?;
         batch.drop_upload(&self.upload).await?;
-        batch.place(&object, self.joined, replaced).await?;
-        Ok(content)
+        let placed = batch.place(&object, self.joined, standing).await?;
+        Ok((content, placed.version))
     }
 }
 

@@ -163,7 +163,9 @@ async fn a_folder_of_the_first_releases_opens() {
         .filename(folder.path().join("index.sqlite"))
         .create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
-    sqlx::migrate!().run(&mut connection).await.unwrap();
+    let mut first = sqlx::migrate!();
+    first.migrations.to_mut().truncate(1);
+    first.run(&mut connection).await.unwrap();
     let bucket = "INSERT INTO buckets VALUES ('old', 1)";
     sqlx::query(bucket).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -4,9 +4,11 @@
 use std::collections::HashSet;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::types::BucketVersioningStatus;
 use muniment_embedded_s3::{Credentials, Key, Options, Reach};
 
 use crate::kit::{BUCKET, Endpoint, OTHER_BUCKET, client_of, code, start_with};
+use crate::versions::set_versioning;
 
 #[tokio::test]
 async fn a_key_of_a_few_buckets_is_shown_those_that_are_there() {
@@ -34,6 +36,22 @@ async fn a_key_of_a_few_buckets_neither_makes_nor_deletes_any() {
     }
     let all = endpoint.client.list_buckets().send().await.unwrap();
     assert_eq!(all.buckets().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_of_a_few_buckets_does_not_tell_them_to_keep_versions() {
+    let (endpoint, client) = endpoint_with_key().await;
+
+    for bucket in [BUCKET, OTHER_BUCKET] {
+        let set = set_versioning(&client, bucket, BucketVersioningStatus::Enabled).await;
+        assert_eq!(code(&set.unwrap_err()), "AccessDenied", "{bucket}");
+    }
+    let asked = endpoint.client.get_bucket_versioning().bucket(BUCKET);
+    assert_eq!(asked.send().await.unwrap().status, None);
+    let mine = client.get_bucket_versioning().bucket(BUCKET).send().await;
+    assert_eq!(mine.unwrap().status, None);
+    let listed = client.list_object_versions().bucket(OTHER_BUCKET).send();
+    assert_eq!(code(&listed.await.unwrap_err()), "AccessDenied");
 }
 
 #[tokio::test]

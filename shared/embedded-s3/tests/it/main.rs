@@ -17,3 +17,4 @@ mod lists;
 mod objects;
 mod refusals;
 mod uploads;
+mod versions;
