@@ -202,6 +202,7 @@ async fn open_s3(
         read_back: preserved.map(ToString::to_string).collect(),
         regions: regions(plan),
         more_keys: keys::given_out(plan),
+        ..muniment_embedded_s3::Options::default()
     };
     let folder = options.folder.join("s3");
     let s3 = EmbeddedS3::open_with(&folder, internal.clone(), s3_options).await?;

@@ -19,6 +19,7 @@ use s3s::service::S3Service;
 use s3s::{Body, HttpError};
 use tracing::info;
 
+use crate::service::Accepted;
 use scope::Scope;
 
 /// The longest that a presigned URL may be good for: 7 days, as on S3.
@@ -76,7 +77,11 @@ impl Front {
         } else {
             ignore_bad_range(&head.method, &mut head.headers);
             let whole = chunks::to_the_last(&head.headers, Body::from(body));
-            self.service.call(Request::from_parts(head, whole)).await?
+            let mut answer = self.service.call(Request::from_parts(head, whole)).await?;
+            if answer.extensions().get::<Accepted>().is_some() {
+                *answer.status_mut() = StatusCode::ACCEPTED;
+            }
+            answer
         };
         log_refusal(&method, &path, &answer);
         Ok(answer)

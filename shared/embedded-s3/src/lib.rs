@@ -23,11 +23,15 @@
 //! A bucket keeps versions when a client tells it to, as on S3: every version has its bytes until it is
 //! deleted itself.
 //!
-//! Cannot do: tags, access lists, encryption, thawing of cold classes, virtual-hosted
-//! addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
+//! Objects in GLACIER and DEEP_ARCHIVE are read once they are restored, which takes as long as on S3 or
+//! as [`Options::thaw`] says. No class makes a difference to the bytes on the disk.
+//!
+//! Cannot do: tags, access lists, encryption, virtual-hosted addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
 
 mod blobs;
 mod checksums;
+mod clock;
+mod cold;
 mod conditions;
 mod front;
 mod intake;
@@ -47,6 +51,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use clock::Clock;
+pub use cold::Thaw;
 use store::buckets::CreateBucket;
 use store::{Store, StoreError};
 
@@ -92,6 +98,9 @@ pub struct Options {
     pub read_back: HashSet<String>,
     /// The regions that requests may be signed for; any when there are none.
     pub regions: HashSet<String>,
+    /// How long it takes until a cold object can be read.
+    pub thaw: Thaw,
+    pub clock: Clock,
 }
 
 /// Whether a copy in another bucket has bytes of its own. Within one bucket bytes are shared always:
@@ -157,7 +166,7 @@ impl EmbeddedS3 {
         options: Options,
     ) -> Result<Self, EmbeddedS3Error> {
         let mut tasks = JoinSet::new();
-        let store = Store::open(folder, &mut tasks).await?;
+        let store = Store::open(folder, options.clock.clone(), &mut tasks).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,

@@ -9,6 +9,7 @@ mod keys;
 mod lists;
 mod objects;
 mod read_back;
+mod restores;
 mod uploads;
 mod versions;
 mod words;
@@ -23,7 +24,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::readings::Readings;
 use crate::store::Store;
-use crate::{Copies, Credentials, Options};
+use crate::{Copies, Credentials, Options, Thaw};
 use disk::Disk;
 use errors::RequestError;
 use keys::Keys;
@@ -46,6 +47,7 @@ pub(crate) fn build(store: Store, credentials: &Credentials, options: &Options) 
         readings: Readings::default(),
         copies: options.copies,
         read_back: options.read_back.clone(),
+        thaw: options.thaw,
         disk: Disk::default(),
     });
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
@@ -61,13 +63,30 @@ struct Service {
     copies: Copies,
     /// The buckets whose checksums are those of the bytes.
     read_back: HashSet<String>,
+    thaw: Thaw,
     disk: Disk,
 }
 
+/// Marks an answer whose status is 202: `s3s` has no way to say so.
+#[derive(Clone, Copy)]
+pub(crate) struct Accepted;
+
+/// The output of an operation, with what else its answer carries.
+struct Answer<T>(S3Response<T>);
+
+impl<T> From<T> for Answer<T> {
+    fn from(output: T) -> Self {
+        Self(S3Response::new(output))
+    }
+}
+
 impl Service {
-    fn answer<T>(&self, outcome: Result<T, RequestError>) -> S3Result<S3Response<T>> {
+    fn answer<T>(
+        &self,
+        outcome: Result<impl Into<Answer<T>>, RequestError>,
+    ) -> S3Result<S3Response<T>> {
         let error = match outcome {
-            Ok(output) => return Ok(S3Response::new(output)),
+            Ok(output) => return Ok(output.into().0),
             Err(error) => error,
         };
         if error.is_disk_full() {
@@ -112,6 +131,7 @@ operations! {
     head_object(req: HeadObjectInput) -> HeadObjectOutput = head(req.input);
     delete_object(req: DeleteObjectInput) -> DeleteObjectOutput = delete(req.input);
     delete_objects(req: DeleteObjectsInput) -> DeleteObjectsOutput = delete_many(req.input);
+    restore_object(req: RestoreObjectInput) -> RestoreObjectOutput = restore(req.input);
     copy_object(req: CopyObjectInput) -> CopyObjectOutput = copy(req);
     list_objects(req: ListObjectsInput) -> ListObjectsOutput = list(req.input);
     list_objects_v2(req: ListObjectsV2Input) -> ListObjectsV2Output = list_v2(req.input);

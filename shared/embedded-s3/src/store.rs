@@ -15,6 +15,7 @@
 pub(crate) mod buckets;
 pub(crate) mod objects;
 pub(crate) mod reads;
+pub(crate) mod restores;
 pub(crate) mod rows;
 mod stale;
 pub(crate) mod uploads;
@@ -37,6 +38,8 @@ use tokio::task::JoinSet;
 
 use crate::EmbeddedS3Error;
 use crate::blobs::{self, BlobId, Blobs, blocking, leftovers};
+use crate::clock::Clock;
+use crate::cold::ColdFault;
 use crate::conditions::ConditionFault;
 use crate::multipart::AssemblyFault;
 use writer::{Change, Queued, Waiting};
@@ -51,7 +54,7 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "store",
         sql: Cow::Borrowed(include_str!("../migrations/0001_store.sql")),
@@ -60,12 +63,17 @@ const MIGRATIONS: [Migration; 2] = [
         name: "versions",
         sql: Cow::Borrowed(include_str!("../migrations/0002_versions.sql")),
     },
+    Migration {
+        name: "restores",
+        sql: Cow::Borrowed(include_str!("../migrations/0003_restores.sql")),
+    },
 ];
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Store {
     pub blobs: Arc<Blobs>,
+    pub clock: Clock,
     readers: SqlitePool,
     queue: mpsc::Sender<Box<dyn Queued>>,
 }
@@ -98,6 +106,8 @@ pub(crate) enum StoreError {
     #[error(transparent)]
     Condition(#[from] ConditionFault),
     #[error(transparent)]
+    Cold(#[from] ColdFault),
+    #[error(transparent)]
     Assembly(#[from] AssemblyFault),
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -111,14 +121,16 @@ impl Store {
     /// Opens the folder, removes what a crash left behind, and starts the tasks that `tasks` then owns.
     pub(crate) async fn open(
         folder: &Path,
+        clock: Clock,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, EmbeddedS3Error> {
-        Self::open_on(folder, index(folder), tasks).await
+        Self::open_on(folder, index(folder), clock, tasks).await
     }
 
     async fn open_on(
         folder: &Path,
         database: Database,
+        clock: Clock,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, EmbeddedS3Error> {
         let root = folder.join("blobs");
@@ -137,10 +149,16 @@ impl Store {
         let (blobs, removals) = Blobs::new(root.clone(), BlobId(highest + 1), lock);
         let (queue, changes) = mpsc::channel(QUEUE_MAX);
         tasks.spawn(blobs::remove(root, removals));
-        tasks.spawn(writer::run(writer, changes, Arc::clone(&blobs)));
+        tasks.spawn(writer::run(
+            writer,
+            clock.clone(),
+            changes,
+            Arc::clone(&blobs),
+        ));
         tasks.spawn(stale::sweep(queue.clone()));
         Ok(Self {
             blobs,
+            clock,
             readers,
             queue,
         })

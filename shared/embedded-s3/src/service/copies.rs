@@ -150,7 +150,7 @@ impl Service {
     ) -> Result<(ObjectRow, Content), RequestError> {
         let mut row = self.store.object(named(&input.copy_source)?).await?;
         let conditions = source_conditions!(input);
-        admit_source(&row, &conditions)?;
+        self.admit_source(&row, &conditions)?;
         limits::check_copy(row.content.size_bytes)?;
 
         let wanted = algorithm(input.checksum_algorithm.as_ref())?;
@@ -182,12 +182,22 @@ impl Service {
     ) -> Result<(ObjectRow, Range<u64>, Source), RequestError> {
         let name = named(source)?;
         let accept = |row: &ObjectRow| {
-            admit_source(row, conditions)?;
+            self.admit_source(row, conditions)?;
             let range = copy_range(range, row)?;
             limits::check_copy(range.end - range.start)?;
             Ok(range)
         };
         self.store.open_object(name, accept).await
+    }
+
+    fn admit_source(
+        &self,
+        row: &ObjectRow,
+        conditions: &ReadConditions,
+    ) -> Result<(), RequestError> {
+        let modified = whole_seconds(row.modified_micros);
+        check_source(&row.content.etag, &modified, conditions)?;
+        self.require_warm(row)
     }
 
     pub(super) async fn copy_part(
@@ -309,11 +319,6 @@ fn named(source: &CopySource) -> Result<ObjectName<'_>, RequestError> {
             Err(RequestError::Unsupported("an access point"))
         }
     }
-}
-
-fn admit_source(row: &ObjectRow, conditions: &ReadConditions) -> Result<(), RequestError> {
-    let modified = whole_seconds(row.modified_micros);
-    Ok(check_source(&row.content.etag, &modified, conditions)?)
 }
 
 /// What the copy says about itself: what the source says, or what the request does.

@@ -9,6 +9,7 @@ use s3s::{S3Error, S3ErrorCode};
 
 use super::words::{http_date, whole_seconds};
 use crate::checksums::claims::ClaimFault;
+use crate::cold::ColdFault;
 use crate::conditions::ConditionFault;
 use crate::intake::IntakeError;
 use crate::limits::LimitFault;
@@ -30,6 +31,8 @@ pub(crate) enum RequestError {
     Limit(#[from] LimitFault),
     #[error(transparent)]
     Condition(#[from] ConditionFault),
+    #[error(transparent)]
+    Cold(#[from] ColdFault),
     #[error("the body does not have the sha256 that was signed")]
     SignedHash,
     #[error("the request does not say how long its body is")]
@@ -48,6 +51,8 @@ pub(crate) enum RequestError {
     Token,
     #[error("a version marker goes with a key marker")]
     VersionMarker,
+    #[error("an object is restored for one day or more")]
+    Days,
     #[error("versions are Enabled or Suspended")]
     Versioning,
     #[error("a copy onto itself must change something")]
@@ -84,13 +89,15 @@ impl From<RequestError> for S3Error {
             RequestError::Claim(fault) => claim_code(*fault),
             RequestError::Limit(fault) => limit_code(*fault),
             RequestError::Condition(fault) => condition_code(*fault),
+            RequestError::Cold(fault) => cold_code(*fault),
             RequestError::SignedHash => S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
             RequestError::NoLength => S3ErrorCode::MissingContentLength,
             RequestError::Range => S3ErrorCode::InvalidRange,
             RequestError::StorageClass => S3ErrorCode::InvalidStorageClass,
-            RequestError::CopyRange | RequestError::Token | RequestError::VersionMarker => {
-                S3ErrorCode::InvalidArgument
-            }
+            RequestError::CopyRange
+            | RequestError::Token
+            | RequestError::VersionMarker
+            | RequestError::Days => S3ErrorCode::InvalidArgument,
             RequestError::Versioning => S3ErrorCode::IllegalVersioningConfigurationException,
             RequestError::Checksum | RequestError::OtherChecksum | RequestError::CopyOntoItself => {
                 S3ErrorCode::InvalidRequest
@@ -153,6 +160,7 @@ pub(crate) fn store_code(error: &StoreError) -> S3ErrorCode {
         StoreError::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,
         StoreError::SourceChanged => S3ErrorCode::ConditionalRequestConflict,
         StoreError::Condition(fault) => condition_code(*fault),
+        StoreError::Cold(fault) => cold_code(*fault),
         StoreError::Assembly(fault) => assembly_code(*fault),
         StoreError::Database(_) | StoreError::Unreadable(_) => S3ErrorCode::InternalError,
         StoreError::Stopping => S3ErrorCode::ServiceUnavailable,
@@ -165,6 +173,14 @@ fn condition_code(fault: ConditionFault) -> S3ErrorCode {
         ConditionFault::NotModified => S3ErrorCode::NotModified,
         ConditionFault::Absent => S3ErrorCode::NoSuchKey,
         ConditionFault::Unsupported => S3ErrorCode::NotImplemented,
+    }
+}
+
+fn cold_code(fault: ColdFault) -> S3ErrorCode {
+    match fault {
+        ColdFault::Unreadable | ColdFault::NotCold => S3ErrorCode::InvalidObjectState,
+        ColdFault::Thawing => S3ErrorCode::RestoreAlreadyInProgress,
+        ColdFault::Tier => S3ErrorCode::InvalidArgument,
     }
 }
 

@@ -76,10 +76,11 @@ macro_rules! object_named {
         }
     };
 }
+pub(super) use object_named;
 
 /// The head of an object, in the words of both answers that carry it.
 macro_rules! describe {
-    ($output:ident, $input:expr, $row:expr, $range:expr) => {{
+    ($output:ident, $input:expr, $row:expr, $range:expr, $restore:expr) => {{
         let mut output = $output {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: $row.about.cache_control.clone(),
@@ -102,6 +103,7 @@ macro_rules! describe {
             metadata: Some($row.about.metadata.clone().into_iter().collect()),
             storage_class: $row.about.storage_class.clone().map(Into::into),
             version_id: $row.version.clone(),
+            restore: $restore,
             ..$output::default()
         };
         // A checksum of the whole says nothing about a range.
@@ -203,10 +205,14 @@ impl Service {
     pub(super) async fn get(&self, input: GetObjectInput) -> Result<GetObjectOutput, RequestError> {
         refuse_part(input.part_number)?;
         let conditions = read_conditions!(input);
-        let accept = |row: &ObjectRow| chosen(row, &conditions, input.range);
+        let accept = |row: &ObjectRow| -> Result<Range<u64>, RequestError> {
+            let range = chosen(row, &conditions, input.range)?;
+            self.require_warm(row)?;
+            Ok(range)
+        };
         let name = object_named!(input);
         let (row, range, source) = self.store.open_object(name, accept).await?;
-        let mut output = describe!(GetObjectOutput, input, row, range);
+        let mut output = describe!(GetObjectOutput, input, row, range, self.restore_words(&row));
         // There is no checksum of a part of the bytes to compare it with.
         let is_whole = range == (0..row.content.size_bytes);
         let crc64nvme = is_whole.then_some(row.content.crc64nvme);
@@ -242,12 +248,14 @@ impl Service {
         if !wants_to_know || !self.read_back.contains(name.bucket) {
             let row = self.store.object(name).await?;
             let range = chosen(&row, &conditions, input.range)?;
-            return Ok(describe!(HeadObjectOutput, input, row, range));
+            let restore = self.restore_words(&row);
+            return Ok(describe!(HeadObjectOutput, input, row, range, restore));
         }
         let accept = |row: &ObjectRow| chosen(row, &conditions, None);
         let (mut row, range, source) = self.store.open_object(name, accept).await?;
         row.content = self.as_read(name, &row, source).await?;
-        Ok(describe!(HeadObjectOutput, input, row, range))
+        let restore = self.restore_words(&row);
+        Ok(describe!(HeadObjectOutput, input, row, range, restore))
     }
 
     pub(super) async fn delete(

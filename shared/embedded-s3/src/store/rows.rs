@@ -9,9 +9,10 @@ use sqlx::sqlite::{SqliteExecutor, SqliteRow};
 use sqlx::{FromRow, Row as _};
 
 use super::StoreError;
-use super::versions::Versioning;
+use super::versions::{NULL, Versioning};
 use crate::blobs::BlobId;
 use crate::checksums::{Algorithm, Checksum};
+use crate::cold::Restore;
 use crate::multipart::{Content, Promise, StoredPart};
 
 /// Where the bytes of a blob are.
@@ -58,6 +59,8 @@ pub(crate) struct ObjectRow {
     pub about: About,
     /// None where the bucket keeps no versions.
     pub version: Option<String>,
+    /// Of a cold object.
+    pub restore: Option<Restore>,
 }
 
 /// A version as a listing shows it.
@@ -106,7 +109,7 @@ pub(crate) struct PartRow {
 
 impl ObjectRow {
     /// Needs `blob, place, body, modified_micros, etag, size, crc64nvme, checksum_algorithm,
-    /// checksum_value, about, storage_class, version, versioning`.
+    /// checksum_value, about, storage_class, version, versioning, ready_micros, expires_micros`.
     pub(crate) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let body: Option<Vec<u8>> = row.try_get("body")?;
         let versioning: Option<String> = row.try_get("versioning")?;
@@ -118,7 +121,13 @@ impl ObjectRow {
             content: content(row)?,
             about: about(row)?,
             version: Versioning::of(versioning.as_deref()).shown(row.try_get("version")?),
+            restore: restore_of(row)?,
         })
+    }
+
+    /// What the version is called, where versions are kept and where not.
+    pub(crate) fn id(&self) -> &str {
+        self.version.as_deref().unwrap_or(NULL)
     }
 }
 
@@ -180,6 +189,18 @@ pub(crate) fn column(size_bytes: u64) -> i64 {
 
 pub(crate) fn size(column: i64) -> u64 {
     u64::try_from(column).unwrap_or(0)
+}
+
+/// The columns are there together or not at all.
+pub(super) fn restore_of(row: &SqliteRow) -> Result<Option<Restore>, sqlx::Error> {
+    let ready: Option<i64> = row.try_get("ready_micros")?;
+    let expires: Option<i64> = row.try_get("expires_micros")?;
+    Ok(ready
+        .zip(expires)
+        .map(|(ready_micros, expires_micros)| Restore {
+            ready_micros,
+            expires_micros,
+        }))
 }
 
 fn about(row: &SqliteRow) -> Result<About, StoreError> {

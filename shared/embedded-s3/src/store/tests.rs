@@ -20,7 +20,7 @@ async fn after_a_full_index_all_goes_on_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let mut tasks = JoinSet::new();
     let index = index(folder.path()).pragma("max_page_count", "100");
-    let store = Store::open_on(folder.path(), index, &mut tasks)
+    let store = Store::open_on(folder.path(), index, Clock::default(), &mut tasks)
         .await
         .unwrap();
     let name = "bucket".to_owned();
@@ -63,7 +63,9 @@ async fn after_a_full_index_all_goes_on_when_there_is_room() {
 async fn an_upload_that_was_left_open_is_removed_when_it_is_old_and_not_before() {
     let folder = tempfile::tempdir().unwrap();
     let mut tasks = JoinSet::new();
-    let store = Store::open(folder.path(), &mut tasks).await.unwrap();
+    let store = Store::open(folder.path(), Clock::default(), &mut tasks)
+        .await
+        .unwrap();
     let name = "bucket".to_owned();
     store.submit(CreateBucket { name }).await.unwrap();
     let upload = CreateUpload {
@@ -128,7 +130,9 @@ async fn a_folder_without_versions_is_opened() {
     drop(writer);
 
     let mut tasks = JoinSet::new();
-    let store = Store::open(folder.path(), &mut tasks).await.unwrap();
+    let store = Store::open(folder.path(), Clock::default(), &mut tasks)
+        .await
+        .unwrap();
 
     for version in [None, Some("null")] {
         let name = ObjectName {

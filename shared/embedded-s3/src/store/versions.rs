@@ -20,7 +20,7 @@ pub(crate) const NULL: &str = "null";
 macro_rules! version_columns {
     () => {
         "bucket, key, modified_micros, version, etag, size, storage_class, blob, crc64nvme,
-         checksum_algorithm, checksum_value, about"
+         checksum_algorithm, checksum_value, about, ready_micros, expires_micros"
     };
 }
 pub(super) use version_columns;

@@ -8,7 +8,6 @@
 //! the failed transaction left nothing. A change that is *refused* writes nothing and disturbs nobody.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use muniment_sqlite::{Writer, is_disk_full};
@@ -18,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::StoreError;
 use super::rows::Place;
 use crate::blobs::{BlobId, Blobs};
+use crate::clock::Clock;
 
 /// Changes in one transaction. Bounds what one answer waits for.
 const BATCH_MAX: usize = 256;
@@ -86,26 +86,27 @@ impl<C: Change> Queued for Waiting<C> {
 /// Applies changes until the store is gone.
 pub(crate) async fn run(
     writer: Writer,
+    clock: Clock,
     mut changes: mpsc::Receiver<Box<dyn Queued>>,
     blobs: Arc<Blobs>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while changes.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        match commit(&writer, &mut batch).await {
+        match commit(&writer, &clock, &mut batch).await {
             Ok(unreferenced) => finish(&blobs, batch.drain(..), unreferenced),
             Err(error) => {
                 tracing::debug!(%error, changes = batch.len(), "trying the changes one by one");
                 for change in batch.drain(..) {
-                    commit_alone(&writer, change, &blobs).await;
+                    commit_alone(&writer, &clock, change, &blobs).await;
                 }
             }
         }
     }
 }
 
-async fn commit_alone(writer: &Writer, change: Box<dyn Queued>, blobs: &Blobs) {
+async fn commit_alone(writer: &Writer, clock: &Clock, change: Box<dyn Queued>, blobs: &Blobs) {
     let mut alone = [change];
-    match commit(writer, &mut alone).await {
+    match commit(writer, clock, &mut alone).await {
         Ok(unreferenced) => finish(blobs, alone, unreferenced),
         Err(error) => {
             // That the disk is full is said once for all requests, where they are answered.
@@ -134,21 +135,23 @@ fn finish(
 /// One transaction. Returns the files nobody refers to any more.
 async fn commit(
     writer: &Writer,
+    clock: &Clock,
     changes: &mut [Box<dyn Queued>],
 ) -> Result<Vec<BlobId>, sqlx::Error> {
     writer
-        .transaction(async |connection| apply_all(connection, changes).await)
+        .transaction(async |connection| apply_all(connection, clock, changes).await)
         .await
 }
 
 async fn apply_all(
     connection: &mut SqliteConnection,
+    clock: &Clock,
     changes: &mut [Box<dyn Queued>],
 ) -> Result<Vec<BlobId>, sqlx::Error> {
     let mut batch = Batch {
         connection,
         released: Vec::new(),
-        now_micros: now_micros(),
+        now_micros: clock.now_micros(),
     };
     for change in changes {
         change.apply(&mut batch).await?;
@@ -210,12 +213,4 @@ impl Batch<'_> {
         .await?;
         Ok(())
     }
-}
-
-fn now_micros() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_micros()).ok())
-        .unwrap_or(0)
 }

@@ -43,7 +43,7 @@ async fn a_copy_has_the_bytes_and_says_what_it_was_told_to() {
             .metadata_directive(MetadataDirective::Replace)
             .content_type("text/x-replaced")
             .metadata("bag", "replaced")
-            .storage_class(StorageClass::DeepArchive)
+            .storage_class(StorageClass::StandardIa)
             .send()
             .await
             .unwrap();
@@ -63,7 +63,7 @@ async fn a_copy_has_the_bytes_and_says_what_it_was_told_to() {
         let replaced = replaced.send().await.unwrap();
         assert_eq!(replaced.content_type.as_deref(), Some("text/x-replaced"));
         assert_eq!(replaced.metadata.unwrap()["bag"], "replaced");
-        assert_eq!(replaced.storage_class, Some(StorageClass::DeepArchive));
+        assert_eq!(replaced.storage_class, Some(StorageClass::StandardIa));
         endpoint.delete("source").await;
         assert_eq!(endpoint.get("kept").await, Some(body.clone()));
         assert_eq!(endpoint.get("replaced").await, Some(body));

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::types::BucketVersioningStatus;
+use aws_sdk_s3::types::{BucketVersioningStatus, RestoreRequest, StorageClass};
 use muniment_embedded_s3::{Credentials, Key, Options, Reach};
 
 use crate::kit::{BUCKET, Endpoint, OTHER_BUCKET, client_of, code, start_with};
@@ -52,6 +52,20 @@ async fn a_key_of_a_few_buckets_does_not_tell_them_to_keep_versions() {
     assert_eq!(mine.unwrap().status, None);
     let listed = client.list_object_versions().bucket(OTHER_BUCKET).send();
     assert_eq!(code(&listed.await.unwrap_err()), "AccessDenied");
+}
+
+#[tokio::test]
+async fn a_key_of_a_few_buckets_has_nothing_restored() {
+    let (endpoint, client) = endpoint_with_key().await;
+    let put = endpoint.client.put_object().bucket(BUCKET).key("k");
+    let put = put.storage_class(StorageClass::Glacier).send().await;
+    put.unwrap();
+
+    let restore = client.restore_object().bucket(BUCKET).key("k");
+    let request = RestoreRequest::builder().days(1).build();
+    let restored = restore.restore_request(request).send().await;
+
+    assert_eq!(code(&restored.unwrap_err()), "AccessDenied");
 }
 
 #[tokio::test]

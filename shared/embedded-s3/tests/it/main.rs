@@ -7,6 +7,7 @@
 
 mod apart;
 mod checksums;
+mod cold;
 mod conditions;
 mod copies;
 mod durability;

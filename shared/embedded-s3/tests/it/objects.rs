@@ -23,7 +23,7 @@ async fn an_object_comes_back_with_all_that_was_said_about_it() {
         .content_language("en-GB")
         .metadata("institution", "test.edu")
         .metadata("bag", "a b  c")
-        .storage_class(StorageClass::Glacier)
+        .storage_class(StorageClass::GlacierIr)
         .send()
         .await
         .unwrap();
@@ -47,7 +47,7 @@ async fn an_object_comes_back_with_all_that_was_said_about_it() {
     assert_eq!(head.content_type.as_deref(), Some("text/x-test"));
     assert_eq!(head.cache_control.as_deref(), Some("no-store"));
     assert_eq!(head.content_language.as_deref(), Some("en-GB"));
-    assert_eq!(head.storage_class, Some(StorageClass::Glacier));
+    assert_eq!(head.storage_class, Some(StorageClass::GlacierIr));
     let metadata = head.metadata.unwrap();
     assert_eq!(metadata["institution"], "test.edu");
     assert_eq!(metadata["bag"], "a b  c");
