@@ -26,7 +26,7 @@
 //! Objects in GLACIER and DEEP_ARCHIVE are read once they are restored, which takes as long as on S3 or
 //! as [`Options::thaw`] says. No class makes a difference to the bytes on the disk.
 //!
-//! Cannot do: tags, access lists, encryption, virtual-hosted addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
+//! Cannot do: access lists, encryption, virtual-hosted addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
 
 mod blobs;
 mod checksums;
@@ -41,6 +41,7 @@ mod multipart;
 mod readings;
 mod service;
 mod store;
+mod tags;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

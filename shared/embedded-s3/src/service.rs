@@ -10,6 +10,7 @@ mod lists;
 mod objects;
 mod read_back;
 mod restores;
+mod tags;
 mod uploads;
 mod versions;
 mod words;
@@ -131,6 +132,11 @@ operations! {
     head_object(req: HeadObjectInput) -> HeadObjectOutput = head(req.input);
     delete_object(req: DeleteObjectInput) -> DeleteObjectOutput = delete(req.input);
     delete_objects(req: DeleteObjectsInput) -> DeleteObjectsOutput = delete_many(req.input);
+    get_object_tagging(req: GetObjectTaggingInput) -> GetObjectTaggingOutput = tags(req.input);
+    put_object_tagging(req: PutObjectTaggingInput) -> PutObjectTaggingOutput
+        = put_tags(req.input);
+    delete_object_tagging(req: DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput
+        = remove_tags(req.input);
     restore_object(req: RestoreObjectInput) -> RestoreObjectOutput = restore(req.input);
     copy_object(req: CopyObjectInput) -> CopyObjectOutput = copy(req);
     list_objects(req: ListObjectsInput) -> ListObjectsOutput = list(req.input);

@@ -18,6 +18,7 @@ pub(crate) mod reads;
 pub(crate) mod restores;
 pub(crate) mod rows;
 mod stale;
+pub(crate) mod tags;
 pub(crate) mod uploads;
 pub(crate) mod versions;
 pub(crate) mod writer;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use s3s::S3Request;
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource,
-    MetadataDirective, UploadPartCopyInput, UploadPartCopyOutput,
+    MetadataDirective, TaggingDirective, UploadPartCopyInput, UploadPartCopyOutput,
 };
 
 use super::Service;
@@ -36,6 +36,7 @@ use crate::store::objects::{CopyObject, NewObject, Placed, PutObject};
 use crate::store::reads::{ObjectName, Source};
 use crate::store::rows::{About, ObjectRow};
 use crate::store::uploads::{PartBytes, PutPart};
+use crate::tags::tags_in;
 
 /// How often a copy starts over because its source was replaced meanwhile.
 const RACES_MAX: usize = 3;
@@ -327,8 +328,18 @@ fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, RequestE
         .metadata_directive
         .as_ref()
         .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+    let retagged = input.tagging_directive.as_ref();
+    let retagged =
+        retagged.is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
+    let tags = match retagged {
+        true => tags_in(input.tagging.as_deref())?,
+        false => source.tags.clone(),
+    };
     if replaces {
-        return Ok(about_of!(input));
+        return Ok(About {
+            tags,
+            ..about_of!(input)
+        });
     }
     let source_name = named(&input.copy_source)?;
     // A version that is named becomes the current one.
@@ -341,6 +352,7 @@ fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, RequestE
     Ok(About {
         // The class is never inherited: it is the request's, or the default.
         storage_class: storage_class(input.storage_class.as_ref())?,
+        tags,
         ..source.clone()
     })
 }

@@ -15,6 +15,7 @@ use crate::intake::IntakeError;
 use crate::limits::LimitFault;
 use crate::multipart::AssemblyFault;
 use crate::store::StoreError;
+use crate::tags::TagFault;
 
 /// S3 has no word for it. Clients take the status, 507, for an outage.
 const DISK_FULL: &str = "DiskFull";
@@ -33,6 +34,8 @@ pub(crate) enum RequestError {
     Condition(#[from] ConditionFault),
     #[error(transparent)]
     Cold(#[from] ColdFault),
+    #[error(transparent)]
+    Tag(#[from] TagFault),
     #[error("the body does not have the sha256 that was signed")]
     SignedHash,
     #[error("the request does not say how long its body is")]
@@ -90,6 +93,7 @@ impl From<RequestError> for S3Error {
             RequestError::Limit(fault) => limit_code(*fault),
             RequestError::Condition(fault) => condition_code(*fault),
             RequestError::Cold(fault) => cold_code(*fault),
+            RequestError::Tag(fault) => tag_code(*fault),
             RequestError::SignedHash => S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
             RequestError::NoLength => S3ErrorCode::MissingContentLength,
             RequestError::Range => S3ErrorCode::InvalidRange,
@@ -116,7 +120,10 @@ impl From<RequestError> for S3Error {
         {
             answer.set_headers(headers);
         }
-        if matches!(error, RequestError::SignedHash) {
+        if matches!(
+            error,
+            RequestError::SignedHash | RequestError::Tag(TagFault::TooMany)
+        ) {
             answer.set_status_code(http::StatusCode::BAD_REQUEST);
         }
         answer.set_source(Box::new(error));
@@ -181,6 +188,14 @@ fn cold_code(fault: ColdFault) -> S3ErrorCode {
         ColdFault::Unreadable | ColdFault::NotCold => S3ErrorCode::InvalidObjectState,
         ColdFault::Thawing => S3ErrorCode::RestoreAlreadyInProgress,
         ColdFault::Tier => S3ErrorCode::InvalidArgument,
+    }
+}
+
+fn tag_code(fault: TagFault) -> S3ErrorCode {
+    match fault {
+        TagFault::TooMany => S3ErrorCode::Custom("BadRequest".into()),
+        TagFault::Key | TagFault::Value | TagFault::Twice => S3ErrorCode::InvalidTag,
+        TagFault::Malformed => S3ErrorCode::InvalidArgument,
     }
 }
 

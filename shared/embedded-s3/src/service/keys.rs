@@ -19,16 +19,18 @@ use crate::{Credentials, Key, Reach};
 const LIST_BUCKETS: &str = "ListBuckets";
 /// What a key of a few buckets may do in them. Not what changes a bucket, nor what costs its owner: an
 /// operation that is added one day is refused until it stands here.
-const ON_OBJECTS: [&str; 19] = [
+const ON_OBJECTS: [&str; 22] = [
     "AbortMultipartUpload",
     "CompleteMultipartUpload",
     "CopyObject",
     "CreateMultipartUpload",
     "DeleteObject",
+    "DeleteObjectTagging",
     "DeleteObjects",
     "GetBucketLocation",
     "GetBucketVersioning",
     "GetObject",
+    "GetObjectTagging",
     "HeadBucket",
     "HeadObject",
     "ListMultipartUploads",
@@ -37,6 +39,7 @@ const ON_OBJECTS: [&str; 19] = [
     "ListObjectsV2",
     "ListParts",
     "PutObject",
+    "PutObjectTagging",
     "UploadPart",
     "UploadPartCopy",
 ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{TryStreamExt as _, stream};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use s3s::dto::{
     self, ChecksumMode, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
     DeleteObjectsOutput, DeletedObject, ETagCondition, GetObjectInput, GetObjectOutput,
@@ -16,12 +16,13 @@ use s3s::dto::{
 use s3s::{S3Request, TrailingHeaders};
 use tracing::error;
 
-use super::Service;
 use super::errors::{RequestError, store_code};
+use super::tags::tag_count;
 use super::words::{
     DEFAULT_TYPE, about_of, body_length, checksum_type, expires_of, signs_whole_body,
     whole_seconds, with_digests,
 };
+use super::{Answer, Service};
 use crate::blobs::reading;
 use crate::checksums::claims::Claims;
 use crate::checksums::{Algorithm, Hashing};
@@ -159,7 +160,6 @@ impl Service {
     ) -> Result<About, RequestError> {
         limits::check_key(&input.key)?;
         let unsupported = [
-            (input.tagging.is_some(), "a tag"),
             (input.sse_customer_algorithm.is_some(), "a customer key"),
             (input.object_lock_mode.is_some(), "an object lock"),
             (input.write_offset_bytes.is_some(), "appending"),
@@ -213,6 +213,7 @@ impl Service {
         let name = object_named!(input);
         let (row, range, source) = self.store.open_object(name, accept).await?;
         let mut output = describe!(GetObjectOutput, input, row, range, self.restore_words(&row));
+        output.tag_count = tag_count(&row);
         // There is no checksum of a part of the bytes to compare it with.
         let is_whole = range == (0..row.content.size_bytes);
         let crc64nvme = is_whole.then_some(row.content.crc64nvme);
@@ -240,7 +241,7 @@ impl Service {
     pub(super) async fn head(
         &self,
         input: HeadObjectInput,
-    ) -> Result<HeadObjectOutput, RequestError> {
+    ) -> Result<Answer<HeadObjectOutput>, RequestError> {
         refuse_part(input.part_number)?;
         let conditions = read_conditions!(input);
         let wants_to_know = input.range.is_none() && wants_checksums(input.checksum_mode.as_ref());
@@ -249,13 +250,15 @@ impl Service {
             let row = self.store.object(name).await?;
             let range = chosen(&row, &conditions, input.range)?;
             let restore = self.restore_words(&row);
-            return Ok(describe!(HeadObjectOutput, input, row, range, restore));
+            let output = describe!(HeadObjectOutput, input, row, range, restore);
+            return Ok(with_tag_count(output, &row));
         }
         let accept = |row: &ObjectRow| chosen(row, &conditions, None);
         let (mut row, range, source) = self.store.open_object(name, accept).await?;
         row.content = self.as_read(name, &row, source).await?;
         let restore = self.restore_words(&row);
-        Ok(describe!(HeadObjectOutput, input, row, range, restore))
+        let output = describe!(HeadObjectOutput, input, row, range, restore);
+        Ok(with_tag_count(output, &row))
     }
 
     pub(super) async fn delete(
@@ -312,6 +315,16 @@ impl Service {
             request_charged: None,
         })
     }
+}
+
+/// The output has no field for it.
+fn with_tag_count(output: HeadObjectOutput, row: &ObjectRow) -> Answer<HeadObjectOutput> {
+    let mut answer = Answer::from(output);
+    if let Some(count) = tag_count(row) {
+        let headers = &mut answer.0.headers;
+        headers.insert("x-amz-tagging-count", HeaderValue::from(count));
+    }
+    answer
 }
 
 fn deleted_object(object: ObjectIdentifier, removed: Removed) -> DeletedObject {

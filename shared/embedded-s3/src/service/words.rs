@@ -130,6 +130,7 @@ macro_rules! about_of {
                 .as_ref()
                 .and_then($crate::service::words::http_date),
             metadata,
+            tags: $crate::tags::tags_in($input.tagging.as_deref())?,
             storage_class: $crate::service::words::storage_class($input.storage_class.as_ref())?,
         }
     }};

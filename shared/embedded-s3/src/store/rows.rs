@@ -14,6 +14,7 @@ use crate::blobs::BlobId;
 use crate::checksums::{Algorithm, Checksum};
 use crate::cold::Restore;
 use crate::multipart::{Content, Promise, StoredPart};
+use crate::tags::Tags;
 
 /// Where the bytes of a blob are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -42,6 +43,8 @@ pub(crate) struct About {
     pub expires: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: Tags,
     /// In a column of its own, because listings show it.
     #[serde(skip)]
     pub storage_class: Option<String>,

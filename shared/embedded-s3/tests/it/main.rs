@@ -17,5 +17,6 @@ mod kit;
 mod lists;
 mod objects;
 mod refusals;
+mod tags;
 mod uploads;
 mod versions;
