@@ -6,6 +6,10 @@
 //! depositor sees it; so does what was put into a bucket that belongs to no institution, for the
 //! operator.
 //!
+//! In a bucket that keeps versions an older upload comes to light again when a newer one of its key is
+//! ingested and deleted. Its depositor had replaced it, and it must not be ingested over what replaced
+//! it: it is passed over and stays in the bucket.
+//!
 //! Idempotent: item first, then its message; a message that was lost between the two is made
 //! again by `apt_queue`. It cannot read, change or delete an upload.
 
@@ -16,11 +20,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{Institution, RecordState, WorkItem};
 use muniment_model::{
-    Action, BucketName, Class, Classify, Clock, Dependency, InstitutionId, Pipeline, QueueName,
-    Stage, Status, WorkItemId, check_bag_name,
+    Action, BucketName, Class, Classify, Clock, Dependency, InstitutionId, ObjectKey, Pipeline,
+    QueueName, Stage, Status, WorkItemId, check_bag_name,
 };
-use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings};
-use muniment_registry_client::{MadeItem, RegistryClient};
+use muniment_objects::{Listed, ReceivingBuckets, ReceivingSettings, StorageError};
+use muniment_registry_client::{MadeItem, Order, PageRequest, RegistryClient, WorkItemQuery};
 use muniment_runtime::{JobError, Services, StartError, Sweep};
 use muniment_work::WorkStore;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +87,29 @@ fn identity(bucket: &BucketName, listed: &Listed) -> Identity {
         listed.etag.clone(),
         listed.last_modified,
     )
+}
+
+/// Whether an upload is what its depositor wants ingested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It is the newest one under its key, or those that replaced it came to nothing.
+    Current,
+    /// What replaced it is being worked on.
+    Undecided,
+    /// What replaced it is ingested.
+    Replaced,
+}
+
+/// Decides from the items of the same key in a bucket that keeps versions.
+fn place_among(items: &[WorkItem], listed: &Listed) -> Place {
+    let newer = items
+        .iter()
+        .filter(|item| item.bag_date > Some(listed.last_modified));
+    newer.fold(Place::Current, |place, item| match (place, item.status) {
+        (Place::Replaced, _) | (_, Status::Success) => Place::Replaced,
+        (place, Status::Failed | Status::Cancelled) => place,
+        (_, Status::Pending | Status::Started | Status::Suspended) => Place::Undecided,
+    })
 }
 
 /// Whose bucket it is, and why its uploads cannot be ingested, if they cannot.
@@ -213,6 +240,15 @@ impl IngestBucketReader {
         listed: &Listed,
         owner: &Owner,
     ) -> Result<(), JobError> {
+        match self.place_of(bucket, listed).await? {
+            Place::Current => {}
+            Place::Undecided => return Ok(()),
+            Place::Replaced => {
+                info!(worker = Self::NAME, %bucket, key = listed.key, "passed over: an older version of an upload that is ingested");
+                self.known.add(bucket, listed);
+                return Ok(());
+            }
+        }
         let of_bucket = owner.refusal.map(str::to_owned);
         let refusal = of_bucket.or_else(|| refusal_of(&listed.key));
         let refusal = refusal.as_deref();
@@ -227,6 +263,36 @@ impl IngestBucketReader {
         }
         self.known.add(bucket, listed);
         Ok(())
+    }
+}
+
+impl IngestBucketReader {
+    /// Without versions what is listed is the newest always, whatever a clock that was set back says.
+    async fn place_of(&self, bucket: &BucketName, listed: &Listed) -> Result<Place, JobError> {
+        let query = WorkItemQuery {
+            action: Some(Action::Ingest),
+            bucket: Some(bucket.as_str().to_owned()),
+            name: Some(listed.key.clone()),
+            order: Some(Order::Descending("bag_date")),
+            ..WorkItemQuery::default()
+        };
+        let items = self
+            .registry
+            .work_items(&query, PageRequest::LONGEST)
+            .await?;
+        let place = place_among(&items.results, listed);
+        let (Place::Undecided | Place::Replaced, Ok(key)) =
+            (place, ObjectKey::new(listed.key.as_str()))
+        else {
+            return Ok(Place::Current);
+        };
+        match self.receiving.bucket(bucket.clone()).head(&key).await {
+            Ok(head) if head.has_versions => Ok(place),
+            Ok(_) => Ok(Place::Current),
+            // Deleted since it was listed.
+            Err(StorageError::NotFound(_)) => Ok(Place::Undecided),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

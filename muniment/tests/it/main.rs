@@ -14,6 +14,8 @@ mod full_disk;
 #[cfg(test)]
 mod inspected;
 #[cfg(test)]
+mod kept_versions;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod killed_at_random;

@@ -24,8 +24,10 @@ pub struct Head {
     /// Without quotes.
     pub etag: String,
     pub last_modified: DateTime<Utc>,
-    /// `None` where the bucket keeps no versions.
+    /// `None` where the bucket keeps no versions, and of the one version that names nothing.
     pub version_id: Option<String>,
+    /// Whether the bucket keeps versions, or did.
+    pub has_versions: bool,
     /// Over the whole object; `None` when the store has none, or one composed of parts.
     pub crc64nvme: Option<Crc64Nvme>,
     pub content_type: String,
@@ -141,12 +143,14 @@ impl Bucket {
         };
         // A bucket whose versions are suspended has objects of the version "null", which each
         // upload replaces: it names nothing.
+        let has_versions = output.version_id().is_some();
         let version_id = output.version_id().filter(|version| *version != "null");
         Ok(Head {
             size,
             etag: unquoted(output.e_tag()),
             last_modified,
             version_id: version_id.map(str::to_owned),
+            has_versions,
             crc64nvme: full_object(output.checksum_crc64_nvme(), output.checksum_type()),
             content_type: output.content_type().unwrap_or_default().to_owned(),
             metadata: output.metadata().cloned().unwrap_or_default(),

@@ -84,3 +84,53 @@ fn the_same_bytes_put_again_are_not_known() {
     assert!(known.holds(&bucket(), &listed("photos.tar")));
     assert!(!known.holds(&bucket(), &again));
 }
+
+/// An older version comes to light when the newer one is ingested and deleted, a moment before the item
+/// of the newer one has ended.
+#[test]
+fn an_upload_that_was_replaced_is_passed_over_unless_what_replaced_it_came_to_nothing() {
+    let newer = |status| item_of(1, status);
+    let rows = [
+        ("none", vec![], Place::Current),
+        ("its own", vec![item_of(0, Status::Success)], Place::Current),
+        ("older", vec![item_of(-1, Status::Success)], Place::Current),
+        ("ingested", vec![newer(Status::Success)], Place::Replaced),
+        ("pending", vec![newer(Status::Pending)], Place::Undecided),
+        ("started", vec![newer(Status::Started)], Place::Undecided),
+        (
+            "suspended",
+            vec![newer(Status::Suspended)],
+            Place::Undecided,
+        ),
+        ("failed", vec![newer(Status::Failed)], Place::Current),
+        ("cancelled", vec![newer(Status::Cancelled)], Place::Current),
+        (
+            "ingested, then another",
+            vec![item_of(2, Status::Started), newer(Status::Success)],
+            Place::Replaced,
+        ),
+        (
+            "one that failed after one that is open",
+            vec![item_of(2, Status::Failed), newer(Status::Started)],
+            Place::Undecided,
+        ),
+    ];
+
+    for (name, items, expected) in rows {
+        let place = place_among(&items, &listed("photos.tar"));
+        assert_eq!(place, expected, "{name}");
+    }
+}
+
+/// The item of an upload so many seconds after the one that is listed.
+fn item_of(seconds: i64, status: Status) -> WorkItem {
+    let upload = Listed {
+        last_modified: DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds),
+        ..listed("photos.tar")
+    };
+    let institution = InstitutionId(3);
+    WorkItem {
+        status,
+        ..new_item(&bucket(), &upload, institution, None, DateTime::UNIX_EPOCH)
+    }
+}

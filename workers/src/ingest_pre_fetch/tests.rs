@@ -11,6 +11,7 @@ fn head() -> Head {
         etag: tar.etag,
         last_modified: tar.last_modified,
         version_id: None,
+        has_versions: false,
         crc64nvme: tar.crc64nvme,
         content_type: "application/x-tar".to_owned(),
         metadata: HashMap::new(),

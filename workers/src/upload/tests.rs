@@ -70,6 +70,7 @@ fn a_replaced_upload_names_the_newer_one() {
         etag: "abc".to_owned(),
         last_modified: DateTime::from_timestamp(0, 0).expect("a time"),
         version_id: None,
+        has_versions: false,
         crc64nvme: None,
         content_type: "application/x-tar".to_owned(),
         metadata: HashMap::new(),

@@ -15,6 +15,7 @@ fn head(crc64nvme: Option<Crc64Nvme>, sha256: &str) -> Head {
         size: file().size,
         etag: tar.etag,
         version_id: None,
+        has_versions: false,
         last_modified: tar.last_modified,
         crc64nvme,
         content_type: String::new(),
