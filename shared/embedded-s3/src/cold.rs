@@ -121,8 +121,9 @@ fn takes(class: Option<&str>, tier: &Tier) -> Option<Duration> {
     match (class?, tier.as_str()) {
         (StorageClass::GLACIER, Tier::EXPEDITED) => Some(5 * MINUTE),
         (StorageClass::GLACIER, Tier::STANDARD) => Some(5 * HOUR),
-        (StorageClass::GLACIER, Tier::BULK) => Some(12 * HOUR),
-        (StorageClass::DEEP_ARCHIVE, Tier::STANDARD) => Some(12 * HOUR),
+        (StorageClass::GLACIER, Tier::BULK) | (StorageClass::DEEP_ARCHIVE, Tier::STANDARD) => {
+            Some(12 * HOUR)
+        }
         (StorageClass::DEEP_ARCHIVE, Tier::BULK) => Some(48 * HOUR),
         _ => None,
     }
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_object_is_readable_from_ready_until_expired() {
-        let restore = Some(Restore {
+        let asked_for = Some(Restore {
             ready_micros: 10,
             expires_micros: 20,
         });
@@ -155,10 +156,10 @@ mod tests {
             ("warm class", None, None, 0, true),
             ("instant", Some(StorageClass::GLACIER_IR), None, 0, true),
             ("cold", COLD, None, 0, false),
-            ("thawing", COLD, restore, 9, false),
-            ("ready", COLD, restore, 10, true),
-            ("still there", COLD, restore, 19, true),
-            ("expired", COLD, restore, 20, false),
+            ("thawing", COLD, asked_for, 9, false),
+            ("ready", COLD, asked_for, 10, true),
+            ("still there", COLD, asked_for, 19, true),
+            ("expired", COLD, asked_for, 20, false),
             ("deep", Some(StorageClass::DEEP_ARCHIVE), None, 0, false),
         ];
 

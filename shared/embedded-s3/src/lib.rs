@@ -23,10 +23,11 @@
 //! A bucket keeps versions when a client tells it to, as on S3: every version has its bytes until it is
 //! deleted itself.
 //!
-//! Objects in GLACIER and DEEP_ARCHIVE are read once they are restored, which takes as long as on S3 or
+//! Objects in `GLACIER` and `DEEP_ARCHIVE` are read once they are restored, which takes as long as on S3 or
 //! as [`Options::thaw`] says. No class makes a difference to the bytes on the disk.
 //!
-//! Cannot do: access lists, encryption, virtual-hosted addressing, TLS, or protection from clients that mean harm. It is meant for loopback.
+//! Cannot do: access lists, encryption, virtual-hosted addressing, TLS, or protection from clients that mean
+//! harm. It is meant for loopback.
 
 mod blobs;
 mod checksums;

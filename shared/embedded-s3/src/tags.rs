@@ -81,6 +81,8 @@ fn is_text(text: &str, count_max: usize) -> bool {
 mod tests {
     use super::*;
 
+    type Pairs = Vec<(String, String)>;
+
     #[test]
     fn each_limit_holds_at_the_limit_and_not_beyond() {
         let one = |key: usize, value: usize| vec![("ü".repeat(key), "ü".repeat(value))];
@@ -90,7 +92,7 @@ mod tests {
                 .collect()
         };
         let named = |key: &str| vec![(key.to_owned(), "v".to_owned())];
-        let rows: [(&str, Vec<(String, String)>, Result<usize, TagFault>); 11] = [
+        let rows: [(&str, Pairs, Result<usize, TagFault>); 11] = [
             ("none", vec![], Ok(0)),
             ("key", one(KEY_MAX, 0), Ok(1)),
             ("long key", one(KEY_MAX + 1, 0), Err(TagFault::Key)),

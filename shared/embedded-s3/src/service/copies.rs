@@ -331,9 +331,10 @@ fn about_copy(input: &CopyObjectInput, source: &About) -> Result<About, RequestE
     let retagged = input.tagging_directive.as_ref();
     let retagged =
         retagged.is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
-    let tags = match retagged {
-        true => tags_in(input.tagging.as_deref())?,
-        false => source.tags.clone(),
+    let tags = if retagged {
+        tags_in(input.tagging.as_deref())?
+    } else {
+        source.tags.clone()
     };
     if replaces {
         return Ok(About {

@@ -18,7 +18,7 @@ use crate::{Credentials, Key, Reach};
 /// The one operation on no bucket. Its answer has only those that the key is good for.
 const LIST_BUCKETS: &str = "ListBuckets";
 /// What a key of a few buckets may do in them. Not what changes a bucket, nor what costs its owner: an
-/// operation that is added one day is refused until it stands here.
+/// operation that is added one day is refused until it is one of these.
 const ON_OBJECTS: [&str; 22] = [
     "AbortMultipartUpload",
     "CompleteMultipartUpload",

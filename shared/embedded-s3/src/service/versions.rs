@@ -85,7 +85,7 @@ impl Service {
         if page.truncated {
             (output.next_key_marker, output.next_version_id_marker) = match page.entries.last() {
                 Some(Entry::Object(row)) => (Some(names.key(&row.key)), Some(row.version.clone())),
-                Some(Entry::Prefix(prefix)) => (Some(names.key(prefix)), None),
+                Some(Entry::Prefix(common)) => (Some(names.key(common)), None),
                 None => (None, None),
             };
         }

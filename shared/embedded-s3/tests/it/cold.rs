@@ -101,10 +101,10 @@ async fn a_cold_object_is_read_only_between_its_restore_and_its_expiry() {
 
 #[tokio::test]
 async fn a_restore_survives_a_restart_and_not_a_new_object() {
-    let (endpoint, _) = at_a_time(Thaw::Within(Duration::ZERO)).await;
-    put(&endpoint, "k", StorageClass::DeepArchive).await;
-    assert_eq!(restore(&endpoint, 1, Tier::Bulk).await.unwrap(), 202);
-    let folder = endpoint.crash().await;
+    let (before, _) = at_a_time(Thaw::Within(Duration::ZERO)).await;
+    put(&before, "k", StorageClass::DeepArchive).await;
+    assert_eq!(restore(&before, 1, Tier::Bulk).await.unwrap(), 202);
+    let folder = before.crash().await;
 
     let options = options(&Arc::new(AtomicU64::new(BEGIN)), Thaw::AsOnS3);
     let endpoint = start_with(folder, options, &[BUCKET]).await;
@@ -161,9 +161,9 @@ async fn what_cannot_be_restored_is_refused() {
         ),
     ];
 
-    for (key, request, expected) in rows {
+    for (key, wrong, expected) in rows {
         let restore = endpoint.client.restore_object().bucket(BUCKET).key(key);
-        let refused = restore.restore_request(request).send().await;
+        let refused = restore.restore_request(wrong).send().await;
         assert_eq!(code(&refused.unwrap_err()), expected, "{key}");
     }
     let nothing = endpoint.client.restore_object().bucket(BUCKET).key("cold");
@@ -172,13 +172,13 @@ async fn what_cannot_be_restored_is_refused() {
 
 #[tokio::test]
 async fn an_older_version_is_restored_by_its_name() {
-    let endpoint = start_versioned().await;
-    let put = endpoint.client.put_object().bucket(BUCKET).key("k");
+    let before = start_versioned().await;
+    let put = before.client.put_object().bucket(BUCKET).key("k");
     let put = put.storage_class(StorageClass::Glacier);
     let old = put.body(ByteStream::from_static(b"cold")).send().await;
     let old = old.unwrap().version_id.unwrap();
-    endpoint.put("k", b"new").await;
-    let folder = endpoint.stop().await;
+    before.put("k", b"new").await;
+    let folder = before.stop().await;
     let thaw = Thaw::Within(Duration::ZERO);
     let options = options(&Arc::new(AtomicU64::new(BEGIN)), thaw);
     let endpoint = start_with(folder, options, &[BUCKET]).await;

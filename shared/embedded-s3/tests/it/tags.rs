@@ -45,13 +45,8 @@ async fn tags_are_replaced_and_removed_as_a_whole_and_stay() {
 }
 
 #[tokio::test]
-async fn every_write_brings_tags_along() {
-    let endpoint = start_with(
-        tempfile::tempdir().unwrap(),
-        muniment_embedded_s3::Options::default(),
-        &[BUCKET, OTHER_BUCKET],
-    )
-    .await;
+async fn a_put_and_an_upload_bring_tags_along() {
+    let endpoint = start().await;
     let put = endpoint.client.put_object().bucket(BUCKET).key("put");
     let put = put
         .tagging("a=1&b=x%20y")
@@ -69,7 +64,20 @@ async fn every_write_brings_tags_along() {
     let part = put_part(&endpoint, &upload, 1, b"part").await;
     complete(&endpoint, &upload, &[part]).send().await.unwrap();
     assert_eq!(tags(&endpoint, "k").await, ["c=2"]);
+}
 
+#[tokio::test]
+async fn a_copy_has_the_tags_of_its_source_or_those_of_the_request() {
+    let endpoint = start_with(
+        tempfile::tempdir().unwrap(),
+        muniment_embedded_s3::Options::default(),
+        &[BUCKET, OTHER_BUCKET],
+    )
+    .await;
+    let put = endpoint.client.put_object().bucket(BUCKET).key("put");
+    let put = put.tagging("a=1&b=x%20y");
+    let put = put.body(ByteStream::from_static(b"bytes"));
+    put.send().await.unwrap();
     let copy = |key: &str, metadata: MetadataDirective, tags: TaggingDirective| {
         let copy = endpoint.client.copy_object().bucket(BUCKET).key(key);
         let copy = copy.copy_source(format!("{BUCKET}/put")).tagging("d=3");
@@ -144,8 +152,8 @@ async fn each_version_has_tags_of_its_own() {
     assert_eq!(set.send().await.unwrap().version_id(), Some(old.as_str()));
     assert_eq!(of(&old).await, ["b=2"]);
     assert_eq!(tags(&endpoint, "k").await, NONE);
-    let marked = endpoint.client.delete_object().bucket(BUCKET).key("k");
-    let marker = marked.send().await.unwrap().version_id.unwrap();
+    let delete = endpoint.client.delete_object().bucket(BUCKET).key("k");
+    let marker = delete.send().await.unwrap().version_id.unwrap();
     let get = endpoint.client.get_object_tagging().bucket(BUCKET).key("k");
     let of_marker = get.version_id(&marker).send().await.unwrap_err();
     assert_eq!(code(&of_marker), "MethodNotAllowed");

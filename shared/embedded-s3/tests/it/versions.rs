@@ -77,11 +77,11 @@ async fn a_delete_marker_hides_the_versions_and_is_a_version_itself() {
     let endpoint = start_versioned().await;
     let first = put(&endpoint, "k", b"first").await;
 
-    let marked = endpoint.client.delete_object().bucket(BUCKET).key("k");
-    let marked = marked.send().await.unwrap();
+    let delete = endpoint.client.delete_object().bucket(BUCKET).key("k");
+    let deleted = delete.send().await.unwrap();
 
-    assert_eq!(marked.delete_marker(), Some(true));
-    let marker = marked.version_id().unwrap();
+    assert_eq!(deleted.delete_marker(), Some(true));
+    let marker = deleted.version_id().unwrap();
     let hidden = endpoint.client.get_object().bucket(BUCKET).key("k");
     let hidden = hidden.send().await.unwrap_err();
     assert_eq!(code(&hidden), "NoSuchKey");
@@ -137,8 +137,8 @@ async fn writes_ask_about_the_current_version() {
 async fn objects_from_before_are_the_version_null() {
     let endpoint = start().await;
     endpoint.put("k", b"before").await;
-    let head = endpoint.client.head_object().bucket(BUCKET).key("k");
-    assert_eq!(head.send().await.unwrap().version_id(), None);
+    let before = endpoint.client.head_object().bucket(BUCKET).key("k");
+    assert_eq!(before.send().await.unwrap().version_id(), None);
 
     set_versioning(&endpoint.client, BUCKET, BucketVersioningStatus::Enabled)
         .await
@@ -213,9 +213,12 @@ async fn versions_are_listed_page_by_page_the_newest_first() {
     let rolled_up: Vec<String> = expected
         .iter()
         .filter(|line| !line.starts_with("b/2"))
-        .map(|line| match line.starts_with("b/") {
-            true => "b/".to_owned(),
-            false => line.clone(),
+        .map(|line| {
+            if line.starts_with("b/") {
+                "b/".to_owned()
+            } else {
+                line.clone()
+            }
         })
         .collect();
     for page in [1, 2, 1000] {
@@ -303,8 +306,8 @@ async fn a_copy_may_name_a_version_and_says_which_it_made() {
     assert_eq!(copied.copy_source_version_id(), Some(old.as_str()));
     let gone = format!("{BUCKET}/k?versionId=gone");
     let copy = endpoint.client.copy_object().bucket(BUCKET).key("k");
-    let copied = copy.copy_source(gone).send().await.unwrap_err();
-    assert_eq!(code(&copied), "NoSuchVersion");
+    let refused = copy.copy_source(gone).send().await.unwrap_err();
+    assert_eq!(code(&refused), "NoSuchVersion");
     let itself = endpoint.client.copy_object().bucket(BUCKET).key("k");
     let itself = itself.copy_source(format!("{BUCKET}/k"));
     let replaced = itself.metadata_directive(MetadataDirective::Replace).send();
