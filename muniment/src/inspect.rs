@@ -69,7 +69,7 @@ The members of the JSON document; one that is not known is null, and `not_known`
                     files, payload_files, payload_bytes, errors, warnings, registered_id, storing_since,
                     recorded_id), files (records, folders, digested, staged, repeated, unchanged, to_save,
                     copies and verified by storage target), batches[] (batch, files, size_bytes, done_by[]),
-                    checkpoint (tar_offset, batch, in_batch, files), messages[] (queue, batch, state, due_at,
+                    checkpoint (tar_offset, batch, in_batch, files, inside), messages[] (queue, batch, state, due_at,
                     lease, attempts, vanished, vanished_alone, files, size_bytes)
   .. lease          until, holder (node, pid), alone, published_again
   staged_index      batches[], end, storing, returns, restagings

@@ -140,6 +140,8 @@ pub(super) struct CheckpointPart {
     pub(super) in_batch: u32,
     /// Regular members before it.
     pub(super) files: u64,
+    /// Where the reading goes on inside the member after it.
+    pub(super) inside: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]

@@ -218,6 +218,7 @@ pub(super) fn of_checkpoint(checkpoint: &Checkpoint) -> CheckpointPart {
         batch: checkpoint.batch,
         in_batch: checkpoint.in_batch,
         files: checkpoint.so_far.files,
+        inside: checkpoint.inside.as_ref().map(|inside| inside.position),
     }
 }
 

@@ -151,9 +151,15 @@ impl Page {
         if let Some(checkpoint) = &work.checkpoint {
             let (offset, batch) = (checkpoint.tar_offset, checkpoint.batch);
             let (in_batch, files) = (checkpoint.in_batch, checkpoint.files);
+            let inside = checkpoint
+                .inside
+                .map(|at| format!("; goes on inside a file, at byte {at}"));
+            let inside = inside.unwrap_or_default();
             self.row(
                 "checkpoint",
-                format_args!("byte {offset} of the tar, {files} files before it; batch {batch} has {in_batch}"),
+                format_args!(
+                    "byte {offset} of the tar, {files} files before it; batch {batch} has {in_batch}{inside}"
+                ),
             );
         }
         self.of_counts(&work.files);
