@@ -1,5 +1,6 @@
 //! The S3 operations, answered from the store. This file only says which there are.
 
+mod attributes;
 mod buckets;
 mod copied_bytes;
 mod copies;
@@ -130,6 +131,8 @@ operations! {
     put_object(req: PutObjectInput) -> PutObjectOutput = put(req);
     get_object(req: GetObjectInput) -> GetObjectOutput = get(req.input);
     head_object(req: HeadObjectInput) -> HeadObjectOutput = head(req.input);
+    get_object_attributes(req: GetObjectAttributesInput) -> GetObjectAttributesOutput
+        = attributes(req.input);
     delete_object(req: DeleteObjectInput) -> DeleteObjectOutput = delete(req.input);
     delete_objects(req: DeleteObjectsInput) -> DeleteObjectsOutput = delete_many(req.input);
     get_object_tagging(req: GetObjectTaggingInput) -> GetObjectTaggingOutput = tags(req.input);

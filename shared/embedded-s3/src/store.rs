@@ -55,7 +55,7 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         name: "store",
         sql: Cow::Borrowed(include_str!("../migrations/0001_store.sql")),
@@ -67,6 +67,10 @@ const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "restores",
         sql: Cow::Borrowed(include_str!("../migrations/0003_restores.sql")),
+    },
+    Migration {
+        name: "object parts",
+        sql: Cow::Borrowed(include_str!("../migrations/0004_object_parts.sql")),
     },
 ];
 

@@ -54,6 +54,8 @@ pub(crate) enum RequestError {
     Token,
     #[error("a version marker goes with a key marker")]
     VersionMarker,
+    #[error("the attribute is not one that objects have")]
+    Attribute,
     #[error("an object is restored for one day or more")]
     Days,
     #[error("versions are Enabled or Suspended")]
@@ -101,6 +103,7 @@ impl From<RequestError> for S3Error {
             RequestError::CopyRange
             | RequestError::Token
             | RequestError::VersionMarker
+            | RequestError::Attribute
             | RequestError::Days => S3ErrorCode::InvalidArgument,
             RequestError::Versioning => S3ErrorCode::IllegalVersioningConfigurationException,
             RequestError::Checksum | RequestError::OtherChecksum | RequestError::CopyOntoItself => {

@@ -19,7 +19,7 @@ use crate::{Credentials, Key, Reach};
 const LIST_BUCKETS: &str = "ListBuckets";
 /// What a key of a few buckets may do in them. Not what changes a bucket, nor what costs its owner: an
 /// operation that is added one day is refused until it is one of these.
-const ON_OBJECTS: [&str; 22] = [
+const ON_OBJECTS: [&str; 23] = [
     "AbortMultipartUpload",
     "CompleteMultipartUpload",
     "CopyObject",
@@ -30,6 +30,7 @@ const ON_OBJECTS: [&str; 22] = [
     "GetBucketLocation",
     "GetBucketVersioning",
     "GetObject",
+    "GetObjectAttributes",
     "GetObjectTagging",
     "HeadBucket",
     "HeadObject",

@@ -140,10 +140,19 @@ pub(super) use about_of;
 /// Puts the `ETag` and the checksums of a content into an answer; all answers have the same fields.
 macro_rules! with_digests {
     ($output:expr, $content:expr) => {{
+        let content: &$crate::multipart::Content = $content;
+        $output.e_tag = Some(s3s::dto::ETag::Strong(content.etag.clone()));
+        $crate::service::words::with_checksums!($output, content);
+    }};
+}
+pub(super) use with_digests;
+
+/// The checksums alone.
+macro_rules! with_checksums {
+    ($output:expr, $content:expr) => {{
         use $crate::checksums::Algorithm;
         let content: &$crate::multipart::Content = $content;
         let value = |algorithm| Some(content.checksum_by(algorithm)?.value);
-        $output.e_tag = Some(s3s::dto::ETag::Strong(content.etag.clone()));
         $output.checksum_crc32 = value(Algorithm::Crc32);
         $output.checksum_crc32c = value(Algorithm::Crc32c);
         $output.checksum_crc64nvme = value(Algorithm::Crc64Nvme);
@@ -151,7 +160,7 @@ macro_rules! with_digests {
         $output.checksum_sha256 = value(Algorithm::Sha256);
     }};
 }
-pub(super) use with_digests;
+pub(super) use with_checksums;
 
 /// The checksums named in a request, from its five fields.
 macro_rules! checksums_named {

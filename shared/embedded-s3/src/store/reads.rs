@@ -330,4 +330,21 @@ impl Store {
         .fetch_all(&self.readers)
         .await?)
     }
+
+    /// The parts that the joined blob was made of, where they are kept, as [`Self::parts`].
+    pub(crate) async fn object_parts(
+        &self,
+        blob: BlobId,
+        after: u32,
+        count: usize,
+    ) -> Result<Vec<PartRow>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT * FROM object_parts WHERE blob = ? AND number > ? ORDER BY number LIMIT ?",
+        )
+        .bind(blob)
+        .bind(after)
+        .bind(column(count as u64))
+        .fetch_all(&self.readers)
+        .await?)
+    }
 }

@@ -154,6 +154,14 @@ pub(crate) struct CompleteUpload {
     pub conditions: WriteConditions,
 }
 
+impl CompleteUpload {
+    /// Of the parts, as JSON.
+    fn numbers(&self) -> Result<String, serde_json::Error> {
+        let numbers: Vec<u32> = self.parts.iter().map(|part| part.number).collect();
+        serde_json::to_string(&numbers)
+    }
+}
+
 #[async_trait]
 impl Change for CompleteUpload {
     /// The object, and its version where the bucket keeps them.
@@ -163,6 +171,7 @@ impl Change for CompleteUpload {
         let upload = batch.upload(&self.bucket, &self.key, &self.upload).await?;
         let stored = batch.parts(&self.upload).await?;
         let content = multipart::assemble(&self.parts, &stored, upload.promise, &self.whole)?;
+        let has_checksums = upload.promise.algorithm().is_some();
         let object = NewObject {
             bucket: self.bucket.clone(),
             key: self.key.clone(),
@@ -173,6 +182,9 @@ impl Change for CompleteUpload {
         let standing = batch.admit(&object).await?;
 
         batch.join(self).await?;
+        if has_checksums {
+            batch.keep_parts(self).await?;
+        }
         batch.count_extents(self.joined, content.size_bytes).await?;
         batch.drop_upload(&self.upload).await?;
         let placed = batch.place(&object, self.joined, standing).await?;
@@ -200,7 +212,6 @@ impl Batch<'_> {
 
     /// The extents of the completed object: a part in a file is one, a shared part brings its own.
     async fn join(&mut self, complete: &CompleteUpload) -> Result<(), StoreError> {
-        let numbers: Vec<u32> = complete.parts.iter().map(|part| part.number).collect();
         sqlx::query(
             "INSERT INTO extents (list, start, length, blob, skip)
              SELECT ?1, p.start + COALESCE(e.start, 0), COALESCE(e.length, p.size),
@@ -213,7 +224,24 @@ impl Batch<'_> {
         )
         .bind(complete.joined)
         .bind(&complete.upload)
-        .bind(serde_json::to_string(&numbers)?)
+        .bind(complete.numbers()?)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+
+    /// What the parts were, for those who ask about the object.
+    async fn keep_parts(&mut self, complete: &CompleteUpload) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO object_parts (blob, number, etag, size, modified_micros, crc64nvme,
+                                       checksum_algorithm, checksum_value)
+             SELECT ?1, number, etag, size, modified_micros, crc64nvme, checksum_algorithm,
+                    checksum_value
+             FROM parts WHERE upload = ?2 AND number IN (SELECT value FROM json_each(?3))",
+        )
+        .bind(complete.joined)
+        .bind(&complete.upload)
+        .bind(complete.numbers()?)
         .execute(&mut *self.connection)
         .await?;
         Ok(())

@@ -193,7 +193,7 @@ impl Batch<'_> {
             .collect())
     }
 
-    /// Deletes the extents of joined blobs without references. Extents never point at a joined blob,
+    /// Deletes the extents and the parts of joined blobs without references. Extents never point at a joined blob,
     /// so once is enough.
     async fn dissolve_joined(&mut self) -> Result<(), sqlx::Error> {
         sqlx::query(
@@ -205,12 +205,14 @@ impl Batch<'_> {
         )
         .execute(&mut *self.connection)
         .await?;
-        sqlx::query(
+        for forget in [
             "DELETE FROM extents
              WHERE list IN (SELECT id FROM blobs WHERE refs = 0 AND place = 2)",
-        )
-        .execute(&mut *self.connection)
-        .await?;
+            "DELETE FROM object_parts
+             WHERE blob IN (SELECT id FROM blobs WHERE refs = 0 AND place = 2)",
+        ] {
+            sqlx::query(forget).execute(&mut *self.connection).await?;
+        }
         Ok(())
     }
 }

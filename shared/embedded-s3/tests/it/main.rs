@@ -6,6 +6,7 @@
 )]
 
 mod apart;
+mod attributes;
 mod checksums;
 mod cold;
 mod conditions;
