@@ -26,14 +26,12 @@ impl Service {
         &self,
         input: GetObjectAttributesInput,
     ) -> Result<GetObjectAttributesOutput, RequestError> {
-        let mut names = input.object_attributes.iter();
-        if !names.all(|name| KNOWN.contains(&name.as_str())) {
+        let named = input.object_attributes.iter();
+        let named: Vec<&str> = named.map(ObjectAttributes::as_str).collect();
+        if !named.iter().all(|name| KNOWN.contains(name)) {
             return Err(RequestError::Attribute);
         }
-        let asks = |name: &str| {
-            let mut names = input.object_attributes.iter();
-            names.any(|asked| asked.as_str() == name)
-        };
+        let asks = |name: &str| named.contains(&name);
         let row = self.store.object(object_named!(input)).await?;
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(whole_seconds(row.modified_micros)),

@@ -4,7 +4,7 @@ use aws_sdk_s3::operation::get_object_attributes::GetObjectAttributesOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, ObjectAttributes,
-    StorageClass,
+    ObjectPart, StorageClass,
 };
 
 use crate::kit::{BUCKET, Endpoint, MIB, bytes, code, crc64nvme, md5_etag, start, start_in};
@@ -101,7 +101,7 @@ async fn parts_are_told_page_by_page_where_they_have_checksums() {
         let page = page.max_parts(2).set_part_number_marker(marker);
         let page = page.send().await.unwrap().object_parts.unwrap();
         assert!(page.parts().len() <= 2);
-        numbers.extend(page.parts().iter().filter_map(|part| part.part_number()));
+        numbers.extend(page.parts().iter().filter_map(ObjectPart::part_number));
         if page.is_truncated() != Some(true) {
             break;
         }
@@ -171,9 +171,9 @@ async fn upload_with_sha256(endpoint: &Endpoint, bodies: &[Vec<u8>]) {
         let part = part.checksum_algorithm(ChecksumAlgorithm::Sha256);
         let sent = part.body(ByteStream::from(body.clone())).send();
         let sent = sent.await.unwrap();
-        let part = CompletedPart::builder().part_number(number);
-        let part = part.set_e_tag(sent.e_tag);
-        parts.push(part.set_checksum_sha256(sent.checksum_sha256).build());
+        let named = CompletedPart::builder().part_number(number);
+        let named = named.set_e_tag(sent.e_tag);
+        parts.push(named.set_checksum_sha256(sent.checksum_sha256).build());
     }
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts));
     let complete = endpoint.client.complete_multipart_upload();
