@@ -2,7 +2,8 @@
 //!
 //! Every call has a time limit, is idempotent and is repeated a few times while that helps
 //! (`muniment-retry`): creates go by identifiers that the caller derives, updates of work items
-//! carry their version, and an operator's order that was carried out is known by what it left. The waits between repetitions end when the client is told to stop.
+//! carry their version, and an operator's order that was carried out is known by what it left. The waits
+//! between repetitions end when the client is told to stop.
 //!
 //! It cannot delete anything, and holds no cache: what it answers is what the registry said.
 

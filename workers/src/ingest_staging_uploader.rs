@@ -8,13 +8,12 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    BatchNumber, Clock, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey,
-    ObjectRecord, QueueName, Tar,
+    BatchNumber, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey, ObjectRecord,
+    QueueName, Tar,
 };
 use muniment_objects::{
     Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings, StorageError,
@@ -39,7 +38,6 @@ pub struct IngestStagingUploader {
     receiving: ReceivingBuckets,
     staging: StagingBucket,
     namespace: Namespace,
-    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -53,7 +51,6 @@ impl BatchWorker for IngestStagingUploader {
             receiving: settings.receiving.connect(&services.s3),
             staging: settings.staging.connect(&services.s3),
             namespace: services.registry.installation().await?.namespace,
-            clock: services.clock(),
         })
     }
 
@@ -135,7 +132,6 @@ impl IngestStagingUploader {
         match unless_stopped(job, restaged).await {
             Ok(etag) => {
                 file.staged_etag = etag;
-                file.staged_at = Some(self.clock.now());
                 Ok(())
             }
             Err(lost) => Err(upload::unless_storing(&self.staging, job.item(), lost).await),

@@ -76,8 +76,10 @@ impl Worker for IngestValidator {
 
     async fn run(&self, job: &Job) -> Result<Completed, JobError> {
         let mut object = self.load_or_rebuild(job).await?;
-        if object.metadata.take().is_some() {
+        if object.stamp > Stamp::Received {
             self.count_return(job).await?;
+            object.stamp = Stamp::Received;
+            object.metadata = None;
             // What is left of the last validation goes, so that this return counts once, however
             // often its job is begun.
             job.save_object(&object).await?;

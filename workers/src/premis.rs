@@ -124,7 +124,7 @@ impl Events<'_> {
         kept: &Kept,
     ) -> Vec<PremisEvent> {
         let identifier = self.object.identifier.file(&file.path);
-        let digested_at = file.staged_at.unwrap_or(self.now);
+        let digested_at = file.digested_at.unwrap_or(self.now);
         let mut events = Vec::new();
         for algorithm in self.manifests_listing(file) {
             let digest = format!("{algorithm}:{}", digests.hex(algorithm));

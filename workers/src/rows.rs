@@ -56,7 +56,7 @@ impl Rows<'_> {
         let object = self.events.object;
         let digests = file.digests.ok_or(JobError::RecordsLost)?;
         let premis_events = self.events.of_file(file, &digests, &kept);
-        let digested_at = file.staged_at.unwrap_or(self.events.now);
+        let digested_at = file.digested_at.unwrap_or(self.events.now);
         Ok(GenericFile {
             id: file.registered.as_ref().map_or(0, |known| known.id),
             created_at: None,

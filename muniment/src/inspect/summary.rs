@@ -140,7 +140,7 @@ impl FileCounts {
         self.records += 1;
         self.folders += u64::from(file.kind == MemberKind::Directory);
         self.digested += u64::from(file.digests.is_some());
-        self.staged += u64::from(file.staged_at.is_some());
+        self.staged += u64::from(file.staged_etag.is_some());
         self.repeated += u64::from(file.repeated);
         self.unchanged += u64::from(is_unchanged(file));
         self.to_save += u64::from(file.needs_saving());
@@ -181,7 +181,7 @@ fn state_of(file: &FileRecord) -> &'static str {
     if file.repeated {
         return "repeated";
     }
-    match (file.copies.as_slice(), file.staged_at, file.digests) {
+    match (file.copies.as_slice(), &file.staged_etag, file.digests) {
         ([], None, None) => "seen",
         ([], None, Some(_)) => "digested",
         ([], Some(_), _) => "staged",

@@ -16,7 +16,7 @@ const FORMAT: u8 = 1;
 const CRC_BYTES: usize = 8;
 
 impl FanOut {
-    /// Everything that is needed to go on: some 460 bytes, at whatever byte the file is.
+    /// Everything that is needed to go on: some 500 bytes, at whatever byte the file is.
     pub fn save(&self) -> Vec<u8> {
         let Self {
             md5_side: Md5Side { md5, sha256 },

@@ -330,9 +330,10 @@ pub struct FileRecord {
     pub digests: Option<Digests>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<FormatMatch>,
-    /// When the staged bytes were confirmed; `None` when they are not staged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub staged_at: Option<DateTime<Utc>>,
+    /// When pass one had the digests; older versions noted when the file was staged, which followed at
+    /// once.
+    #[serde(default, alias = "staged_at", skip_serializing_if = "Option::is_none")]
+    pub digested_at: Option<DateTime<Utc>>,
     /// Of the staged object when it was confirmed, without quotes: its copies are made of no other.
     /// `None` in records of older versions, and where the store names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -110,7 +110,7 @@ pub fn file(path: &str, kind: MemberKind, targets: &[StorageTarget]) -> FileReco
             media_type: "text/plain".to_owned(),
             basis: "extension".to_owned(),
         }),
-        staged_at: Some(DateTime::UNIX_EPOCH),
+        digested_at: Some(DateTime::UNIX_EPOCH),
         staged_etag: None,
         repeated: false,
         registered: None,

@@ -76,31 +76,34 @@ impl Pass<'_> {
         if !matches!(&self.open, Open::Large(_, member) if member.can_be_continued()) {
             return Ok(());
         }
-        // What is before the member has to be written first.
-        self.join_all().await?;
         let Open::Large(record, member) = std::mem::replace(&mut self.open, Open::Skipped) else {
             return Ok(());
         };
         let place = (self.parser.position(), self.crc.value());
-        let (member, inside) = place_in(&record, *member, place).await?;
+        let member = self.save_place(&record, *member, place).await?;
         self.open = Open::Large(record, Box::new(member));
-        self.ledger.save_inside(inside).await
+        Ok(())
     }
-}
 
-/// The place after the bytes that the member has taken, given how far the tar is read and its checksum
-/// up to there.
-pub(super) async fn place_in(
-    record: &FileRecord,
-    member: LargeMember,
-    (position, crc64nvme): (u64, Crc64Nvme),
-) -> Result<(LargeMember, Inside), JobError> {
-    let (member, digests) = member.save().await?;
-    let inside = Inside {
-        data_offset: record.data_offset,
-        position,
-        crc64nvme,
-        digests,
-    };
-    Ok((member, inside))
+    /// Saves the place after the bytes that the member has taken, given how far the tar is read and its
+    /// checksum up to there.
+    pub(super) async fn save_place(
+        &mut self,
+        record: &FileRecord,
+        member: LargeMember,
+        (position, crc64nvme): (u64, Crc64Nvme),
+    ) -> Result<LargeMember, JobError> {
+        // What is before the member has to be written first.
+        self.join_all().await?;
+        let (member, digests) = member.save().await?;
+        self.ledger
+            .save_inside(Inside {
+                data_offset: record.data_offset,
+                position,
+                crc64nvme,
+                digests,
+            })
+            .await?;
+        Ok(member)
+    }
 }

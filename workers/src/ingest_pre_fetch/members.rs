@@ -11,7 +11,6 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use chrono::{DateTime, Utc};
 use muniment_bagit::tar::Member;
 use muniment_digest::FanOut;
 use muniment_formats::{Window, identify};
@@ -58,10 +57,9 @@ impl Stager {
             let bytes = bytes.clone();
             blocking(move || (muniment_digest::digest(&bytes), Window::of(&bytes))).await?
         };
-        describe(&mut record, digests, &window);
+        self.describe(&mut record, digests, &window);
         let key = self.namespace.staging_key(self.item.id, record.tar_offset);
         record.staged_etag = self.staging.put(&key, bytes, digests.crc64nvme).await?;
-        record.staged_at = Some(self.clock.now());
         Ok(record)
     }
 
@@ -87,7 +85,6 @@ impl Stager {
     ) -> Result<FileRecord, JobError> {
         let digests = record.digests.ok_or(JobError::RecordsLost)?;
         record.staged_etag = writer.finish(Some(digests.crc64nvme)).await?.etag;
-        record.staged_at = Some(self.clock.now());
         Ok(record)
     }
 
@@ -102,8 +99,25 @@ impl Stager {
         Ok(Staged {
             tar_offset: range.tar_offset,
             etag,
-            at: self.clock.now(),
         })
+    }
+
+    /// What the bytes of a member tell goes into its record. Its writer is left to be finished.
+    pub(super) async fn finish_large(
+        &self,
+        record: &mut FileRecord,
+        member: LargeMember,
+    ) -> Result<Option<ObjectWriter>, JobError> {
+        let done = member.digest_waiting().await?;
+        let Progress { digests, window } = done.progress;
+        self.describe(record, digests.finish(), &window);
+        Ok(done.writer)
+    }
+
+    fn describe(&self, record: &mut FileRecord, digests: Digests, window: &Window) {
+        record.format = Some(identify(&record.path, record.size, window).format);
+        record.digests = Some(digests);
+        record.digested_at = Some(self.clock.now());
     }
 }
 
@@ -129,7 +143,6 @@ impl CopiedRange {
 pub(super) struct Staged {
     tar_offset: u64,
     etag: Option<String>,
-    at: DateTime<Utc>,
 }
 
 impl Staged {
@@ -139,7 +152,6 @@ impl Staged {
 
     pub(super) fn note_in(self, record: &mut FileRecord) {
         record.staged_etag = self.etag;
-        record.staged_at = Some(self.at);
     }
 }
 
@@ -185,17 +197,6 @@ impl LargeMember {
         Ok(self)
     }
 
-    /// What its bytes tell goes into the record. The writer is left to be finished.
-    pub(super) async fn finish(
-        self,
-        record: &mut FileRecord,
-    ) -> Result<Option<ObjectWriter>, JobError> {
-        let done = self.digest_waiting().await?;
-        let Progress { digests, window } = done.progress;
-        describe(record, digests.finish(), &window);
-        Ok(done.writer)
-    }
-
     /// Whether it can be continued by another attempt: what was written to staging cannot.
     pub(super) const fn can_be_continued(&self) -> bool {
         self.writer.is_none()
@@ -235,11 +236,6 @@ where
         })
 }
 
-fn describe(record: &mut FileRecord, digests: Digests, window: &Window) {
-    record.format = Some(identify(&record.path, record.size, window).format);
-    record.digests = Some(digests);
-}
-
 /// The record of a member before its bytes are known.
 pub(super) fn begin_record(
     member: &Member,
@@ -258,7 +254,7 @@ pub(super) fn begin_record(
         modified_at: member.modified_at,
         digests: None,
         format: None,
-        staged_at: None,
+        digested_at: None,
         staged_etag: None,
         repeated: false,
         registered: None,

@@ -25,7 +25,6 @@ use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
 
 use super::IngestPreFetch;
-use super::inside::place_in;
 use super::ledger::{Ledger, Passed, SoFar};
 use super::members::{CopiedRange, LargeMember, Staged, Stager, begin_record};
 use crate::{RANGE_COPY_FROM_BYTES, unless_stopped, upload};
@@ -310,11 +309,15 @@ impl<'a> Pass<'a> {
         mut passed: Passed,
         (mut record, member): (FileRecord, LargeMember),
     ) -> Result<(), JobError> {
-        let place = (passed.next_offset, passed.crc64nvme);
-        let (member, inside) = place_in(&record, member, place).await?;
-        let writer = member.finish(&mut record).await?;
+        let waits_for_copy = record.kind != MemberKind::Payload && member.can_be_continued();
+        let member = if waits_for_copy {
+            let place = (passed.next_offset, passed.crc64nvme);
+            self.save_place(&record, member, place).await?
+        } else {
+            member
+        };
         let stager = self.stager.clone();
-        if let Some(writer) = writer {
+        if let Some(writer) = stager.finish_large(&mut record, member).await? {
             self.make_room(0).await?;
             self.jobs.spawn(async move {
                 passed.record = Some(stager.finish_written(record, writer).await?);
@@ -327,23 +330,20 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let range = CopiedRange::of(&record).ok_or(JobError::RecordsLost)?;
-        if record.kind == MemberKind::Payload {
-            while self.copies.len() >= COPIES_MAX {
-                self.copy_made().await?;
-            }
+        if waits_for_copy {
+            let copied = unless_stopped(self.job, stager.copy_range(&range)).await?;
+            copied.note_in(&mut record);
             passed.record = Some(record);
-            self.ledger.take(sequence, passed).await?;
-            self.copies
-                .spawn(async move { stager.copy_range(&range).await });
-            return Ok(());
+            return self.ledger.take(sequence, passed).await;
         }
-        self.join_all().await?;
-        self.ledger.save_inside(inside).await?;
-        unless_stopped(self.job, stager.copy_range(&range))
-            .await?
-            .note_in(&mut record);
+        while self.copies.len() >= COPIES_MAX {
+            self.copy_made().await?;
+        }
         passed.record = Some(record);
-        self.ledger.take(sequence, passed).await
+        self.ledger.take(sequence, passed).await?;
+        self.copies
+            .spawn(async move { stager.copy_range(&range).await });
+        Ok(())
     }
 
     /// Waits for one copy, and for no longer than until the stop.

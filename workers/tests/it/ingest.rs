@@ -3,7 +3,9 @@
 
 use muniment_bag_builder::BagBuilder;
 use muniment_fault_proxy::{Fault, FaultProxy, Requests, StatusCode, Times};
-use muniment_model::{BatchNumber, BucketName, FileRecord, QueueName, StorageOption, WorkItemId};
+use muniment_model::{
+    BatchNumber, BucketName, FileRecord, ObjectRecord, QueueName, StorageOption, WorkItemId,
+};
 use muniment_observer::{
     Expected, Observer, RegistryAccess, S3Access, Site as ObservedSite, TarListing, Upload,
 };
@@ -159,7 +161,7 @@ impl Ingest {
         &self,
         upload: &Upload,
         (queue, batch): (QueueName, BatchNumber),
-        change: impl FnOnce(&mut [FileRecord]),
+        change: impl FnOnce(&mut ObjectRecord, &mut [FileRecord]),
     ) {
         self.site.wait_until_waiting(queue).await;
         let item = self.item_of(upload).await;
@@ -167,8 +169,10 @@ impl Ingest {
         let work = &self.site.work;
         let claim = work.claim(queue, WITHIN).await.expect("answers");
         let lease = claim.expect("a claim").lease;
+        let object = work.object(id).await.expect("read");
+        let mut object = object.expect("a record");
         let mut records = work.files(id, batch).await.expect("read");
-        change(&mut records);
+        change(&mut object, &mut records);
         let write = FileWrite {
             batch,
             from_index: 0,
@@ -177,6 +181,7 @@ impl Ingest {
             progress: Progress::NotMade,
         };
         work.save_files(&lease, write).await.expect("written");
+        work.save_object(&lease, &object).await.expect("written");
         let given_up = work.release(&lease, Release::Now).await;
         given_up.expect("released");
     }

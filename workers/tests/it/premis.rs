@@ -1,7 +1,7 @@
 //! What the registry's events say of how an object was stored.
 
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{BatchNumber, FileRecord, QueueName, VerificationMethod};
+use muniment_model::{BatchNumber, FileRecord, ObjectRecord, QueueName, VerificationMethod};
 
 use crate::ingest::Ingest;
 use crate::kit::WITHIN;
@@ -16,7 +16,7 @@ async fn the_event_of_an_object_names_the_methods_of_all_its_batches() {
     }
     let upload = ingest.upload("photos.tar", bag.to_tar()).await;
     let at = (QueueName::IngestRecorder, BatchNumber(1));
-    let read_back = |files: &mut [FileRecord]| {
+    let read_back = |_: &mut ObjectRecord, files: &mut [FileRecord]| {
         for copy in files.iter_mut().flat_map(|file| &mut file.copies) {
             copy.verification_method = Some(VerificationMethod::ReadBack);
         }

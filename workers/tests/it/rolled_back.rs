@@ -1,14 +1,11 @@
 //! Records that are older than the stage of their item, as a work store has them that went back in time.
 
 use muniment_bag_builder::BagBuilder;
-use muniment_model::{
-    BatchNumber, ObjectRecord, QueueName, Stamp, StorageOption, StorageTarget, WorkItemId,
-};
+use muniment_model::{BatchNumber, ObjectRecord, QueueName, Stamp, StorageOption, StorageTarget};
 use muniment_observer::{Expected, Upload};
-use muniment_work::{FileWrite, Progress, Queue, Records, Release};
 
 use crate::ingest::{Ingest, expected_of};
-use crate::kit::{WITHIN, preservation_buckets};
+use crate::kit::preservation_buckets;
 
 /// What the records of an item looked like when a stage was done.
 type Back = fn(&mut ObjectRecord);
@@ -101,28 +98,12 @@ async fn success_of(ingest: &Ingest, upload: &Upload) {
 
 /// Also of the files is forgotten what the registry knows of them.
 async fn put_back(ingest: &Ingest, upload: &Upload, (queue, back): (QueueName, Back)) {
-    ingest.site.wait_until_waiting(queue).await;
-    let item = ingest.item_of(upload).await;
-    let id = WorkItemId(item["id"].as_i64().expect("an id"));
-    let work = &ingest.site.work;
-    let claim = work.claim(queue, WITHIN).await.expect("answers");
-    let lease = claim.expect("a claim").lease;
-    let mut object = work.object(id).await.expect("read").expect("a record");
-    back(&mut object);
-    let batch = BatchNumber(0);
-    let mut files = work.files(id, batch).await.expect("read");
-    for file in &mut files {
-        file.registered = None;
-    }
-    let write = FileWrite {
-        batch,
-        from_index: 0,
-        records: &files,
-        checkpoint: None,
-        progress: Progress::NotMade,
-    };
-    work.save_files(&lease, write).await.expect("written");
-    work.save_object(&lease, &object).await.expect("written");
-    let given_up = work.release(&lease, Release::Now).await;
-    given_up.expect("released");
+    ingest
+        .change_records(upload, (queue, BatchNumber(0)), |object, files| {
+            back(object);
+            for file in files {
+                file.registered = None;
+            }
+        })
+        .await;
 }

@@ -1,6 +1,6 @@
 //! What the registry would refuse is found before anything is stored.
 
-use muniment_model::{BatchNumber, FileRecord, QueueName};
+use muniment_model::{BatchNumber, FileRecord, ObjectRecord, QueueName};
 use serde_json::Value;
 
 use crate::ingest::Ingest;
@@ -37,7 +37,9 @@ async fn ended_after(change: impl Fn(&mut FileRecord), status: &str) -> Value {
     let mut ingest = Ingest::with(|name| name != "ingest_validator").await;
     let (upload, _expected) = ingest.deposit().await;
     let named = |file: &&mut FileRecord| file.path == "data/hello.txt";
-    let change = |files: &mut [FileRecord]| files.iter_mut().filter(named).for_each(change);
+    let change = |_: &mut ObjectRecord, files: &mut [FileRecord]| {
+        files.iter_mut().filter(named).for_each(change);
+    };
     let at = (QueueName::IngestValidator, BatchNumber(0));
     ingest.change_records(&upload, at, change).await;
 

@@ -221,20 +221,20 @@ fn files() -> Vec<FileRecord> {
         "sha512": "00".repeat(64),
         "crc64nvme": "AAAAAAAAAAA=",
     });
-    let staged_at = "2023-11-14T22:13:20Z";
+    let then = "2023-11-14T22:13:20Z";
     let copies = json!([{
         "target": "standard-va",
-        "stored_at": staged_at,
-        "verified_at": staged_at,
+        "stored_at": then,
+        "verified_at": then,
     }]);
     let known = json!({"id": 1, "uuid": "00000000-0000-0000-0000-000000000001", "unchanged": true});
     let rows = [
         json!({"kind": "directory"}),
         json!({}),
-        json!({"digests": digests, "staged_at": staged_at}),
-        json!({"digests": digests, "staged_at": staged_at, "repeated": true}),
+        json!({"digests": digests, "staged_etag": "e"}),
+        json!({"digests": digests, "staged_etag": "e", "repeated": true}),
         json!({"digests": digests, "registered": known}),
-        json!({"digests": digests, "staged_at": staged_at, "copies": copies}),
+        json!({"digests": digests, "staged_etag": "e", "copies": copies}),
     ];
     rows.iter().map(file).collect()
 }

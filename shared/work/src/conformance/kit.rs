@@ -142,7 +142,7 @@ pub(crate) fn file(number: usize) -> FileRecord {
             crc64nvme: Crc64Nvme(5),
         }),
         format: None,
-        staged_at: DateTime::from_timestamp(1_700_000_000, 0),
+        digested_at: DateTime::from_timestamp(1_700_000_000, 0),
         staged_etag: None,
         repeated: false,
         registered: None,
