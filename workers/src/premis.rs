@@ -6,7 +6,9 @@
 
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{EventOutcome, EventType, PremisEvent};
-use muniment_model::{Algorithm, Digests, FileRecord, MemberKind, Namespace, ObjectRecord};
+use muniment_model::{
+    Algorithm, Digests, FileRecord, MemberKind, Namespace, ObjectRecord, TarPlace,
+};
 use uuid::Uuid;
 
 /// Identifies the agent of every event: the product, with its version.
@@ -57,6 +59,13 @@ pub(crate) struct Kept {
     pub(crate) urls: Vec<String>,
 }
 
+/// What an event is about: the object, or a file of it.
+struct Subject<'a> {
+    identifier: &'a str,
+    /// Of the file's header; 0 for the object.
+    tar_offset: u64,
+}
+
 struct Text<'a> {
     event_type: EventType,
     instrument: &'static str,
@@ -70,6 +79,10 @@ impl Events<'_> {
     /// `methods` names how the copies were confirmed.
     pub(crate) fn of_object(&self, methods: &str) -> Vec<PremisEvent> {
         let identifier = self.object.identifier.as_str();
+        let subject = Subject {
+            identifier,
+            tar_offset: 0,
+        };
         let files = self.object.received.as_ref().map_or(0, |seen| seen.files);
         let copied = format!("{files} files copied");
         let access = self
@@ -112,7 +125,7 @@ impl Events<'_> {
         });
         texts
             .into_iter()
-            .map(|text| self.event(identifier, self.now, text))
+            .map(|text| self.event(&subject, self.now, text))
             .collect()
     }
 
@@ -124,12 +137,16 @@ impl Events<'_> {
         kept: &Kept,
     ) -> Vec<PremisEvent> {
         let identifier = self.object.identifier.file(&file.path);
+        let subject = Subject {
+            identifier: &identifier,
+            tar_offset: file.tar_offset,
+        };
         let digested_at = file.digested_at.unwrap_or(self.now);
         let mut events = Vec::new();
         for algorithm in self.manifests_listing(file) {
             let digest = format!("{algorithm}:{}", digests.hex(algorithm));
             events.push(self.event(
-                &identifier,
+                &subject,
                 digested_at,
                 Text {
                     event_type: EventType::FixityCheck,
@@ -143,7 +160,7 @@ impl Events<'_> {
         for algorithm in Algorithm::ALL {
             let digest = format!("{algorithm}:{}", digests.hex(algorithm));
             events.push(self.event(
-                &identifier,
+                &subject,
                 digested_at,
                 Text {
                     event_type: EventType::MessageDigestCalculation,
@@ -154,14 +171,14 @@ impl Events<'_> {
                 },
             ));
         }
-        events.extend(self.of_storage(file, &identifier, digests, kept));
+        events.extend(self.of_storage(file, &subject, digests, kept));
         events
     }
 
     fn of_storage(
         &self,
         file: &FileRecord,
-        identifier: &str,
+        subject: &Subject<'_>,
         digests: &Digests,
         Kept { uuid, urls }: &Kept,
     ) -> Vec<PremisEvent> {
@@ -201,7 +218,7 @@ impl Events<'_> {
                     event_type: EventType::IdentifierAssignment,
                     instrument: instrument::RECORDER,
                     detail: "Assigned new institution.bag/path identifier".to_owned(),
-                    outcome_detail: identifier,
+                    outcome_detail: subject.identifier,
                     outcome_information: "Assigned bag/filepath identifier",
                 },
             ));
@@ -220,7 +237,7 @@ impl Events<'_> {
         }
         texts
             .into_iter()
-            .map(|(at, text)| self.event(identifier, at, text))
+            .map(|(at, text)| self.event(subject, at, text))
             .collect()
     }
 
@@ -243,7 +260,7 @@ impl Events<'_> {
             .collect()
     }
 
-    fn event(&self, subject: &str, at: DateTime<Utc>, text: Text<'_>) -> PremisEvent {
+    fn event(&self, subject: &Subject<'_>, at: DateTime<Utc>, text: Text<'_>) -> PremisEvent {
         PremisEvent {
             id: 0,
             agent: AGENT.to_owned(),
@@ -252,8 +269,11 @@ impl Events<'_> {
             event_type: text.event_type,
             generic_file_id: 0,
             identifier: self.namespace.event_uuid(
-                self.object.item,
-                subject,
+                TarPlace {
+                    item: self.object.item,
+                    tar_offset: subject.tar_offset,
+                },
+                subject.identifier,
                 text.event_type.as_str(),
                 text.outcome_detail,
             ),

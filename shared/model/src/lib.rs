@@ -29,7 +29,7 @@ pub use copy_metadata::{
 };
 pub use digests::{Algorithm, Crc64Nvme, Digests, UnknownAlgorithm};
 pub use findings::{Finding, FindingCode, Findings, Severity, is_unprintable, printable};
-pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, WorkItemId};
+pub use ids::{BatchNumber, FileId, InstitutionId, Namespace, TarPlace, WorkItemId};
 pub use names::{
     BUCKET_NAME_BYTES_MAX, BucketName, InvalidName, KeyPrefix, ObjectIdentifier, ObjectKey,
 };
