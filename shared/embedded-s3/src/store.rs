@@ -194,8 +194,6 @@ async fn submit_to<C: Change>(
 
 fn index(folder: &Path) -> Database {
     Database::new(&folder.join("index.sqlite"))
-        // 32 MiB of log before it is copied back: pages that change often are then copied once.
-        .pragma("wal_autocheckpoint", "8192")
         // KiB of pages kept by each connection.
         .pragma("cache_size", "-8192")
         .without_statement_log()
