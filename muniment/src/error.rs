@@ -73,6 +73,11 @@ pub enum CommandError {
     Follow(#[from] FollowError),
     #[error("the demo needs a fresh folder, and {} holds something already", folder.display())]
     NotFresh { folder: PathBuf },
+    #[error("cannot write what was asked of other services to {}", file.display())]
+    Calls {
+        file: PathBuf,
+        source: std::io::Error,
+    },
     #[error("cannot write the sample bags to {}", folder.display())]
     Samples {
         folder: PathBuf,

@@ -11,7 +11,8 @@ mod system;
 mod tasks;
 mod wiring;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use muniment_embedded_s3::Copies;
 use muniment_runtime::Shutdown;
@@ -61,6 +62,11 @@ pub struct UpSettings {
     /// damages all. Without it every copy has bytes of its own. Copies that exist stay as they are
     #[arg(long, env = "MUNIMENT_SHARE_COPIES")]
     share_copies: bool,
+
+    /// When stopped, write to this file how often each worker asked S3, registry and work store for what,
+    /// and how many bytes went there and back, as JSON
+    #[arg(long, env = "MUNIMENT_CALLS", value_name = "FILE")]
+    calls: Option<PathBuf>,
 }
 
 pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, CommandError> {
@@ -102,7 +108,20 @@ pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, 
     terminal.tell("stopping: bags on their way go on at the next start");
     // A second signal, followed meanwhile, drops the jobs that still run.
     system.stop().await;
+    if let Some(file) = &settings.calls {
+        write_calls(&system, file)?;
+    }
     died.map_or(Ok(Outcome::AllWell), |died| Err(died.into()))
+}
+
+fn write_calls(system: &System, file: &Path) -> Result<(), CommandError> {
+    let written = serde_json::to_vec_pretty(&system.meters().counts())
+        .map_err(io::Error::from)
+        .and_then(|json| std::fs::write(file, json));
+    written.map_err(|source| CommandError::Calls {
+        file: file.to_owned(),
+        source,
+    })
 }
 
 /// A start has to write, and what fails first without room seldom says why.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use muniment_meter::{Meter, Service};
 use muniment_model::registry::Installation;
 use muniment_retry::{Backoff, pause, retry};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -60,6 +61,7 @@ pub struct RegistryClient {
     /// Where the paths of the API begin.
     prefix: &'static str,
     calls: Arc<AtomicU64>,
+    meter: Meter,
     stop: CancellationToken,
 }
 
@@ -155,6 +157,12 @@ impl Call {
         }
     }
 
+    /// What such calls are counted as: the method and the resource, without what names one of them.
+    fn kind(&self) -> String {
+        let resource: Vec<&str> = self.path.split('/').take(2).collect();
+        format!("{} {}", self.method, resource.join("/"))
+    }
+
     /// For messages. Without the query, whose values would only make it long.
     pub(crate) fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
@@ -217,6 +225,7 @@ impl RegistryClient {
             base,
             prefix,
             calls: Arc::new(AtomicU64::new(0)),
+            meter: Meter::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -226,6 +235,15 @@ impl RegistryClient {
     pub fn with_stop(&self, stop: CancellationToken) -> Self {
         Self {
             stop,
+            ..self.clone()
+        }
+    }
+
+    /// The same client, whose requests `meter` counts.
+    #[must_use]
+    pub fn metered(&self, meter: Meter) -> Self {
+        Self {
+            meter,
             ..self.clone()
         }
     }
@@ -269,7 +287,25 @@ impl RegistryClient {
         }
     }
 
+    /// One try, counted.
     async fn exchange_once(&self, call: &Call) -> Result<Answer, ClientError> {
+        let kind = call.kind();
+        let sent = call.body.as_ref().map_or(0, Vec::len);
+        let wide = |bytes| u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.meter.sent(Service::Registry, &kind, wide(sent));
+        let answer = self.send(call).await;
+        match &answer {
+            Ok(answer) => {
+                let received = wide(answer.body.len());
+                self.meter.received(Service::Registry, &kind, received);
+            }
+            Err(_) => self.meter.failed(Service::Registry, &kind),
+        }
+        answer
+    }
+
+    async fn send(&self, call: &Call) -> Result<Answer, ClientError> {
         let url = self
             .base
             .join(&format!("{}/{}", self.prefix, call.path))
@@ -285,7 +321,6 @@ impl RegistryClient {
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let lost = |source| unanswered(call.name(), source);
         let response = request.send().await.map_err(lost)?;
         let status = response.status();

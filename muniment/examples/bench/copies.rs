@@ -17,7 +17,9 @@ use muniment_objects::{
 use secrecy::SecretString;
 use tempfile::tempdir;
 
-use super::{AnyError, Up, as_f64, peak_mib_of};
+use super::AnyError;
+use super::process::{Up, peak_mib_of};
+use super::report::as_f64;
 
 /// As many as a job makes at a time.
 const AT_A_TIME: usize = 16;
@@ -25,7 +27,8 @@ const COPY_BYTES: u64 = 64 << 20;
 const PIECE_BYTES: usize = 1 << 20;
 const TARGET: StorageTarget = StorageTarget::WasabiOr;
 
-pub(crate) fn run(program: &std::path::Path) -> Result<(), AnyError> {
+/// Answers what it came to, in words.
+pub(crate) fn run(program: &std::path::Path) -> Result<String, AnyError> {
     let folder = tempdir()?;
     let data = folder.path().join("data");
     let _up = Up::start(program, &data)?;
@@ -34,17 +37,13 @@ pub(crate) fn run(program: &std::path::Path) -> Result<(), AnyError> {
     let began = std::time::Instant::now();
     let most_held = runtime.block_on(copy_all(&instance))?;
     let seconds = began.elapsed().as_secs_f64();
-    println!(
-        "{:<10} {seconds:>9.2} {:>9} {:>10.1} {:>10} {:>9}  {AT_A_TIME} copies of 64 MiB between \
-         providers at a time, {} MiB held",
-        "copies",
-        "-",
+    Ok(format!(
+        "{AT_A_TIME} copies of 64 MiB between providers at a time, through one process: {:.0} MB/s, {} MiB of \
+         objects held, peak memory {} MiB",
         as_f64(COPY_BYTES) * 16.0 / 1e6 / seconds,
-        peak_mib_of(std::process::id())?,
-        "-",
         most_held >> 20,
-    );
-    Ok(())
+        peak_mib_of(std::process::id())?,
+    ))
 }
 
 /// Answers the most bytes of objects that were held at one time.

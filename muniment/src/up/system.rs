@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muniment_embedded_s3::Copies;
+use muniment_meter::Meters;
 use muniment_model::{Clock, InvalidName};
 use muniment_objects::StorageError;
 use muniment_registry_client::{ClientError, RegistryClient};
@@ -116,6 +117,7 @@ pub struct System {
     instance: Instance,
     registry: RegistryClient,
     work: Arc<SqliteWork>,
+    meters: Meters,
     shutdown: Shutdown,
     workers: Mutex<Tasks>,
     endpoints: Endpoints,
@@ -167,6 +169,7 @@ impl System {
             instance,
             registry,
             work,
+            meters: services.meters.clone(),
             shutdown: options.shutdown.clone(),
             workers: Mutex::new(workers),
             endpoints,
@@ -186,6 +189,11 @@ impl System {
     /// What the workers tell each other. To look at: nobody but them writes it.
     pub fn work(&self) -> &Arc<SqliteWork> {
         &self.work
+    }
+
+    /// What each worker has asked of S3, registry and work store.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     pub fn shutdown(&self) -> &Shutdown {

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod accepted;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod checks;
 #[cfg(test)]
 mod depositor;

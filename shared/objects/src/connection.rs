@@ -17,6 +17,9 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use muniment_meter::Meter;
 use muniment_model::{BucketAddress, BucketName};
 use muniment_retry::{Backoff, retry};
 use secrecy::{ExposeSecret, SecretString};
@@ -27,6 +30,7 @@ use crate::answer::{Condition, SdkResult, error_of};
 use crate::budget::ByteBudget;
 use crate::error::{ObjectAddress, Resource, StorageError};
 use crate::gate::{Gate, Outcome};
+use crate::metered::Metered;
 use crate::open_upload::{LEFT_OPEN_MAX, LeftOpenUpload};
 
 /// Eight attempts within some 16 s. While a store answers 30 % of requests with 503, one request in
@@ -82,13 +86,18 @@ impl Endpoint {
     }
 }
 
-/// The clients of one process, each shared by all buckets with the same endpoint and credentials.
-#[derive(Debug, Default)]
+/// The endpoints that one process speaks to, each shared by all buckets with the same address and
+/// credentials, and the meter of the worker that connects through this value.
+#[derive(Clone, Debug, Default)]
 pub struct Connections {
     stop: CancellationToken,
     budget: ByteBudget,
-    made: Mutex<Vec<(Endpoint, Connection)>>,
+    meter: Meter,
+    made: Arc<Mutex<Vec<Known>>>,
 }
+
+/// An endpoint, and what is shared by those who speak to it.
+type Known = (Endpoint, Arc<Shared>);
 
 impl Connections {
     /// `stop` ends every wait between attempts; requests under way go on to their end.
@@ -104,24 +113,46 @@ impl Connections {
         &self.budget
     }
 
+    /// The same, whose requests `meter` counts.
+    #[must_use]
+    pub fn metered(&self, meter: Meter) -> Self {
+        Self {
+            meter,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn to(&self, endpoint: &Endpoint) -> Connection {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, connection)) = made.iter().find(|(known, _)| known.is_same(endpoint)) {
-            return connection.clone();
+        let known = made.iter().find(|(known, _)| known.is_same(endpoint));
+        let shared = if let Some((_, shared)) = known {
+            Arc::clone(shared)
+        } else {
+            let shared = Shared::new(endpoint, self.stop.clone(), self.budget.clone());
+            let shared = Arc::new(shared);
+            made.push((endpoint.clone(), Arc::clone(&shared)));
+            shared
+        };
+        let metered = shared.config.to_builder();
+        let metered = metered.interceptor(Metered(self.meter.clone()));
+        Connection {
+            client: aws_sdk_s3::Client::from_conf(metered.build()),
+            shared,
         }
-        let connection = Connection::new(endpoint, self.stop.clone(), self.budget.clone());
-        made.push((endpoint.clone(), connection.clone()));
-        connection
     }
 }
 
-/// A client and what every request of it shares. Cheap to clone.
+/// A worker's client, and what every request to its endpoint shares. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection(Arc<Shared>);
+pub(crate) struct Connection {
+    client: aws_sdk_s3::Client,
+    shared: Arc<Shared>,
+}
 
 #[derive(Debug)]
 struct Shared {
-    client: aws_sdk_s3::Client,
+    /// Of every client: they share its HTTP connections.
+    config: aws_sdk_s3::Config,
     url: Option<Url>,
     name: String,
     gate: Gate,
@@ -130,7 +161,7 @@ struct Shared {
     stop: CancellationToken,
 }
 
-impl Connection {
+impl Shared {
     fn new(endpoint: &Endpoint, stop: CancellationToken, budget: ByteBudget) -> Self {
         let credentials = Credentials::new(
             endpoint.access_key.expose_secret(),
@@ -139,7 +170,11 @@ impl Connection {
             None,
             "settings",
         );
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
         let mut config = aws_sdk_s3::Config::builder()
+            .http_client(http)
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(endpoint.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -160,27 +195,29 @@ impl Connection {
         if let Some(url) = &endpoint.url {
             config = config.endpoint_url(url.as_str());
         }
-        Self(Arc::new(Shared {
-            client: aws_sdk_s3::Client::from_conf(config.build()),
+        Self {
+            config: config.build(),
             url: endpoint.url.clone(),
             name: endpoint.name(),
             gate: Gate::new(),
             left_open: Mutex::default(),
             budget,
             stop,
-        }))
+        }
     }
+}
 
+impl Connection {
     pub(crate) fn client(&self) -> &aws_sdk_s3::Client {
-        &self.0.client
+        &self.client
     }
 
     pub(crate) fn budget(&self) -> &ByteBudget {
-        &self.0.budget
+        &self.shared.budget
     }
 
     pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.0.stop
+        &self.shared.stop
     }
 
     /// Remembers an upload that was dropped on the way. Beyond [`LEFT_OPEN_MAX`] the oldest are
@@ -202,24 +239,24 @@ impl Connection {
     }
 
     fn left_open(&self) -> MutexGuard<'_, Vec<LeftOpenUpload>> {
-        let left_open = self.0.left_open.lock();
+        let left_open = self.shared.left_open.lock();
         left_open.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn resource(&self) -> Resource {
-        Resource::Endpoint(self.0.name.clone())
+        Resource::Endpoint(self.shared.name.clone())
     }
 
     /// What a bucket of the store is called in errors.
     pub(crate) fn address_of(&self, bucket: &BucketName) -> Arc<BucketAddress> {
         Arc::new(BucketAddress {
-            endpoint: self.0.name.clone(),
+            endpoint: self.shared.name.clone(),
             bucket: bucket.clone(),
         })
     }
 
     pub(crate) fn is_over_tls(&self) -> bool {
-        self.0
+        self.shared
             .url
             .as_ref()
             .is_none_or(|url| url.scheme() == "https")
@@ -229,7 +266,7 @@ impl Connection {
     /// Regions of AWS are one store in this sense; credentials are not compared, because a store
     /// that lets us copy decides by the credentials of the target.
     pub(crate) fn is_one_store_with(&self, other: &Self) -> bool {
-        self.0.url == other.0.url
+        self.shared.url == other.shared.url
     }
 
     /// Sends a request, and reads no body, until it succeeds or repeating it does not help.
@@ -261,7 +298,7 @@ impl Connection {
     where
         F: Future<Output = Result<T, StorageError>>,
     {
-        self.call_until(&self.0.stop, resource, limit, exchange)
+        self.call_until(&self.shared.stop, resource, limit, exchange)
             .await
     }
 
@@ -325,7 +362,7 @@ impl Connection {
         limit: Duration,
         request: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<T, StorageError> {
-        let permit = self.0.gate.enter().await;
+        let permit = self.shared.gate.enter().await;
         let result = within(limit, resource, request).await;
         permit.leave(match &result {
             Ok(_) => Outcome::Taken,
@@ -406,8 +443,8 @@ mod tests {
         let other_key = connections.to(&endpoint("http://127.0.0.1:9", "b"));
         let other_store = connections.to(&endpoint("http://127.0.0.1:8", "a"));
 
-        assert!(Arc::ptr_eq(&first.0, &same.0));
-        assert!(!Arc::ptr_eq(&first.0, &other_key.0));
+        assert!(Arc::ptr_eq(&first.shared, &same.shared));
+        assert!(!Arc::ptr_eq(&first.shared, &other_key.shared));
         assert!(first.is_one_store_with(&other_key));
         assert!(!first.is_one_store_with(&other_store));
     }

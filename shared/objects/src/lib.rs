@@ -15,6 +15,7 @@ mod error;
 mod gate;
 mod listing;
 mod metadata;
+mod metered;
 mod multipart;
 mod open_upload;
 mod preservation;

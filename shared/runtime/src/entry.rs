@@ -125,8 +125,9 @@ async fn start_worker<W: Worker>(
 ) -> Result<Running, StartError> {
     let settings = W::Settings::from_arg_matches(matches)?;
     let jobs_max = JobSettings::from_arg_matches(matches)?.jobs;
-    let worker = W::connect(&settings, services).await?;
-    let runner = Runner::new(worker, services.clone(), shutdown.clone());
+    let services = services.of_worker(W::QUEUE.as_str());
+    let worker = W::connect(&settings, &services).await?;
+    let runner = Runner::new(worker, services, shutdown.clone());
     Ok(runner.run(jobs_max).boxed())
 }
 
@@ -137,6 +138,6 @@ async fn start_sweep<S: Sweep>(
 ) -> Result<Running, StartError> {
     let settings = S::Settings::from_arg_matches(matches)?;
     let every: Duration = SweepSettings::from_arg_matches(matches)?.every.into();
-    let sweep = S::connect(&settings, services).await?;
+    let sweep = S::connect(&settings, &services.of_worker(S::NAME)).await?;
     Ok(keep_sweeping(sweep, every, shutdown.clone()).boxed())
 }

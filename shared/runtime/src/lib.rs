@@ -4,7 +4,9 @@
 //! how it ends, and what the work item says about it. It knows pipelines, which are tables, and no
 //! stage by name; and of S3 only how its errors class.
 
+mod allocator;
 mod batches;
+mod calls;
 mod clock;
 mod ending;
 mod entry;

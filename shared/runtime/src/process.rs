@@ -7,6 +7,7 @@ use muniment_model::Chain;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
+use crate::calls::log_calls;
 use crate::entry::WorkerEntry;
 use crate::job::Worker;
 use crate::settings::{ProcessSettings, StartError};
@@ -61,6 +62,7 @@ impl WorkerEntry {
         let work = async {
             let services = settings.connect(&shutdown).await?;
             self.start(matches, &services, &shutdown).await?.await;
+            log_calls(&services.meters);
             Ok(())
         };
         let mut work = std::pin::pin!(work);

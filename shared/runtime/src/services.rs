@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use muniment_meter::Meters;
 use muniment_model::Clock;
 use muniment_objects::Connections;
 use muniment_registry_client::RegistryClient;
@@ -17,9 +18,11 @@ use crate::shutdown::Shutdown;
 pub struct Services {
     pub work: Arc<dyn WorkStore>,
     pub registry: RegistryClient,
-    /// One S3 client per endpoint and credentials, for all workers of the process.
+    /// One set of connections per endpoint and credentials, for all workers of the process.
     pub s3: Arc<Connections>,
     pub clock: Arc<dyn Clock>,
+    /// What each worker of the process has asked of the services.
+    pub meters: Meters,
     /// The name of this host or container, unique among those that run at one time.
     pub node: String,
     /// Ends every wait for a service: the hard phase of the shutdown.
@@ -43,10 +46,23 @@ impl Services {
             registry: registry.with_stop(shutdown.soft.clone()),
             s3: Arc::new(Connections::new(shutdown.hard.clone())),
             clock,
+            meters: Meters::default(),
             node: node.into(),
             stop: shutdown.hard.clone(),
             jobs: Arc::new(RwLock::new(())),
             outages: Arc::default(),
+        }
+    }
+
+    /// The same services for one worker, by whose name its calls are counted.
+    #[must_use]
+    pub(crate) fn of_worker(&self, worker: &'static str) -> Self {
+        let meter = self.meters.of(worker);
+        Self {
+            work: self.work.metered(meter.clone()),
+            registry: self.registry.metered(meter.clone()),
+            s3: Arc::new(self.s3.metered(meter)),
+            ..self.clone()
         }
     }
 

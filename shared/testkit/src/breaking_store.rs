@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muniment_meter::Meter;
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
 use muniment_work::{
     Backlog, BatchRecords, BatchSize, BatchesDone, Claim, FileWrite, Lease, Message, Queue,
@@ -25,7 +26,7 @@ pub enum Moment {
 /// Fails one call, and passes on all others.
 pub struct BreakingStore {
     inner: Arc<dyn WorkStore>,
-    calls: AtomicU64,
+    calls: Arc<AtomicU64>,
     breaks_at: u64,
     moment: Moment,
 }
@@ -35,7 +36,7 @@ impl BreakingStore {
     pub fn new(inner: Arc<dyn WorkStore>, breaks_at: u64, moment: Moment) -> Self {
         Self {
             inner,
-            calls: AtomicU64::new(0),
+            calls: Arc::default(),
             breaks_at,
             moment,
         }
@@ -185,5 +186,16 @@ impl Records for BreakingStore {
 
     async fn drop_item(&self, item: WorkItemId) -> Result<(), WorkError> {
         self.pass(self.inner.drop_item(item)).await
+    }
+}
+
+impl WorkStore for BreakingStore {
+    fn metered(&self, meter: Meter) -> Arc<dyn WorkStore> {
+        Arc::new(Self {
+            inner: self.inner.metered(meter),
+            calls: Arc::clone(&self.calls),
+            breaks_at: self.breaks_at,
+            moment: self.moment,
+        })
     }
 }

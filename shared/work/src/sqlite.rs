@@ -19,20 +19,20 @@
 mod errors;
 mod finish;
 mod queue;
+mod record_calls;
 mod records;
 mod view;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muniment_model::{
-    BatchNumber, Checkpoint, Clock, FileRecord, ObjectRecord, QueueName, WorkItemId,
-};
+use muniment_meter::{Meter, Service};
+use muniment_model::{Clock, QueueName};
 use muniment_sqlite::{Database, Migration, Transaction, Writer};
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, Notify};
@@ -41,10 +41,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub(crate) use view::SqliteView;
 
 use crate::decide::{Command, Reply};
-use crate::{
-    Backlog, BatchRecords, BatchSize, BatchesDone, Claim, FileWrite, Lease, Message, Progress,
-    Queue, Records, Release, Subject, Token, WorkError,
-};
+use crate::{Backlog, Claim, Lease, Message, Queue, Release, Subject, Token, WorkError, WorkStore};
 
 /// How long a call may take in all, the wait for its connection included. Longer than a statement
 /// waits for another process, shorter than the time between two renewals.
@@ -73,8 +70,14 @@ const MIGRATIONS: [Migration; 3] = [
     },
 ];
 
-/// A work store in one file.
+/// A work store in one file, and the meter of those who ask it through this value.
 pub struct SqliteWork {
+    store: Arc<Store>,
+    meter: Meter,
+}
+
+/// The file's connections, and what else every user of it in this process shares.
+struct Store {
     clock: Arc<dyn Clock>,
     writer: Writer,
     reader: Mutex<SqliteConnection>,
@@ -89,7 +92,7 @@ impl SqliteWork {
         let database = Database::new(path);
         let writer = database.clone().open(&MIGRATIONS).await?;
         let reader = database.read_only().connect().await?;
-        Ok(Self {
+        let store = Store {
             clock,
             writer,
             reader: Mutex::new(reader),
@@ -98,12 +101,16 @@ impl SqliteWork {
                 .map(|queue| (*queue, Notify::new()))
                 .collect(),
             round_trips: AtomicU64::new(0),
+        };
+        Ok(Self {
+            store: Arc::new(store),
+            meter: Meter::default(),
         })
     }
 
     /// Calls answered so far; claims that found nothing are left out.
     pub fn round_trips(&self) -> u64 {
-        self.round_trips.load(Ordering::Relaxed)
+        self.store.round_trips.load(Ordering::Relaxed)
     }
 
     /// Revokes every lease at once, and answers how many there were.
@@ -123,18 +130,39 @@ impl SqliteWork {
     /// One round trip, within its time limit.
     async fn call<T>(
         &self,
+        kind: &'static str,
         work: impl Future<Output = Result<T, WorkError>>,
     ) -> Result<T, WorkError> {
+        self.call_with(kind, 0, work).await
+    }
+
+    /// As [`Self::call`], with records of so many bytes.
+    async fn call_with<T>(
+        &self,
+        kind: &'static str,
+        bytes: usize,
+        work: impl Future<Output = Result<T, WorkError>>,
+    ) -> Result<T, WorkError> {
+        self.meter.sent(Service::WorkStore, kind, wide(bytes));
         let answer = timeout(CALL_LIMIT, work).await;
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
-        answer.unwrap_or(Err(WorkError::Silent))
+        self.store.round_trips.fetch_add(1, Ordering::Relaxed);
+        let answer = answer.unwrap_or(Err(WorkError::Silent));
+        if answer.is_err() {
+            self.meter.failed(Service::WorkStore, kind);
+        }
+        answer
+    }
+
+    /// Records of so many bytes were read.
+    fn received(&self, kind: &'static str, bytes: usize) {
+        self.meter.received(Service::WorkStore, kind, wide(bytes));
     }
 
     /// One command to one queue, in one transaction.
     async fn run(&self, queue: QueueName, command: Command) -> Result<Reply, WorkError> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.store.writer.begin().await?;
         // After the lock is ours, so that the times in the queue are in the order of the writes.
-        let now = self.clock.now();
+        let now = self.store.clock.now();
         let (woken, reply) = queue::run(&mut transaction, queue, &command, now).await?;
         transaction.commit().await?;
         self.wake(queue, woken);
@@ -142,14 +170,14 @@ impl SqliteWork {
     }
 
     fn wake(&self, queue: QueueName, woken: usize) {
-        if let Some(wake) = self.wake.get(&queue) {
+        if let Some(wake) = self.store.wake.get(&queue) {
             (0..woken).for_each(|_| wake.notify_one());
         }
     }
 
     /// Begins a write that only the holder of the lease may make.
     async fn fenced(&self, lease: &Lease) -> Result<Transaction<'_>, WorkError> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.store.writer.begin().await?;
         match records::check_fence(&mut transaction, lease).await {
             Ok(()) => Ok(transaction),
             Err(error) => {
@@ -160,20 +188,38 @@ impl SqliteWork {
     }
 
     /// Runs a command that needs a live lease.
-    async fn run_held(&self, lease: &Lease, command: Command) -> Result<(), WorkError> {
+    async fn run_held(
+        &self,
+        kind: &'static str,
+        lease: &Lease,
+        command: Command,
+    ) -> Result<(), WorkError> {
         let run = self.run(lease.identity.queue, command);
-        done(lease, &self.call(run).await?)
+        done(lease, &self.call(kind, run).await?)
     }
 
     async fn claim_now(&self, queue: QueueName) -> Result<Option<Claim>, WorkError> {
         let token = Token(rand::random());
         let run = timeout(CALL_LIMIT, self.run(queue, Command::Claim(token)));
-        let Reply::Claimed(claim) = run.await.unwrap_or(Err(WorkError::Silent))? else {
+        let reply = run.await.unwrap_or(Err(WorkError::Silent));
+        let kind = match &reply {
+            Ok(Reply::Claimed(_)) | Err(_) => "claim",
+            Ok(_nothing) => "idle claim",
+        };
+        self.meter.sent(Service::WorkStore, kind, 0);
+        if reply.is_err() {
+            self.meter.failed(Service::WorkStore, kind);
+        }
+        let Reply::Claimed(claim) = reply? else {
             return Ok(None);
         };
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
+        self.store.round_trips.fetch_add(1, Ordering::Relaxed);
         Ok(Some(claim))
     }
+}
+
+fn wide(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn done(lease: &Lease, reply: &Reply) -> Result<(), WorkError> {
@@ -190,10 +236,10 @@ fn done(lease: &Lease, reply: &Reply) -> Result<(), WorkError> {
 #[async_trait]
 impl Queue for SqliteWork {
     async fn publish(&self, messages: &[Message]) -> Result<(), WorkError> {
-        self.call(async {
+        self.call("publish", async {
             let mut woken = Vec::new();
-            let mut transaction = self.writer.begin().await?;
-            let now = self.clock.now();
+            let mut transaction = self.store.writer.begin().await?;
+            let now = self.store.clock.now();
             for message in messages {
                 let command = Command::Publish(message.clone());
                 let queue = message.queue;
@@ -226,7 +272,7 @@ impl Queue for SqliteWork {
             // What was published since we looked has left its permit in `wake`, so this returns
             // at once: no wake-up falls between looking and waiting.
             let woken = async {
-                match self.wake.get(&queue) {
+                match self.store.wake.get(&queue) {
                     Some(wake) => wake.notified().await,
                     None => std::future::pending().await,
                 }
@@ -237,30 +283,34 @@ impl Queue for SqliteWork {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), WorkError> {
-        self.run_held(lease, Command::Renew(*lease)).await
+        self.run_held("renew", lease, Command::Renew(*lease)).await
     }
 
     async fn run_alone(&self, lease: &Lease) -> Result<(), WorkError> {
-        self.run_held(lease, Command::RunAlone(*lease)).await
+        self.run_held("run_alone", lease, Command::RunAlone(*lease))
+            .await
     }
 
     async fn acknowledge(&self, lease: &Lease) -> Result<(), WorkError> {
-        self.run_held(lease, Command::Acknowledge(*lease)).await
+        self.run_held("acknowledge", lease, Command::Acknowledge(*lease))
+            .await
     }
 
     async fn release(&self, lease: &Lease, release: Release) -> Result<(), WorkError> {
-        self.run_held(lease, Command::Release(*lease, release))
+        self.run_held("release", lease, Command::Release(*lease, release))
             .await
     }
 
     async fn backlog(&self) -> Result<BTreeMap<QueueName, Backlog>, WorkError> {
-        self.call(async { queue::backlog(&mut *self.reader.lock().await).await })
-            .await
+        self.call("backlog", async {
+            queue::backlog(&mut *self.store.reader.lock().await).await
+        })
+        .await
     }
 
     async fn are_known(&self, asked: &[(Subject, QueueName)]) -> Result<Vec<bool>, WorkError> {
-        self.call(async {
-            let mut reader = self.reader.lock().await;
+        self.call("are_known", async {
+            let mut reader = self.store.reader.lock().await;
             let mut known = Vec::with_capacity(asked.len());
             for one in asked {
                 known.push(queue::is_known(&mut reader, *one).await?);
@@ -271,178 +321,18 @@ impl Queue for SqliteWork {
     }
 
     async fn is_leased(&self, subject: Subject) -> Result<bool, WorkError> {
-        self.call(async {
-            let mut reader = self.reader.lock().await;
-            queue::is_leased(&mut reader, subject, self.clock.now()).await
+        self.call("is_leased", async {
+            let mut reader = self.store.reader.lock().await;
+            queue::is_leased(&mut reader, subject, self.store.clock.now()).await
         })
         .await
     }
 }
 
-#[async_trait]
-impl Records for SqliteWork {
-    async fn object(&self, item: WorkItemId) -> Result<Option<ObjectRecord>, WorkError> {
-        let read = async { records::object(&mut *self.reader.lock().await, item).await };
-        records::read_object(item, self.call(read).await?)
-    }
-
-    async fn save_object(&self, lease: &Lease, record: &ObjectRecord) -> Result<(), WorkError> {
-        let json = records::write_object(lease, record)?;
-        self.call(async {
-            let mut transaction = self.fenced(lease).await?;
-            records::save_object(&mut transaction, record.item, json).await?;
-            Ok(transaction.commit().await?)
-        })
-        .await
-    }
-
-    async fn files(
-        &self,
-        item: WorkItemId,
-        batch: BatchNumber,
-    ) -> Result<Vec<FileRecord>, WorkError> {
-        let read = async { records::files(&mut *self.reader.lock().await, item, batch).await };
-        records::read_files(item, batch, &self.call(read).await?)
-    }
-
-    async fn batch_sizes(
-        &self,
-        item: WorkItemId,
-    ) -> Result<BTreeMap<BatchNumber, BatchSize>, WorkError> {
-        self.call(async { records::batch_sizes(&mut *self.reader.lock().await, item).await })
-            .await
-    }
-
-    async fn batch(&self, item: WorkItemId, batch: BatchNumber) -> Result<BatchRecords, WorkError> {
-        let (object, files) = self
-            .call(async {
-                let mut reader = self.reader.lock().await;
-                let object = records::object(&mut reader, item).await?;
-                Ok((object, records::files(&mut reader, item, batch).await?))
-            })
-            .await?;
-        Ok(BatchRecords {
-            object: records::read_object(item, object)?,
-            files: records::read_files(item, batch, &files)?,
-        })
-    }
-
-    async fn save_files(&self, lease: &Lease, write: FileWrite<'_>) -> Result<(), WorkError> {
-        let item = records::item_of(lease)?;
-        let run = records::Run::new(lease, write.batch, write.from_index, write.records)?;
-        let checkpoint = write
-            .checkpoint
-            .map(|checkpoint| records::write_checkpoint(item, checkpoint))
-            .transpose()?;
-        self.call(async {
-            let mut transaction = self.fenced(lease).await?;
-            records::save_run(&mut transaction, &run).await?;
-            if let Some(json) = checkpoint {
-                records::save_checkpoint(&mut transaction, item, json).await?;
-            }
-            if write.progress == Progress::Made {
-                let command = Command::Progress(*lease);
-                let queue = lease.identity.queue;
-                queue::run(&mut transaction, queue, &command, self.clock.now()).await?;
-            }
-            Ok(transaction.commit().await?)
-        })
-        .await
-    }
-
-    async fn checkpoint(&self, item: WorkItemId) -> Result<Option<Checkpoint>, WorkError> {
-        self.call(async { records::checkpoint(&mut *self.reader.lock().await, item).await })
-            .await
-    }
-
-    async fn finish_batch(
-        &self,
-        lease: &Lease,
-        batch: BatchNumber,
-        records: Option<&[FileRecord]>,
-        batches: u32,
-    ) -> Result<BatchesDone, WorkError> {
-        let item = records::item_of(lease)?;
-        records::check_batch(lease, batch)?;
-        let run = records
-            .map(|records| records::Run::new(lease, batch, 0, records))
-            .transpose()?;
-        let queue = lease.identity.queue;
-        let mut woken = 0;
-        let done = self
-            .call(async {
-                let mut transaction = self.fenced(lease).await?;
-                if let Some(run) = &run {
-                    records::save_run(&mut transaction, run).await?;
-                }
-                let done = records::mark_done(&mut transaction, (item, queue), batch).await?;
-                if lease.identity.batch.is_some() {
-                    let wake = if done.newly && done.done == batches {
-                        finish::Wake::Planner
-                    } else {
-                        finish::Wake::Nobody
-                    };
-                    let now = self.clock.now();
-                    woken = finish::acknowledge(&mut transaction, lease, wake, now).await?;
-                }
-                transaction.commit().await?;
-                Ok(done)
-            })
-            .await?;
-        self.wake(queue, woken);
-        Ok(done)
-    }
-
-    async fn done_batches(
-        &self,
-        item: WorkItemId,
-        queue: QueueName,
-    ) -> Result<BTreeSet<BatchNumber>, WorkError> {
-        let read =
-            async { records::done_batches(&mut *self.reader.lock().await, item, queue).await };
-        self.call(read).await
-    }
-
-    async fn clear_done(&self, lease: &Lease, queues: &[QueueName]) -> Result<(), WorkError> {
-        let item = records::item_of(lease)?;
-        self.call(async {
-            let mut transaction = self.fenced(lease).await?;
-            records::clear_done(&mut transaction, item, queues).await?;
-            Ok(transaction.commit().await?)
-        })
-        .await
-    }
-
-    async fn clear_records(&self, lease: &Lease) -> Result<(), WorkError> {
-        let item = records::item_of(lease)?;
-        self.call(async {
-            let mut transaction = self.fenced(lease).await?;
-            records::clear(&mut transaction, item).await?;
-            let own = Some(lease.identity);
-            queue::remove_all(&mut transaction, lease.identity.subject, own).await?;
-            Ok(transaction.commit().await?)
-        })
-        .await
-    }
-
-    async fn items_after(
-        &self,
-        after: WorkItemId,
-        max: usize,
-    ) -> Result<Vec<WorkItemId>, WorkError> {
-        self.call(async { records::items_after(&mut *self.reader.lock().await, after, max).await })
-            .await
-    }
-
-    async fn drop_item(&self, item: WorkItemId) -> Result<(), WorkError> {
-        self.call(async {
-            let mut transaction = self.writer.begin().await?;
-            records::clear(&mut transaction, item).await?;
-            records::remove_object(&mut transaction, item).await?;
-            queue::remove_all(&mut transaction, Subject::Item(item), None).await?;
-            Ok(transaction.commit().await?)
-        })
-        .await
+impl WorkStore for SqliteWork {
+    fn metered(&self, meter: Meter) -> Arc<dyn WorkStore> {
+        let store = Arc::clone(&self.store);
+        Arc::new(Self { store, meter })
     }
 }
 

@@ -7,9 +7,11 @@
 //! idempotent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muniment_meter::Meter;
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
 
 use crate::{Claim, Lease, Message, Release, Subject, WorkError};
@@ -178,6 +180,8 @@ pub trait Records: Send + Sync {
 }
 
 /// A whole work store.
-pub trait WorkStore: Queue + Records {}
-
-impl<T: Queue + Records> WorkStore for T {}
+pub trait WorkStore: Queue + Records {
+    /// The same store; `meter` counts the calls that are made through what is answered. Idle claims are
+    /// counted apart from those that were given work.
+    fn metered(&self, meter: Meter) -> Arc<dyn WorkStore>;
+}

@@ -11,7 +11,7 @@ use super::metadata::Package;
 /// flows one way: `model`, then the shelf of crates that know nothing but it, then `runtime`, `workers`,
 /// and the command that wires all of them. `features` holds no code: every crate may use it, so it is in
 /// no row but its own.
-const MAY_USE: [(&str, &str); 21] = [
+const MAY_USE: [(&str, &str); 22] = [
     ("features", ""),
     ("model", ""),
     ("bagit", "model"),
@@ -19,10 +19,11 @@ const MAY_USE: [(&str, &str); 21] = [
     ("bag-builder", "digest model"),
     ("formats", "model"),
     ("retry", ""),
-    ("objects", "model retry"),
-    ("work", "model sqlite"),
-    ("registry-client", "model retry"),
-    ("runtime", "model objects registry-client retry work"),
+    ("meter", ""),
+    ("objects", "meter model retry"),
+    ("work", "meter model sqlite"),
+    ("registry-client", "meter model retry"),
+    ("runtime", "meter model objects registry-client retry work"),
     (
         "workers",
         "model bagit digest formats objects registry-client runtime work",
@@ -40,12 +41,12 @@ const MAY_USE: [(&str, &str); 21] = [
     // For tests only, so it may use what it likes.
     (
         "testkit",
-        "model bag-builder bagit digest embedded-s3 fault-proxy formats objects registry \
+        "model bag-builder bagit digest embedded-s3 fault-proxy formats meter objects registry \
          registry-client runtime work workers",
     ),
     (
         "muniment",
-        "model bag-builder bagit digest embedded-s3 objects registry registry-client runtime work \
+        "model bag-builder bagit digest embedded-s3 meter objects registry registry-client runtime work \
          workers",
     ),
     ("xtask", ""),

@@ -52,6 +52,11 @@ impl Run {
             json: encode_all(records, || what_files(item, batch))?,
         })
     }
+
+    /// Of the records as they are written.
+    pub(super) fn bytes(&self) -> usize {
+        self.json.len()
+    }
 }
 
 fn size_of(records: &[FileRecord]) -> u64 {

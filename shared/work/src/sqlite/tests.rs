@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muniment_model::{Class, Classify, Dependency};
+use muniment_model::{BatchNumber, Class, Classify, Dependency, WorkItemId};
 use muniment_testkit::MockClock;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -13,7 +13,7 @@ use super::*;
 use crate::conformance::conformance;
 use crate::conformance::kit::{Backend, QUEUE, planner};
 use crate::decide::model::start;
-use crate::{WorkLocation, WorkView};
+use crate::{Records, WorkLocation, WorkView};
 
 struct OnSqlite {
     store: SqliteWork,
@@ -107,7 +107,7 @@ async fn a_claim_finds_messages_by_index_only() {
     ));
 
     let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
-        .fetch_all(&mut *kit.store.reader.lock().await)
+        .fetch_all(&mut *kit.store.store.reader.lock().await)
         .await
         .expect("explained");
 
@@ -244,7 +244,7 @@ async fn a_file_of_a_later_program_is_refused() {
         .await;
     raised.expect("raised");
 
-    let opened = SqliteWork::open(&kit.path(), Arc::clone(&kit.store.clock)).await;
+    let opened = SqliteWork::open(&kit.path(), Arc::clone(&kit.store.store.clock)).await;
 
     let error = opened.map(drop).expect_err("refused");
     let refused = matches!(error, WorkError::NewerLayout { found: 9, known: 3 });
@@ -291,7 +291,7 @@ async fn a_path_that_cannot_be_used_is_an_outage() {
     let kit = OnSqlite::fresh().await;
 
     let nowhere = kit.path().with_file_name("missing").join("work.db");
-    let opened = SqliteWork::open(&nowhere, Arc::clone(&kit.store.clock)).await;
+    let opened = SqliteWork::open(&nowhere, Arc::clone(&kit.store.store.clock)).await;
 
     let error = opened.map(drop).expect_err("refused");
     assert_eq!(
@@ -305,8 +305,8 @@ async fn a_path_that_cannot_be_used_is_an_outage() {
 #[tokio::test]
 async fn a_call_that_hangs_ends_within_its_time_limit() {
     let kit = OnSqlite::fresh().await;
-    let _reader = kit.store.reader.lock().await;
-    let _writer = kit.store.writer.begin().await.expect("begins");
+    let _reader = kit.store.store.reader.lock().await;
+    let _writer = kit.store.store.writer.begin().await.expect("begins");
     tokio::time::pause();
 
     let answers = [

@@ -1,0 +1,182 @@
+//! What a worker asks of the services that it uses: calls and bytes, counted where they are made.
+//!
+//! The S3 layer, the registry's client and the work store each count every request that they send, also
+//! the repeated one. The counts show whether the cost budget is kept (docs/PERFORMANCE.md), and are logged
+//! when a worker stops.
+//!
+//! It knows no clock and no word of the domain, and forgets nothing until the process ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of calls that are told apart for one service: three times what any of ours has. The rest are
+/// counted together as [`OTHER`], so that no name taken from an answer can make the counts grow.
+const KINDS_MAX: usize = 64;
+const OTHER: &str = "other";
+
+/// Who was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    S3,
+    WorkStore,
+    Registry,
+}
+
+/// Of one kind of call, or of several together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Requests that were sent, repetitions included.
+    pub calls: u64,
+    /// Those among them that were not answered well: refused, failed, or not answered.
+    pub failed: u64,
+    /// In bodies, as far as their length was known.
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
+}
+
+impl Tally {
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            failed: self.failed.saturating_add(other.failed),
+            sent_bytes: self.sent_bytes.saturating_add(other.sent_bytes),
+            received_bytes: self.received_bytes.saturating_add(other.received_bytes),
+        }
+    }
+}
+
+/// All kinds of calls to all services, by name.
+pub type Counts = BTreeMap<Service, BTreeMap<String, Tally>>;
+
+/// Counts what one worker asks. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<Mutex<Counts>>);
+
+impl Meter {
+    /// A request is sent. `kind` is the service's own name for it: `PutObject`, `save_files`.
+    pub fn sent(&self, service: Service, kind: &str, bytes: u64) {
+        self.add(
+            (service, kind),
+            Tally {
+                calls: 1,
+                sent_bytes: bytes,
+                ..Tally::default()
+            },
+        );
+    }
+
+    /// An answer has come to a request that was counted by [`Self::sent`].
+    pub fn received(&self, service: Service, kind: &str, bytes: u64) {
+        self.add(
+            (service, kind),
+            Tally {
+                received_bytes: bytes,
+                ..Tally::default()
+            },
+        );
+    }
+
+    /// A request that was counted by [`Self::sent`] did not do what it was sent for.
+    pub fn failed(&self, service: Service, kind: &str) {
+        self.add(
+            (service, kind),
+            Tally {
+                failed: 1,
+                ..Tally::default()
+            },
+        );
+    }
+
+    /// All counts so far.
+    pub fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    fn add(&self, (service, kind): (Service, &str), more: Tally) {
+        let mut counts = self.lock();
+        let kinds = counts.entry(service).or_default();
+        if let Some(tally) = kinds.get_mut(kind) {
+            *tally = tally.and(more);
+            return;
+        }
+        let kind = if kinds.len() < KINDS_MAX { kind } else { OTHER };
+        let tally = kinds.entry(kind.to_owned()).or_default();
+        *tally = tally.and(more);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The meters of one process's workers, by their names.
+#[derive(Clone, Debug, Default)]
+pub struct Meters(Arc<Mutex<BTreeMap<&'static str, Meter>>>);
+
+impl Meters {
+    /// The worker's meter, the same each time.
+    pub fn of(&self, worker: &'static str) -> Meter {
+        let mut meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.entry(worker).or_default().clone()
+    }
+
+    /// What each worker has asked so far.
+    pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
+        let meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = meters
+            .iter()
+            .map(|(worker, meter)| (*worker, meter.counts()));
+        counts.collect()
+    }
+}
+
+/// All kinds of calls to one service together.
+pub fn total(counts: &Counts, service: Service) -> Tally {
+    let kinds = counts.get(&service).into_iter().flat_map(BTreeMap::values);
+    kinds.fold(Tally::default(), |sum, tally| sum.and(*tally))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_by_service_and_kind() {
+        let meters = Meters::default();
+        let meter = meters.of("ingest_recorder");
+
+        meter.sent(Service::S3, "PutObject", 100);
+        meter.sent(Service::S3, "PutObject", 1);
+        meter.failed(Service::S3, "PutObject");
+        meter.sent(Service::S3, "GetObject", 0);
+        meter.received(Service::S3, "GetObject", 7);
+        meters
+            .of("ingest_recorder")
+            .sent(Service::Registry, "GET items", 0);
+
+        let counts = &meters.counts()["ingest_recorder"];
+        let put = counts[&Service::S3]["PutObject"];
+        assert_eq!((put.calls, put.failed, put.sent_bytes), (2, 1, 101));
+        let s3 = total(counts, Service::S3);
+        assert_eq!((s3.calls, s3.sent_bytes, s3.received_bytes), (3, 101, 7));
+        assert_eq!(total(counts, Service::Registry).calls, 1);
+        assert_eq!(total(counts, Service::WorkStore), Tally::default());
+    }
+
+    #[test]
+    fn names_beyond_the_limit_are_counted_together() {
+        let meter = Meter::default();
+
+        for number in 0..1_000 {
+            meter.sent(Service::S3, &format!("kind {number}"), 0);
+        }
+
+        let counts = meter.counts();
+        assert_eq!(counts[&Service::S3].len(), KINDS_MAX + 1);
+        assert_eq!(total(&counts, Service::S3).calls, 1_000);
+    }
+}
