@@ -1,7 +1,8 @@
 //! A depositor: what its keys are good for, and that its file is all it needs.
 
+use std::fs::File;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use muniment::up::depositor::{self, ClientAccess};
@@ -11,7 +12,7 @@ use muniment_model::registry::{Listing, WorkItem};
 use muniment_model::{Status, StorageTarget, WorkItemId};
 use tempfile::TempDir;
 
-use crate::process::run;
+use crate::process::{Up, run};
 use crate::s3::{Operation, answer, ask, client, put};
 use crate::site::{EXAMPLE_EDU, TEST_EDU};
 
@@ -149,6 +150,36 @@ async fn keys_stay_over_restarts_and_end_when_they_are_renewed() {
     let refused = old_user.work_item(WorkItemId(1)).await;
     assert!(refused.is_err(), "{refused:?}");
     last.stop().await;
+}
+
+/// An operator who is asked why an upload was refused finds it in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_refused_is_logged_with_its_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let file = File::create(&log).expect("a log");
+    let mut up = Up::spawn_logging(&data, "info", Stdio::from(file));
+    up.ready(&data).await;
+    let mut given = ClientAccess::read(&depositor::file(&data, TEST_EDU)).expect("a file");
+    given.s3.access_key = "nobody".to_owned();
+    let client = client(&given.s3, "us-east-1");
+
+    let listed = client.list_objects_v2().bucket("receiving.test.edu");
+    let refused = listed.send().await;
+
+    assert_eq!(
+        refused.expect_err("refused").code(),
+        Some("InvalidAccessKeyId")
+    );
+    drop(up);
+    let logged = std::fs::read_to_string(&log).expect("a log");
+    let lines = logged.lines().filter(|line| line.contains("was refused"));
+    let [line] = lines.collect::<Vec<_>>()[..] else {
+        panic!("{logged}");
+    };
+    for part in ["INFO", "/receiving.test.edu", "403", "InvalidAccessKeyId"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
 }
 
 /// A system, and the folder in which its data folder is.

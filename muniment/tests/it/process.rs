@@ -34,8 +34,13 @@ pub(crate) struct Up(pub(crate) Child);
 
 impl Up {
     pub(crate) fn spawn(folder: &Path, stderr: Stdio) -> Self {
+        Self::spawn_logging(folder, "warn", stderr)
+    }
+
+    /// As [`Self::spawn`], with what it logs at this level.
+    pub(crate) fn spawn_logging(folder: &Path, level: &str, stderr: Stdio) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_muniment"))
-            .args(["up", "--data"])
+            .args(["up", "--log", level, "--data"])
             .arg(folder)
             .stdout(Stdio::null())
             .stderr(stderr)
