@@ -94,12 +94,16 @@ async fn carry_out(
     let head = request.last();
     let mut sent = Vec::new();
     let record = (fault == Some(&Fault::Double)).then_some(&mut sent);
+    let flip_at = match fault {
+        Some(Fault::FlipSentBit(position)) => Some(*position),
+        _ => None,
+    };
 
     let mut server = TcpStream::connect(origin).await?;
     server.write_all(&head).await?;
     let (from_server, to_server) = server.split();
     tokio::select! {
-        never = upload(begun.as_slice().chain(from_client), to_server, record) => match never? {},
+        never = upload(begun.as_slice().chain(from_client), to_server, flip_at, record) => match never? {},
         done = answer(from_server, &mut to_client, fault) => done?,
     }
     if fault == Some(&Fault::Double) {
@@ -133,10 +137,18 @@ async fn repeat(
 async fn upload(
     mut body: impl AsyncRead + Unpin,
     mut to_server: impl AsyncWrite + Unpin,
+    flip_at: Option<u64>,
     mut record: Option<&mut Vec<u8>>,
 ) -> io::Result<Infallible> {
     let mut piece = Vec::with_capacity(PIECE_BYTES);
+    let mut passed = 0;
     while let Ok(1..) = body.read_buf(&mut piece).await {
+        let flip_here = flip_at.and_then(|position| position.checked_sub(passed));
+        let flip_here = flip_here.and_then(|at| piece.get_mut(usize::try_from(at).ok()?));
+        if let Some(byte) = flip_here {
+            *byte ^= 1;
+        }
+        passed += piece.len() as u64;
         if let Some(record) = &mut record {
             if record.len() + piece.len() > DOUBLED_BYTES_MAX {
                 return Err(io::ErrorKind::FileTooLarge.into());

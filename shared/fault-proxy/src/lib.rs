@@ -29,12 +29,12 @@
 //! # }
 //! ```
 //!
-//! What it passes on it does not change, the `Host` header above all, because S3 signatures cover it.
-//! The one exception is `Connection`: every connection carries one request, so that a broken one breaks
+//! What it is not told to change it passes on as it is, the `Host` header above all, because S3 signatures
+//! cover it. The one exception is `Connection`: every connection carries one request, so that a broken one breaks
 //! nothing else. Positions in a body count its bytes as they are on the wire, chunk sizes included.
 //! A server that cannot be reached looks like a connection that closes without an answer.
 //!
-//! Cannot speak TLS, and cannot change what a client sends.
+//! Cannot speak TLS.
 
 mod exchange;
 mod head;

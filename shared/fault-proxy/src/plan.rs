@@ -34,6 +34,8 @@ pub enum Fault {
     Shorten(u64),
     /// The lowest bit of the body's byte at this position is the other one. A shorter body is unchanged.
     FlipBit(u64),
+    /// As [`Fault::FlipBit`], of the body that the client sends.
+    FlipSentBit(u64),
     /// Carried out by the server, and the answer never arrives.
     DropAnswer,
     /// Carried out by the server twice, one after the other; the second answer arrives.

@@ -206,6 +206,20 @@ async fn one_bit_is_flipped_and_no_other() {
 }
 
 #[tokio::test]
+async fn one_bit_of_what_is_sent_is_flipped_and_no_other() {
+    for (position, expected) in [(0, "cody"), (3, "bodx"), (4, "body")] {
+        let (server, proxy) = broken_once(Fault::FlipSentBit(position)).await;
+
+        let (_, body, _) = ask(&proxy, PUT).await;
+
+        assert_eq!(body, BODY, "{position}");
+        let received = server.received();
+        assert!(received[0].ends_with(expected.as_bytes()), "{position}");
+        assert_eq!(received[0].len(), PUT.len() + "connection: close\r\n".len());
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_answer_leaves_the_request_carried_out() {
     let (server, proxy) = broken_once(Fault::DropAnswer).await;
 
