@@ -70,7 +70,7 @@ fn a_digest_of_a_former_version_decides_nothing_whatever_its_date() {
 }
 
 #[test]
-fn the_strongest_recorded_digest_decides() {
+fn z20_the_strongest_recorded_digest_decides() {
     let digests = muniment_digest::digest(b"hello");
     let sha512 = digests.hex(Algorithm::Sha512);
     let md5 = digests.hex(Algorithm::Md5);

@@ -194,6 +194,13 @@ impl Ingest {
         assert!(process.ended().await.success(), "{}", process.logged());
     }
 
+    /// Ends the process that was started last, without a warning.
+    pub(crate) async fn kill_last(&mut self) {
+        let mut process = self.processes.pop().expect("one is running");
+        process.signal("KILL");
+        process.ended().await;
+    }
+
     pub(crate) async fn stop(self) {
         for mut process in self.processes {
             process.signal("TERM");

@@ -66,6 +66,8 @@ pub(crate) fn preservation_buckets() -> BTreeMap<StorageTarget, BucketName> {
 
 pub(crate) struct Site {
     pub(crate) s3_url: String,
+    /// Where the buckets at Wasabi are; workers take another address for another store.
+    pub(crate) wasabi_url: String,
     pub(crate) registry_url: String,
     pub(crate) api_key: String,
     pub(crate) work: SqliteWork,
@@ -102,6 +104,7 @@ impl Site {
         };
         let work = SqliteWork::open(&folder.path().join("work.db"), clock).await;
         Self {
+            wasabi_url: s3_url.clone(),
             s3_url,
             registry_url,
             api_key,
@@ -155,11 +158,11 @@ impl Site {
         let flags = |what: &str| stores.map(|store| format!("{store}-{what}"));
         let (endpoints, access, secret) =
             (flags("endpoint"), flags("access-key"), flags("secret-key"));
-        settings.extend(
-            endpoints
-                .iter()
-                .map(|flag| (flag.as_str(), self.s3_url.as_str())),
-        );
+        let address = |flag: &str| match flag {
+            "wasabi-endpoint" => self.wasabi_url.as_str(),
+            _ => self.s3_url.as_str(),
+        };
+        settings.extend(endpoints.iter().map(|flag| (flag.as_str(), address(flag))));
         settings.extend(access.iter().map(|flag| (flag.as_str(), ACCESS_KEY)));
         settings.extend(secret.iter().map(|flag| (flag.as_str(), SECRET_KEY)));
         let buckets: Vec<String> = preservation_buckets()

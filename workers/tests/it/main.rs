@@ -12,6 +12,8 @@ mod kit;
 #[cfg(test)]
 mod leftovers;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod premis;
 #[cfg(test)]
 mod rolled_back;
