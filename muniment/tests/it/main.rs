@@ -24,6 +24,8 @@ mod killed_at_random;
 #[cfg(test)]
 mod lost_work;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod observed;
 #[cfg(test)]
 mod ordered;

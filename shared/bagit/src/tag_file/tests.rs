@@ -96,7 +96,7 @@ fn bytes_that_mean_nothing_spoil_their_own_line_only() {
 }
 
 #[test]
-fn a_gigabyte_without_a_line_end_holds_one_line() {
+fn z9_a_gigabyte_without_a_line_end_holds_one_line() {
     let mut reader = LineReader::new(TagEncoding::UTF_8, 64);
     let megabyte = vec![b'x'; 1024 * 1024];
     let mut lines = 0;
@@ -179,7 +179,7 @@ fn only_the_exact_form_is_plain() {
 }
 
 #[test]
-fn a_hundred_thousand_continuation_lines_make_one_bounded_value() {
+fn z13_a_hundred_thousand_continuation_lines_make_one_bounded_value() {
     let text = format!("A: start\n{}B: 2\n", "  more and more\n".repeat(100_000));
 
     let (file, findings) = parsed("bag-info.txt", &[text.as_bytes()]);

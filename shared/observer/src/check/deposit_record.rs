@@ -13,6 +13,23 @@ use crate::{Differences, Observer, ObserverError, Subject};
 const SUBJECT: &Subject = &Subject::DepositRecord;
 
 impl Observer {
+    /// What was found of a bag that was accepted, in the words of its deposit record; nothing where there
+    /// is no record.
+    pub async fn recorded_findings(
+        &self,
+        object: &str,
+        item: &Value,
+    ) -> Result<Vec<String>, ObserverError> {
+        let key = format!("{object}/{}.jsonl.zst", item["id"]);
+        let packed = self.bytes(&self.site().records_bucket, &key).await?;
+        let text = unpacked(&packed.unwrap_or_default()).unwrap_or_default();
+        let lines = text.lines().map(json);
+        let findings = lines.filter(|line| line["line"] == "finding");
+        Ok(findings
+            .filter_map(|line| Some(line["message"].as_str()?.to_owned()))
+            .collect())
+    }
+
     pub(super) async fn check_deposit_record(
         &self,
         differences: &mut Differences,
@@ -29,8 +46,7 @@ impl Observer {
 }
 
 fn check(differences: &mut Differences, packed: &[u8], expected: &Expected) {
-    let unpacked = zstd::decode_all(packed).ok();
-    let Some(text) = unpacked.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+    let Some(text) = unpacked(packed) else {
         differences.compare(SUBJECT, "format", Value::Null, "UTF-8 packed by zstd");
         return;
     };
@@ -58,6 +74,11 @@ fn check(differences: &mut Differences, packed: &[u8], expected: &Expected) {
         missing,
         Vec::<&str>::new(),
     );
+}
+
+fn unpacked(packed: &[u8]) -> Option<String> {
+    let bytes = zstd::decode_all(packed).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// The bytes of each tag file. A long one is in pieces, each a line with its offset.

@@ -87,7 +87,7 @@ fn a_file_of_another_kind_is_named() {
 }
 
 #[test]
-fn a_large_file_of_another_kind_is_named_by_its_first_block() {
+fn z12_a_large_file_of_another_kind_is_named_by_its_first_block() {
     let text = "ä text. ".repeat(200);
     let gzip = [&b"\x1f\x8b\x08\0"[..], &[0x55; 9000]].concat();
 

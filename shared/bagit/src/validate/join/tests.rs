@@ -324,7 +324,7 @@ fn names_made_to_fall_together_are_refused_and_not_kept() {
 
 /// A text file must not hold a worker for days: each line once cost the original 0.75 s.
 #[test]
-fn a_million_lines_for_files_that_are_not_there_take_seconds_and_no_memory() {
+fn z9_a_million_lines_for_files_that_are_not_there_take_seconds_and_no_memory() {
     let mut findings = Findings::default();
     let mut join = join_of(&[MD5], 1, 1);
     put(&mut join, "data/a", 1, &mut findings);

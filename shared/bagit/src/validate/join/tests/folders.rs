@@ -48,11 +48,11 @@ fn a_folder_that_is_a_member_counts_as_one() {
 }
 
 #[test]
-fn folders_are_kept_up_to_their_limit() {
+fn z10_a_million_folders_are_kept_up_to_their_limit() {
     let mut findings = Findings::default();
     let mut join = join_of(&[MD5], 1, 0);
 
-    for number in 0..10_000 {
+    for number in 0..1_000_000 {
         join.folder(&format!("data/{number}"), &mut findings);
     }
 
