@@ -7,6 +7,7 @@
 mod dependencies;
 mod licences;
 mod metadata;
+mod rows;
 mod text;
 mod tree;
 mod words;
@@ -49,6 +50,7 @@ pub(crate) fn tidy(root: &Path) -> Result<()> {
     let packages = metadata::read(root)?;
     let mut findings = text::findings(&tree);
     findings.extend(dependencies::findings(&packages));
+    findings.extend(rows::findings(&tree));
     findings.extend(words::findings(&tree));
     findings.extend(workers::findings(&tree));
     findings.sort();
