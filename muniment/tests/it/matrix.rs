@@ -1,5 +1,6 @@
-//! The bags of the fault matrix (`docs/FAULT_MATRIX.md`), row by row, each through a whole ingest: it
-//! fails with a reason that its depositor can act on, or all its bytes are preserved. In either case
+//! The bags of the fault matrix (`docs/FAULT_MATRIX.md`), row by row, each through a whole ingest.
+//!
+//! It fails with a reason that its depositor can act on, or all its bytes are preserved. In either case
 //! nothing else is written, and a good bag that another institution deposits beside it is preserved.
 
 mod ends;
@@ -94,7 +95,8 @@ impl Case {
                 let object = format!("{TEST_EDU}/{}", self.name);
                 let warnings = view.recorded_findings(&object, &item).await;
                 let warnings = warnings.expect("a deposit record").join("; ");
-                let is_warned = words.map_or(warnings.is_empty(), |words| warnings.contains(words));
+                let is_warned =
+                    words.map_or(warnings.is_empty(), |wanted| warnings.contains(wanted));
                 assert!(is_warned, "{}: {warnings:?}", self.name);
                 let expected = Expected {
                     object,

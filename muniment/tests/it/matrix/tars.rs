@@ -301,12 +301,12 @@ async fn z6_a_member_twice_is_kept_once_when_the_bytes_are_the_same_and_else_ref
     ] {
         let letter = |name: &str| again(name, "/data/letter.txt", TEXT);
         let [name, dotted, differs] = names;
-        let tar = twice(name, is_first, letter(name));
-        cases.push(Case::read_as(name, tar, bag(name).to_tar()).warned(same));
-        let tar = twice(dotted, is_first, letter(&format!("./{dotted}")));
-        cases.push(Case::read_as(dotted, tar, bag(dotted).to_tar()).warned(same));
-        let tar = twice(differs, is_first, again(differs, "/data/letter.txt", "x"));
-        cases.push(Case::refused(differs, tar, other));
+        let same_tar = twice(name, is_first, letter(name));
+        cases.push(Case::read_as(name, same_tar, bag(name).to_tar()).warned(same));
+        let dotted_tar = twice(dotted, is_first, letter(&format!("./{dotted}")));
+        cases.push(Case::read_as(dotted, dotted_tar, bag(dotted).to_tar()).warned(same));
+        let other_tar = twice(differs, is_first, again(differs, "/data/letter.txt", "x"));
+        cases.push(Case::refused(differs, other_tar, other));
     }
     cases.push(Case::refused(
         "tags",

@@ -40,7 +40,7 @@ fn bag(files: &[(&str, &[u8])]) -> BagBuilder {
         .file(LETTER, TEXT);
     files
         .iter()
-        .fold(bag, |bag, (path, bytes)| bag.file(*path, *bytes))
+        .fold(bag, |so_far, (path, bytes)| so_far.file(*path, *bytes))
 }
 
 async fn file(view: &Observer, path: &str) -> Value {

@@ -146,9 +146,9 @@ async fn ending_of(ingest: &Ingest, item: &Value) -> Value {
     let ended = tokio::time::timeout(WITHIN, async {
         loop {
             ticks.tick().await;
-            let item = ingest.observer.rest(&path).await.expect("answers");
-            if item["status"] != "Pending" && item["status"] != "Started" {
-                return item;
+            let seen = ingest.observer.rest(&path).await.expect("answers");
+            if seen["status"] != "Pending" && seen["status"] != "Started" {
+                return seen;
             }
         }
     });

@@ -4,15 +4,13 @@ use super::{PAGE, ROWS, findings};
 const SOURCE: &str = "muniment/tests/it/matrix.rs";
 
 fn page() -> String {
-    let rows = ROWS.split(' ');
-    rows.map(|row| format!("| {} | holds | `{row}_holds` |\n", row.to_uppercase()))
-        .collect()
+    let line = |row: &str| format!("| {} | holds | `{row}_holds` |\n", row.to_uppercase());
+    ROWS.split(' ').map(line).collect()
 }
 
 fn tests() -> String {
-    let rows = ROWS.split(' ');
-    rows.map(|row| format!("    async fn {row}_holds() {{}}\n"))
-        .collect()
+    let line = |row: &str| format!("    async fn {row}_holds() {{}}\n");
+    ROWS.split(' ').map(line).collect()
 }
 
 fn found(page: &str, tests: &str) -> Vec<String> {
