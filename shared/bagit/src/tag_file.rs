@@ -185,11 +185,12 @@ impl Gathering {
             (Continues::LastTag, Some(tag)) => {
                 let part = line.text.trim();
                 let room = VALUE_BYTES_MAX.saturating_sub(tag.value.len() + 1);
-                if room > 0 {
+                let kept = part.split_at(part.floor_char_boundary(room)).0.trim_end();
+                // A value may begin on the line after its label.
+                if !tag.value.is_empty() && !kept.is_empty() {
                     tag.value.push(' ');
-                    tag.value
-                        .push_str(part.split_at(part.floor_char_boundary(room)).0);
                 }
+                tag.value.push_str(kept);
                 if part.len() > room {
                     self.continues = Continues::DroppedLine;
                     self.odd(line.number, "makes a value too long; it was cut", findings);

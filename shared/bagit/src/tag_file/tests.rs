@@ -137,6 +137,32 @@ fn tags_are_read_in_every_usual_form() {
     }
 }
 
+/// Such a value used to begin with a blank, so that it was none of those that a profile allows.
+#[test]
+fn a_value_that_begins_on_the_next_line_or_is_cut_has_no_blanks_at_its_edges() {
+    let filled = "v".repeat(VALUE_BYTES_MAX - 3);
+    let rows = [
+        (
+            "Access:\n  Institution\n".to_owned(),
+            "Institution".to_owned(),
+        ),
+        ("A: \n\tone\n two\n".to_owned(), "one two".to_owned()),
+        (format!("A:\n{filled}\n"), String::new()),
+        (format!("A:\n {filled}\n a b\n"), format!("{filled} a")),
+        (format!("A:\n {filled}a\n b\n"), format!("{filled}a b")),
+        (format!("A:\n {filled}ab\n c\n"), format!("{filled}ab")),
+    ];
+
+    for (text, expected) in rows {
+        let (file, _) = parsed("aptrust-info.txt", &[text.as_bytes()]);
+        assert!(
+            file.tags[0].value == expected,
+            "{:.40}",
+            text.escape_debug().to_string()
+        );
+    }
+}
+
 #[test]
 fn what_is_no_tag_is_a_warning_and_drops_its_continuation() {
     let rows = [
