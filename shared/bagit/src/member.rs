@@ -141,6 +141,10 @@ pub fn place(raw_path: &[u8]) -> Result<Place<'_>, NameFault> {
             return Err(NameFault::EmptyPart { name: lossy() });
         }
     }
+    // Behind a leading `./`; one that begins with a slash has an empty part.
+    if is_absolute(inside) {
+        return Err(NameFault::Absolute { name: lossy() });
+    }
     let (folder, path) = inside.split_once('/').unwrap_or((inside, ""));
     if has_control(inside) {
         let name = if path.is_empty() { folder } else { path };

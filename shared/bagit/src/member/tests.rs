@@ -40,12 +40,14 @@ fn a_name_is_split_into_folder_and_path() {
 fn names_that_leave_the_bag_or_hide_something_are_refused() {
     const OUTSIDE: FindingCode = FindingCode::MemberOutsideBag;
     const INVALID: FindingCode = FindingCode::MemberNameInvalid;
-    let rows: [(&[u8], FindingCode); 25] = [
+    let rows: [(&[u8], FindingCode); 27] = [
         (b"/etc/passwd", OUTSIDE),
         (b"//bag/a", OUTSIDE),
         (b"C:\\bag\\a", OUTSIDE),
         (b"c:/bag/a", OUTSIDE),
         (b"\\\\server\\share", OUTSIDE),
+        (b"./C:\\bag\\a", OUTSIDE),
+        (b"./\\bag\\a", OUTSIDE),
         (b"..", OUTSIDE),
         (b"../a", OUTSIDE),
         (b"./../a", OUTSIDE),
