@@ -152,19 +152,35 @@ fn has_right_checksum(block: &Block, field: [u8; 8]) -> bool {
 }
 
 fn name(block: &Block, fields: &::tar::OldHeader) -> Vec<u8> {
-    const MAGIC: std::ops::Range<usize> = 257..263;
-    const PREFIX: std::ops::Range<usize> = 345..500;
     let name = until_nul(&fields.name);
-    let is_ustar = block.get(MAGIC) == Some(b"ustar\0");
     // GNU headers keep times and sparse maps where ustar has the prefix.
-    let prefix = block
-        .get(PREFIX)
-        .filter(|_| is_ustar)
-        .map_or(&[][..], until_nul);
+    let prefix = if is_ustar(block) { prefix(block) } else { &[] };
     if prefix.is_empty() {
         return name.to_vec();
     }
     [prefix, b"/", name].concat()
+}
+
+/// Whether some readers put something before the name that others take for times, or for nothing.
+pub(super) fn is_name_disputed(block: &Block) -> bool {
+    !is_ustar(block) && !prefix(block).is_empty()
+}
+
+/// Whether the type letter is that of files before POSIX, and the name in this block that of a folder.
+pub(super) fn is_folder_by_name(block: &Block) -> bool {
+    let fields = ::tar::Header::from_byte_slice(block).as_old();
+    fields.linkflag == [0] && until_nul(&fields.name).ends_with(b"/")
+}
+
+fn is_ustar(block: &Block) -> bool {
+    const MAGIC: std::ops::Range<usize> = 257..263;
+    block.get(MAGIC) == Some(b"ustar\0")
+}
+
+/// What is where ustar has the beginning of a name.
+fn prefix(block: &Block) -> &[u8] {
+    const PREFIX: std::ops::Range<usize> = 345..500;
+    block.get(PREFIX).map_or(&[][..], until_nul)
 }
 
 fn until_nul(field: &[u8]) -> &[u8] {

@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 
 use super::fault::TarFault;
-use super::header::{BLOCK, Block, Header, MetaKind, What, long_name, padding};
+use super::header::{self, BLOCK, Block, Header, MetaKind, What, long_name, padding};
 use super::pax::{self, Records};
 use super::{EntryKind, HEADER_BYTES_MAX, IrregularKind};
 
@@ -113,8 +113,16 @@ impl Pending {
         self.push(block);
         let records = self.records.unwrap_or_default();
         let offset = header.offset;
+        let is_named_before = self.long_name.is_some() || records.path.is_some();
+        if header::is_name_disputed(block) && !is_named_before && matches!(what, What::Kept(_)) {
+            return Err(TarFault::NamesDisagree { offset });
+        }
         let raw_path = one_name(self.long_name, records.path, header.name)
             .ok_or(TarFault::NamesDisagree { offset })?;
+        // Some readers look at the block alone, find a folder, and the next header in the file's bytes.
+        if header::is_folder_by_name(block) && !raw_path.ends_with(b"/") {
+            return Err(TarFault::NamesDisagree { offset });
+        }
         let path = || String::from_utf8_lossy(&raw_path).into_owned();
 
         let size = match records.size {

@@ -44,6 +44,51 @@ fn headers_that_readers_put_together_differently_are_refused() {
     }
 }
 
+/// GNU tar has times where ustar has the beginning of a name, and only for incremental archives. Python's
+/// tarfile takes them for that all the same.
+#[test]
+fn what_some_readers_take_for_the_beginning_of_a_name_is_refused() {
+    let header = |mut header: ::tar::Header| {
+        header.set_path("bag/a").expect("fits");
+        header.set_size(0);
+        header.as_mut_bytes()[345..357].copy_from_slice(b"00000000001\0");
+        header.set_cksum();
+        header
+    };
+    let long = Entry::of_type(b'L', "././@LongLink", "bag/b\0").to_bytes();
+    let x = Entry::of_type(b'x', "h", "14 path=bag/c\n").to_bytes();
+
+    for form in [::tar::Header::new_gnu(), ::tar::Header::new_old()] {
+        let times = header(form);
+        let alone = fault_of(&[times.as_bytes(), &END[..]].concat());
+        assert_eq!(alone, TarFault::NamesDisagree { offset: 0 });
+        // A name that comes before the header is that of all readers.
+        let tar = [&long[..], times.as_bytes(), &x, times.as_bytes(), &END].concat();
+        let names = members(&tar).into_iter().map(|member| member.raw_path);
+        assert_eq!(names.collect::<Vec<_>>(), [b"bag/b", b"bag/c"]);
+    }
+}
+
+/// A name that is cut after a slash says folder. Python's tarfile then takes the bytes of the file for
+/// headers.
+#[test]
+fn a_file_that_is_a_folder_by_its_cut_name_is_refused() {
+    let hidden = Entry::file("bag/hidden", "x").to_bytes();
+    let cut = || Entry::of_type(0, "bag/d/", hidden.clone());
+    let long = |name: &str| Entry::of_type(b'L', "././@LongLink", name);
+    let rows = [
+        ("GNU", vec![long("bag/d/file\0"), cut()]),
+        ("PAX", vec![cut().pax("path", "bag/d/file")]),
+    ];
+
+    for (name, entries) in rows {
+        let code = fault_of(&archive(&entries)).code();
+        assert_eq!(code, FindingCode::TarDamaged, "{name}");
+    }
+    let folder = [long("bag/d/e/\0"), Entry::of_type(0, "bag/d/", "")];
+    assert_eq!(members(&archive(&folder))[0].kind, EntryKind::Directory);
+}
+
 #[test]
 fn headers_that_agree_are_put_together() {
     let tar = archive(&[
