@@ -93,8 +93,18 @@ impl Pending {
     /// The body has been pushed, padding included.
     pub(super) fn end(&mut self, meta: Meta) -> Result<(), TarFault> {
         let pushed = self.blocks.get(meta.start..).unwrap_or_default();
-        let body = pushed.get(..meta.size).unwrap_or_default();
+        let (body, padding) = pushed.split_at_checked(meta.size).unwrap_or_default();
+        let offset = meta.offset;
         match meta.kind {
+            // Some readers go on behind the body, up to the first NUL or as long as there are records.
+            MetaKind::LongName
+                if !body.contains(&0) && padding.first().is_some_and(|b| *b != 0) =>
+            {
+                return Err(TarFault::NamesDisagree { offset });
+            }
+            MetaKind::Pax | MetaKind::PaxGlobal if padding.iter().any(|byte| *byte != 0) => {
+                return Err(TarFault::BadRecord { offset });
+            }
             MetaKind::LongName => self.long_name = Some(long_name(body)),
             MetaKind::LongLink => self.has_long_link = true,
             MetaKind::Pax => self.records = Some(Records::read(body, meta.offset)?),

@@ -89,6 +89,30 @@ fn a_file_that_is_a_folder_by_its_cut_name_is_refused() {
     assert_eq!(members(&archive(&folder))[0].kind, EntryKind::Directory);
 }
 
+/// GNU tar reads a long name, and Python's tarfile records too, beyond the size that the header gives.
+#[test]
+fn what_goes_on_behind_the_body_of_a_header_is_refused() {
+    let rows = [
+        (b'L', "bag/b", "c"),
+        (b'x', "14 path=bag/b\n", "14 path=bag/c\n"),
+        (b'g', "12 comment=\n", "12 comment=\n"),
+    ];
+
+    for (letter, body, behind) in rows {
+        let size = body.len() as u64;
+        let whole = format!("{body}{behind}");
+        let header = |bytes: &str| Entry::of_type(letter, "h", bytes).claiming(size);
+        let tar = |bytes: &str| archive(&[header(bytes), Entry::file("bag/a", "hello")]);
+
+        assert_eq!(
+            fault_of(&tar(&whole)).code(),
+            FindingCode::TarDamaged,
+            "{body}"
+        );
+        assert_eq!(members(&tar(body)).len(), 1, "{body}");
+    }
+}
+
 #[test]
 fn headers_that_agree_are_put_together() {
     let tar = archive(&[
