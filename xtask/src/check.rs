@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::command::{cargo, is_installed, timed};
-use crate::tidy;
+use crate::{needs, tidy};
 
 /// Everything, cheapest first, so that most failures show within a minute. Ends at the first.
 pub(crate) fn check(root: &Path) -> Result<()> {
@@ -27,6 +27,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
 
 /// The tests of the whole workspace, or those that `arguments` choose.
 pub(crate) fn test(root: &Path, arguments: &[String]) -> Result<()> {
+    needs::get();
     let line = match (is_installed("nextest"), arguments.is_empty()) {
         (true, true) => "nextest run --locked --workspace",
         (true, false) => "nextest run --locked",

@@ -10,6 +10,7 @@
 
 mod check;
 mod command;
+mod needs;
 mod tidy;
 
 use std::env;
@@ -29,6 +30,8 @@ Usage: cargo xtask COMMAND
                   installed, else by cargo test. ARGS narrow them down:
                       cargo xtask test -p muniment-bagit
                       cargo xtask test -p workers -E 'test(a_missing_copy)'
+                  Installs what tests need beside Rust (GNU tar, Python 3) where
+                  that is missing and apt-get may be used
   tidy            The house rules that no lint knows: file lengths, module headers,
                   who depends on whom, licences, words we do not use, what every
                   worker needs beside its code

@@ -49,12 +49,14 @@ const MAY_USE: [(&str, &str); 22] = [
         "model bag-builder bagit digest embedded-s3 meter objects registry registry-client runtime work \
          workers",
     ),
+    // Feeds parsers; no program uses it.
+    ("fuzz", "model bag-builder bagit"),
     ("xtask", ""),
 ];
 
 const FEATURES: &str = "muniment-features";
 /// Crates that no crate uses but in its tests.
-const FOR_TESTS: [&str; 2] = ["muniment-fault-proxy", "muniment-testkit"];
+const FOR_TESTS: [&str; 3] = ["muniment-fault-proxy", "muniment-fuzz", "muniment-testkit"];
 
 /// Crates of others that only these of ours may use, and why. One without a wrapper is not used at all.
 const WRAPPERS: &[(&str, &[&str], &str)] = &[
