@@ -1,6 +1,8 @@
 //! Files, in batches.
 
-use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile, Listing, RecordState};
+use muniment_model::registry::{
+    BATCH_MAX, FileLookup, FileSize, GenericFile, Listing, RecordState,
+};
 use muniment_model::{InstitutionId, StorageOption, WorkItemId};
 
 use crate::exchange::{Call, segment};
@@ -56,6 +58,19 @@ impl RegistryClient {
     pub async fn file(&self, identifier: &str) -> Result<Option<GenericFile>, ClientError> {
         let path = format!("files/show/{}", segment(identifier));
         self.fetch_if_any(&Call::get(path)).await
+    }
+
+    /// The active files of an object with ids above `after_id`, in the order of their ids: a thousand at
+    /// most, and fewer only where there are no more.
+    pub async fn file_sizes(
+        &self,
+        object_id: i64,
+        after_id: i64,
+    ) -> Result<Vec<FileSize>, ClientError> {
+        let call = Call::get(format!("files/sizes/{object_id}"))
+            .with_query(vec![("after_id", after_id.to_string())]);
+        let listing: Listing<FileSize> = self.fetch(&call).await?;
+        Ok(listing.results)
     }
 
     /// Those of the identifiers that are recorded, with the checksums and copies of all their versions,

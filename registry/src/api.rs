@@ -21,13 +21,15 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 use axum::{Router, middleware};
 use muniment_model::Namespace;
-use muniment_model::registry::{GenericFile, StorageRecord};
+use muniment_model::registry::GenericFile;
 
 use self::reading::{list, show};
 use crate::rules::access::Audience;
 use crate::store::Store;
 use crate::store::query::View;
-use crate::views::{ChecksumView, EventView, FileView, InstitutionView, ItemView, ObjectView};
+use crate::views::{
+    ChecksumView, CopyView, EventView, FileView, InstitutionView, ItemView, ObjectView,
+};
 
 pub(crate) use access::{digest_of, new_key};
 
@@ -93,13 +95,14 @@ fn admin() -> Router<App> {
         .route("/files/create_batch/{institution}", create_batch)
         .route("/files/update/{id}", put(files::update))
         .route("/files/lookup", post(files::lookup))
+        .route("/files/sizes/{object}", get(files::sizes))
         .merge(listed::<InstitutionView>("/institutions"))
         .route("/institutions/show/{id}", get(show::<InstitutionView>))
         .route("/objects/create/{institution}", post(objects::create))
         .route("/objects/update/{id}", put(objects::update))
         .route("/events/create", post(events::create))
-        .merge(listed::<StorageRecord>("/storage_records"))
-        .route("/storage_records/show/{id}", get(show::<StorageRecord>))
+        .merge(listed::<CopyView>("/storage_records"))
+        .route("/storage_records/show/{id}", get(show::<CopyView>))
         .route("/storage_records/create/{institution}", create_record)
         .route("/items/create/{institution}", post(items::create))
         .route("/items/update/{id}", put(items::update))

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use muniment_model::registry::{
     Access, Checksum, Institution, InstitutionKind, IntellectualObject, PremisEvent, RecordState,
-    WorkItem,
+    StorageRecord, WorkItem,
 };
 use muniment_model::{InstitutionId, StorageOption, zero_time};
 use serde::Serialize;
@@ -92,6 +92,15 @@ pub(crate) struct ChecksumView {
     pub(crate) generic_file_identifier: String,
     pub(crate) intellectual_object_id: i64,
     pub(crate) institution_id: InstitutionId,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CopyView {
+    #[serde(flatten)]
+    pub(crate) copy: StorageRecord,
+    /// Ours: of a superseded copy, until when it is kept at least.
+    #[serde(with = "zero_time")]
+    pub(crate) kept_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -11,7 +11,7 @@ use muniment_model::{InstitutionId, WorkItemId};
 use super::App;
 use super::error::ApiError;
 use super::listing::whole;
-use super::request::{Json, id, recording_item, reply, same_institution};
+use super::request::{Json, id, number_in_query, reply, same_institution};
 use crate::rules::RuleError;
 use crate::store::StoreError;
 
@@ -37,7 +37,7 @@ pub(super) async fn create_batch(
     Json(files): Json<Vec<GenericFile>>,
 ) -> Result<Response, ApiError> {
     let institution = InstitutionId(id(&institution)?);
-    let work_item = recording_item(&uri)?;
+    let work_item = WorkItemId(number_in_query(&uri, "work_item_id")?);
     let saved = app.store.save_files(institution, work_item, &files).await?;
     Ok(whole(StatusCode::CREATED, &saved))
 }
@@ -65,6 +65,18 @@ pub(super) async fn lookup(
         )));
     }
     let found = app.store.lookup_files(&lookup).await?;
+    Ok(whole(StatusCode::OK, &found))
+}
+
+/// Ours: which files an object has, and how large they are. The next page is asked for with the last id of
+/// this one as `after_id`; a page of fewer than [`BATCH_MAX`] is the last.
+pub(super) async fn sizes(
+    State(app): State<App>,
+    Path(object): Path<String>,
+    uri: OriginalUri,
+) -> Result<Response, ApiError> {
+    let after = number_in_query(&uri, "after_id")?;
+    let found = app.store.file_sizes(id(&object)?, after).await?;
     Ok(whole(StatusCode::OK, &found))
 }
 

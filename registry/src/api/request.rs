@@ -4,8 +4,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use muniment_model::InstitutionId;
 use muniment_model::registry::WorkItem;
-use muniment_model::{InstitutionId, WorkItemId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_path_to_error::Segment;
@@ -143,16 +143,16 @@ pub(super) fn same_institution(path: &str, body: InstitutionId) -> Result<(), Ap
     }
 }
 
-/// The ingest that records, as the query names it; 0 for none.
-pub(super) fn recording_item(uri: &OriginalUri) -> Result<WorkItemId, ApiError> {
+/// A number that the query may name; 0 for none.
+pub(super) fn number_in_query(uri: &OriginalUri, wanted: &str) -> Result<i64, ApiError> {
     let query = uri.query().unwrap_or_default();
-    let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "work_item_id");
+    let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted);
     let Some((_, value)) = named else {
-        return Ok(WorkItemId(0));
+        return Ok(0);
     };
-    value.parse().map(WorkItemId).map_err(|_not_a_number| {
-        ApiError::Bad("work_item_id in the query is not a number".to_owned())
-    })
+    value
+        .parse()
+        .map_err(|_not_a_number| ApiError::Bad(format!("{wanted} in the query is not a number")))
 }
 
 /// The version that `If-Match` names. `*` and no header mean any.

@@ -13,13 +13,13 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use muniment_model::InstitutionId;
-use muniment_model::registry::{Checksum, GenericFile, PremisEvent, StorageRecord};
+use muniment_model::registry::{Checksum, GenericFile, PremisEvent};
 use sqlx::query_builder::Separated;
 use uuid::Uuid;
 
 use super::columns::{Columns, key, micros, record};
 use super::multi_row::{self, Insert};
-use super::query::View;
+use super::storage_records::storage_record;
 use super::{Connection, Db, Row, StoreError};
 use crate::rules::RuleError;
 
@@ -307,7 +307,7 @@ pub(super) async fn attach_records(
     let ids = ids(files);
     let checksums = checksums_of(connection, &ids).await?;
     let head = "SELECT * FROM storage_records WHERE generic_file_id IN";
-    let mut copies = multi_row::select_in(connection, head, &ids, StorageRecord::read).await?;
+    let mut copies = multi_row::select_in(connection, head, &ids, storage_record).await?;
     copies.sort_by_key(|child| child.id);
     let mut checksums = by_file(checksums, |child| child.generic_file_id);
     let mut copies = by_file(copies, |child| child.generic_file_id);

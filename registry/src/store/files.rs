@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use muniment_model::registry::{FileLookup, GenericFile};
+use muniment_model::registry::{BATCH_MAX, FileLookup, FileSize, GenericFile, RecordState};
 use muniment_model::{Algorithm, InstitutionId};
 
 use super::children::{attach_current, attach_events, attach_records, checksums_of};
@@ -64,7 +64,31 @@ impl Store {
         attach_records(&mut transaction, &mut files).await?;
         Ok(files)
     }
+
+    /// The active files of the object with ids above `after`, the first [`BATCH_MAX`] of them in the order
+    /// of their ids. It counts nothing and joins nothing: an object may have a million.
+    pub(crate) async fn file_sizes(
+        &self,
+        object: i64,
+        after: i64,
+    ) -> Result<Vec<FileSize>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let rows = sqlx::query(SIZES)
+            .bind(object)
+            .bind(RecordState::Active.as_str())
+            .bind(after)
+            .bind(i64::try_from(BATCH_MAX).unwrap_or(i64::MAX))
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter()
+            .map(|row| Ok(record!(row => FileSize { id, identifier, size })))
+            .collect()
+    }
 }
+
+pub(super) const SIZES: &str = "SELECT id, identifier, size FROM generic_files \
+                                WHERE intellectual_object_id = $1 AND state = $2 AND id > $3 \
+                                ORDER BY id LIMIT $4";
 
 /// With everything that belongs to it, as the admin API lists it and both APIs show it. Of former
 /// versions it shows nothing but the events: clients of the contract take every checksum and copy that

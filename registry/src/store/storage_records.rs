@@ -12,6 +12,7 @@ use super::columns::{Columns, record};
 use super::query::{Direction, Identifier, Resource, Value, View, filters, one, sorts};
 use super::{Row, Store, StoreError};
 use crate::rules::RuleError;
+use crate::views::CopyView;
 
 pub(crate) const STORAGE_RECORDS: Resource = Resource {
     columns: "s.*",
@@ -22,6 +23,8 @@ pub(crate) const STORAGE_RECORDS: Resource = Resource {
     filters: filters! {
         "" Is Number: s.generic_file_id;
         "__not_null" Present Flag: s.superseded_at;
+        // Which copies are past their undo time, or will be soon.
+        "__lteq" AtMost Time: s.superseded_at;
     },
     off_unless_asked: Some("superseded_at__not_null"),
     sorts: sorts! { s.id, s.generic_file_id },
@@ -34,7 +37,7 @@ impl Store {
         &self,
         institution: InstitutionId,
         record: &StorageRecord,
-    ) -> Result<StorageRecord, StoreError> {
+    ) -> Result<CopyView, StoreError> {
         let mut transaction = self.write().await?;
         let file = sqlx::query("SELECT institution_id, uuid FROM generic_files WHERE id = $1")
             .bind(record.generic_file_id)
@@ -72,13 +75,21 @@ fn version_of(url: &str) -> Option<Uuid> {
     Uuid::try_parse(key).ok()
 }
 
-impl View for StorageRecord {
+pub(super) fn storage_record(row: &Row) -> Result<StorageRecord, StoreError> {
+    Ok(record!(row => StorageRecord {
+        id, generic_file_id, url, superseded_at, version
+    }))
+}
+
+impl View for CopyView {
     const RESOURCE: &'static Resource = &STORAGE_RECORDS;
 
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(record!(row => Self {
-            id, generic_file_id, url, superseded_at, version
-        }))
+        let copy = storage_record(row)?;
+        Ok(Self {
+            kept_until: copy.kept_until(),
+            copy,
+        })
     }
 
     /// Only administrators see where copies are.

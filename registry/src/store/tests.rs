@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::checksums::CHECKSUMS;
 use super::events::EVENTS;
-use super::files::FILES;
+use super::files::{FILES, SIZES};
 use super::institutions::INSTITUTIONS;
 use super::items::ITEMS;
 use super::objects::OBJECTS;
@@ -65,6 +65,20 @@ async fn the_default_order_of_every_list_is_read_from_an_index() {
         let sorted = plan.iter().any(|step| step.contains("TEMP B-TREE"));
         assert!(!sorted, "{}: {plan:?}", resource.from);
     }
+}
+
+/// Of an object with a million files, a page costs no more than of one with a thousand.
+#[tokio::test]
+async fn a_page_of_sizes_is_read_from_an_index_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("r.db"), Arc::new(MockClock::default()))
+        .await
+        .unwrap();
+
+    let plan = plan(&store, SIZES).await;
+
+    let served = plan.iter().all(|step| step.starts_with("SEARCH"));
+    assert!(served, "{plan:?}");
 }
 
 /// A row may be written by hand, or by a newer program before a step back.

@@ -1,6 +1,7 @@
 //! Pages, orders and filters.
 
 use muniment_model::WorkItemId;
+use muniment_model::registry::{GenericFile, RecordState};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -157,6 +158,46 @@ async fn a_page_of_files_brings_their_children_and_the_member_list_their_digests
     assert_eq!(view["sha256"], files[1].checksums[2].digest);
     assert_eq!(view["object_identifier"], "test.edu/a");
     assert_eq!(full["identifier"], view["identifier"]);
+}
+
+/// What a worker asks before it reads a bag that was ingested before. No page repeats or leaves out a file,
+/// though others are added meanwhile.
+#[tokio::test]
+async fn the_sizes_of_active_files_come_in_pages_of_a_thousand() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(1)).await;
+    let other = site.object("b", WorkItemId(2)).await;
+    let sized = |number: u64, state| GenericFile {
+        size: number,
+        state,
+        premis_events: Vec::new(),
+        ..file(&object, &format!("data/{number}"), 1)
+    };
+    let client = site.client();
+    let save = async |files: &[GenericFile]| {
+        let none = WorkItemId(0);
+        let saved = client.save_files(site.institution, none, files).await;
+        saved.unwrap();
+    };
+    let active: Vec<_> = (0..1_000)
+        .map(|number| sized(number, RecordState::Active))
+        .collect();
+    save(&active).await;
+    let deleted = sized(1_000, RecordState::Deleted);
+    let last = sized(1_001, RecordState::Active);
+    save(&[deleted, last, file(&other, "data/0", 1)]).await;
+
+    let first = client.file_sizes(object.id, 0).await.unwrap();
+    save(&[sized(1_002, RecordState::Active)]).await;
+    let second = client.file_sizes(object.id, first[999].id).await.unwrap();
+    let none = client.file_sizes(object.id, second[1].id).await.unwrap();
+
+    assert_eq!((first.len(), second.len(), none.len()), (1_000, 2, 0));
+    let expected = (0..1_000).chain([1_001, 1_002]);
+    for (found, number) in first.iter().chain(&second).zip(expected) {
+        let identifier = format!("test.edu/a/data/{number}");
+        assert_eq!((&found.identifier, found.size), (&identifier, number));
+    }
 }
 
 fn numbers(list: &Value) -> Vec<i64> {

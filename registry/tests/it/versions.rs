@@ -103,6 +103,47 @@ async fn superseded_copies_are_listed_only_when_they_are_asked_for() {
     assert_eq!(versions, [old, old, new, new]);
 }
 
+/// Who would undo a re-ingest, or remove what it replaced, reads there how long there is.
+#[tokio::test]
+async fn a_superseded_copy_says_until_when_it_is_kept() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(7)).await;
+    let first = file(&object, "data/1", 1);
+    let id = save(&site, &first).await.id;
+    let second = GenericFile {
+        id,
+        ..file(&object, "data/1", 2)
+    };
+    save(&site, &second).await;
+    let copies = async |query: &str| {
+        let path = format!("/admin-api/v3/storage_records?sort=id&{query}");
+        site.get(&path).await.1
+    };
+
+    let superseded = copies("superseded_at__not_null=true").await;
+    let shown = format!(
+        "/admin-api/v3/storage_records/show/{}",
+        superseded["results"][0]["id"]
+    );
+    let (_, shown) = site.get(&shown).await;
+    let current = copies("").await;
+
+    // Thirty days after the clock of these tests.
+    for copy in [&superseded["results"][0], &superseded["results"][1], &shown] {
+        assert_eq!(copy["superseded_at"], "2026-01-05T10:05:01.123456Z");
+        assert_eq!(copy["kept_until"], "2026-02-04T10:05:01.123456Z");
+    }
+    assert_eq!(current["results"][0]["kept_until"], "0001-01-01T00:00:00Z");
+    let rows = [
+        ("2026-01-05T10:05:02Z", urls_of(&first)),
+        ("2026-01-05T10:05:01Z", Vec::new()),
+    ];
+    for (time, expected) in rows {
+        let query = format!("superseded_at__not_null=true&superseded_at__lteq={time}");
+        assert_eq!(urls(&copies(&query).await), expected, "{time}");
+    }
+}
+
 /// A copy that comes after its file has taken other bytes.
 #[tokio::test]
 async fn a_late_copy_of_a_former_version_is_superseded_from_the_start() {
@@ -188,7 +229,7 @@ fn urls_of(file: &GenericFile) -> Vec<String> {
 }
 
 fn urls(list: &Value) -> Vec<String> {
-    let rows = list["results"].as_array().unwrap().iter();
+    let rows = list["results"].as_array().into_iter().flatten();
     rows.map(|row| row["url"].as_str().unwrap().to_owned())
         .collect()
 }

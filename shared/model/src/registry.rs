@@ -7,7 +7,7 @@
 pub mod checks;
 mod words;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +19,9 @@ pub use words::{Access, EventOutcome, EventType, InstitutionKind, RecordState};
 
 /// The longest batch of files in one request, and the longest page of a list.
 pub const BATCH_MAX: usize = 1_000;
+
+/// How long the copies of bytes that a file had before are kept after other bytes replaced them.
+pub const UNDO_TIME: TimeDelta = TimeDelta::days(30);
 
 /// The envelope of every list. `next` and `previous` are path and query, empty at the ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,6 +276,14 @@ pub struct StorageRecord {
     pub version: Option<Uuid>,
 }
 
+impl StorageRecord {
+    /// Until when a superseded copy is kept at least; `None` for one of the bytes that its file has now,
+    /// which is kept for as long as the file.
+    pub fn kept_until(&self) -> Option<DateTime<Utc>> {
+        self.superseded_at?.checked_add_signed(UNDO_TIME)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PremisEvent {
     #[serde(default)]
@@ -307,6 +318,15 @@ pub struct PremisEvent {
 pub struct FileLookup {
     pub intellectual_object_id: i64,
     pub identifiers: Vec<String>,
+}
+
+/// Ours: an active file of an object, as far as a list of all of them needs to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSize {
+    pub id: i64,
+    /// `<object identifier>/<path in bag>`
+    pub identifier: String,
+    pub size: u64,
 }
 
 /// Ours: a request for the lock of an object (architecture, section 6): one open work item per
