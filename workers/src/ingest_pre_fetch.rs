@@ -3,6 +3,10 @@
 //! Stage Receive, the first of nine. Every later stage works from the records written here and
 //! from the staged files; the tar is not read again unless a staged file is lost.
 //!
+//! Of an object that is ingested already, payload files that the registry seems to have are digested and not
+//! staged (`known.rs`). Nothing is decided by that: what has to be stored after all is staged at Copy To
+//! Staging.
+//!
 //! Idempotent. Staging keys are derived from the tar offset, so a repeated member overwrites
 //! itself; records, findings and the checkpoint move in one step, and a successor continues at the
 //! checkpoint, inside a member if that is a large one. A tar that cannot be read to its end is read a second time, and the bag is blamed
@@ -21,15 +25,19 @@ use muniment_model::{
 use muniment_objects::{
     ByteBudget, Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings,
 };
+use muniment_registry_client::RegistryClient;
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
+use tracing::info;
 
 use crate::{index, upload};
 
 mod inside;
+mod known;
 mod ledger;
 mod members;
 mod pass;
 
+use known::KnownFiles;
 use pass::Reading;
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +49,7 @@ pub struct Settings {
 }
 
 pub struct IngestPreFetch {
+    registry: RegistryClient,
     receiving: ReceivingBuckets,
     staging: StagingBucket,
     namespace: Namespace,
@@ -57,6 +66,7 @@ impl Worker for IngestPreFetch {
 
     async fn connect(settings: &Settings, services: &Services) -> Result<Self, StartError> {
         Ok(Self {
+            registry: services.registry.clone(),
             receiving: settings.receiving.connect(&services.s3),
             staging: settings.staging.connect(&services.s3),
             namespace: services.registry.installation().await?.namespace,
@@ -81,8 +91,12 @@ impl IngestPreFetch {
             .await?;
         let mut object = self.open_record(job, &head).await?;
         // Complete already: only the item's update was lost.
+        let known = match object.received {
+            None => self.known_files(job, &object).await?,
+            Some(_) => KnownFiles::none(),
+        };
         while object.received.is_none() {
-            match self.read(job, &object).await? {
+            match self.read(job, &object, &known).await? {
                 Reading::Whole(mut received, findings) => {
                     received.findings = findings.clone();
                     object.received = Some(received);
@@ -104,6 +118,15 @@ impl IngestPreFetch {
         object.stamp = Stamp::Received;
         index::put_end(&self.staging, &object).await?;
         job.save_object(&object).await
+    }
+
+    async fn known_files(&self, job: &Job, object: &ObjectRecord) -> Result<KnownFiles, JobError> {
+        let known = KnownFiles::of(&self.registry, job, &object.identifier).await?;
+        if known.len() > 0 {
+            info!(work_item = %job.item_id(), object = %object.identifier, files = known.len(),
+                "the object is ingested already; payload files that it has are read and not staged");
+        }
+        Ok(known)
     }
 
     async fn read_again_or_halt(

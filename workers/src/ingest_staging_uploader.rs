@@ -1,7 +1,9 @@
 //! Stages what pass one left out or lost, by reading the member's range of the tar again.
 //!
-//! Stage Copy To Staging. One listing, compared with the records, tells whether anything is missing;
-//! as a rule nothing is, and the planner advances the item. A stop gives up what is under way.
+//! Stage Copy To Staging. One listing, compared with the records, tells whether anything is missing of
+//! what later steps read; as a rule nothing is, and the planner advances the item. A stop gives up what is
+//! under way. Unchanged files of a re-ingest are not missed: nothing reads them. Those that pass one took
+//! for unchanged and Reingest Check did not are staged here.
 //!
 //! Idempotent: keys are derived from tar offsets, every byte is compared with the digest of
 //! pass one before the store takes it, and what is there already is not read again.
@@ -12,8 +14,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use futures::FutureExt;
 use muniment_model::{
-    BatchNumber, Crc64Nvme, FileRecord, KeyPrefix, MemberKind, Namespace, ObjectKey, ObjectRecord,
-    QueueName, Tar,
+    BatchNumber, Crc64Nvme, FileRecord, KeyPrefix, Namespace, ObjectKey, ObjectRecord, QueueName,
+    Tar,
 };
 use muniment_objects::{
     Head, ReceivingBuckets, ReceivingSettings, StagingBucket, StagingSettings, StorageError,
@@ -100,7 +102,7 @@ impl IngestStagingUploader {
         let item = job.item_id();
         let key = self.namespace.staging_key(item, file.tar_offset);
         let uuid = uuid_in(&KeyPrefix::of(item), key.as_str());
-        is_staged_kind(file) && uuid.is_none_or(|uuid| !staged.contains(&uuid))
+        file.needs_staging() && uuid.is_none_or(|uuid| !staged.contains(&uuid))
     }
 
     async fn stage_again(
@@ -110,7 +112,7 @@ impl IngestStagingUploader {
         file: &mut FileRecord,
     ) -> Result<(), JobError> {
         job.may_stop()?;
-        let Some(digests) = file.digests.filter(|_| is_staged_kind(file)) else {
+        let Some(digests) = file.digests.filter(|_| file.needs_staging()) else {
             return Ok(());
         };
         let key = self.namespace.staging_key(job.item_id(), file.tar_offset);
@@ -157,11 +159,6 @@ impl IngestStagingUploader {
         }
         Ok(writer.finish(Some(crc)).await?.etag)
     }
-}
-
-/// Whether pass one stages such a member at all.
-fn is_staged_kind(file: &FileRecord) -> bool {
-    file.kind != MemberKind::Directory && file.digests.is_some()
 }
 
 /// By the store's checksum; where it has none, by the recorded etag.

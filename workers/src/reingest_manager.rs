@@ -18,12 +18,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muniment_model::registry::{BATCH_MAX, GenericFile, RecordState, WorkItem};
 use muniment_model::{
-    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Namespace, ObjectKey, ObjectRecord,
-    QueueName, RegisteredFile, RegisteredObject, Stamp,
+    Algorithm, BatchNumber, Digests, FileRecord, FindingCode, Findings, Namespace, ObjectKey,
+    ObjectRecord, QueueName, RegisteredFile, RegisteredObject, Stamp, StorageOption,
 };
 use muniment_objects::{PreservationBuckets, PreservationSettings};
 use muniment_registry_client::{LockAnswer, RegistryClient};
 use muniment_runtime::{Completed, Job, JobError, Services, StartError, Worker};
+use tracing::info;
 use uuid::Uuid;
 
 use crate::rows::check::require_urls;
@@ -69,7 +70,10 @@ impl Worker for ReingestManager {
         let mut object = job.object().await?;
         if let Some(registered) = self.registered(job.item(), &mut object).await? {
             let batches = object.received.as_ref().map_or(0, |seen| seen.batches);
-            self.compare(job, &object, &registered, batches).await?;
+            let found = self.compare(job, &object, &registered, batches).await?;
+            info!(work_item = %job.item_id(), object = %object.identifier,
+                unchanged = found.unchanged, changed = found.changed, new = found.new,
+                "the bag was compared with what is recorded of the object");
         }
         require_urls(self.urls_to_be(&object)?)?;
         object.stamp = Stamp::ReingestChecked;
@@ -132,16 +136,8 @@ impl ReingestManager {
         };
         if let Some(chosen) = chosen
             && chosen != registered.storage_option
-            && object.registered.is_none()
         {
-            object.findings.warning(
-                FindingCode::StorageOptionForced,
-                "",
-                format!(
-                    "The object is stored as {} and stays so; {chosen} is not applied",
-                    registered.storage_option
-                ),
-            );
+            warn_of_forced_option(&mut object.findings, registered.storage_option, chosen);
         }
         object.registered = Some(registered.clone());
         Ok(Some(registered))
@@ -154,8 +150,9 @@ impl ReingestManager {
         object: &ObjectRecord,
         registered: &RegisteredObject,
         batches: u32,
-    ) -> Result<(), JobError> {
+    ) -> Result<Compared, JobError> {
         let per_call = u32::try_from(BATCH_MAX / muniment_work::BATCH_FILES_MAX).unwrap_or(1);
+        let mut compared = Compared::default();
         let mut first = 0;
         while first < batches {
             job.may_stop()?;
@@ -180,18 +177,19 @@ impl ReingestManager {
                     self.mark(job, object, file, &known);
                 }
                 copies::require_copies(&self.preservation, job, object, files).await?;
+                compared.add(files);
                 job.save_batch(*batch, files).await?;
             }
             first = end;
         }
-        Ok(())
+        Ok(compared)
     }
 
     fn mark(&self, job: &Job, object: &ObjectRecord, file: &mut FileRecord, known: &[GenericFile]) {
         let identifier = object.identifier.file(&file.path);
         let row = known.iter().find(|row| row.identifier == identifier);
         file.registered = match (row, &file.digests) {
-            (Some(row), Some(digests)) if file.kind.is_preserved() => {
+            (Some(row), Some(digests)) if file.kind.is_preserved() && !file.repeated => {
                 let ours = file.uuid(self.namespace, job.item_id());
                 if ours == Some(row.uuid) {
                     of_earlier_attempt(row)
@@ -201,6 +199,42 @@ impl ReingestManager {
             }
             _ => None,
         };
+    }
+}
+
+/// Once: the step may be done again, on findings that have the warning already or are made anew.
+fn warn_of_forced_option(findings: &mut Findings, kept: StorageOption, chosen: StorageOption) {
+    const CODE: FindingCode = FindingCode::StorageOptionForced;
+    if findings.iter().all(|finding| finding.code != CODE) {
+        findings.warning(
+            CODE,
+            "",
+            format_args!("The object is stored as {kept} and stays so; {chosen} is not applied"),
+        );
+    }
+}
+
+/// How many of the files that a bag has to preserve are what the registry knows of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Compared {
+    unchanged: u64,
+    changed: u64,
+    new: u64,
+}
+
+impl Compared {
+    fn add(&mut self, files: &[FileRecord]) {
+        let preserved = files
+            .iter()
+            .filter(|file| file.kind.is_preserved() && !file.repeated);
+        for file in preserved {
+            let count = match &file.registered {
+                Some(known) if known.unchanged => &mut self.unchanged,
+                Some(_) => &mut self.changed,
+                None => &mut self.new,
+            };
+            *count += 1;
+        }
     }
 }
 

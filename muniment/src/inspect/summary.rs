@@ -142,19 +142,13 @@ impl FileCounts {
         self.digested += u64::from(file.digests.is_some());
         self.staged += u64::from(file.staged_etag.is_some());
         self.repeated += u64::from(file.repeated);
-        self.unchanged += u64::from(is_unchanged(file));
+        self.unchanged += u64::from(file.is_unchanged());
         self.to_save += u64::from(file.needs_saving());
         for copy in &file.copies {
             *self.copies.entry(copy.target).or_default() += 1;
             *self.verified.entry(copy.target).or_default() += u64::from(copy.verified_at.is_some());
         }
     }
-}
-
-fn is_unchanged(file: &FileRecord) -> bool {
-    file.registered
-        .as_ref()
-        .is_some_and(|known| known.unchanged)
 }
 
 fn of_file(batch: BatchNumber, file: &FileRecord, events_to_come: EventCounts) -> FilePart {
@@ -175,7 +169,7 @@ fn of_file(batch: BatchNumber, file: &FileRecord, events_to_come: EventCounts) -
 }
 
 fn state_of(file: &FileRecord) -> &'static str {
-    if is_unchanged(file) {
+    if file.is_unchanged() {
         return "unchanged";
     }
     if file.repeated {

@@ -371,11 +371,20 @@ impl FileRecord {
         Some(namespace.file_uuid(item, &self.path, &sha256))
     }
 
+    /// Whether the file is recorded with these bytes already, each of its copies there.
+    pub fn is_unchanged(&self) -> bool {
+        self.registered.as_ref().is_some_and(|file| file.unchanged)
+    }
+
     /// Whether this item stores and records the file.
     pub fn needs_saving(&self) -> bool {
-        self.kind.is_preserved()
-            && !self.repeated
-            && !self.registered.as_ref().is_some_and(|file| file.unchanged)
+        self.kind.is_preserved() && !self.repeated && !self.is_unchanged()
+    }
+
+    /// Whether a step after Copy To Staging reads the staged file: Store copies what is saved, and the
+    /// deposit record has the bytes of what is preserved nowhere else.
+    pub fn needs_staging(&self) -> bool {
+        self.digests.is_some() && (self.needs_saving() || !self.kind.is_preserved())
     }
 }
 

@@ -45,19 +45,29 @@ pub(super) struct Stager {
 }
 
 impl Stager {
-    /// Digests and stages a member whose bytes are all here.
-    pub(super) async fn stage_small(
+    /// Digests a member whose bytes are all here.
+    pub(super) async fn digest_small(
         &self,
         mut record: FileRecord,
-        bytes: Bytes,
+        bytes: &Bytes,
     ) -> Result<FileRecord, JobError> {
         let (digests, window) = if bytes.len() <= DIGEST_INLINE_BYTES {
-            (muniment_digest::digest(&bytes), Window::of(&bytes))
+            (muniment_digest::digest(bytes), Window::of(bytes))
         } else {
             let bytes = bytes.clone();
             blocking(move || (muniment_digest::digest(&bytes), Window::of(&bytes))).await?
         };
         self.describe(&mut record, digests, &window);
+        Ok(record)
+    }
+
+    /// Stages a member that was digested.
+    pub(super) async fn stage_small(
+        &self,
+        mut record: FileRecord,
+        bytes: Bytes,
+    ) -> Result<FileRecord, JobError> {
+        let digests = record.digests.ok_or(JobError::RecordsLost)?;
         let key = self.namespace.staging_key(self.item.id, record.tar_offset);
         record.staged_etag = self.staging.put(&key, bytes, digests.crc64nvme).await?;
         Ok(record)
@@ -68,12 +78,8 @@ impl Stager {
     pub(super) fn begin_large(&self, record: &FileRecord) -> LargeMember {
         let key = self.namespace.staging_key(self.item.id, record.tar_offset);
         LargeMember {
-            progress: Progress {
-                digests: FanOut::new(),
-                window: Window::new(),
-            },
-            waiting: BytesMut::new(),
             writer: (!self.copies_ranges).then(|| self.staging.writer(&key)),
+            ..LargeMember::unstaged()
         }
     }
 
@@ -170,6 +176,18 @@ pub(super) struct LargeMember {
 }
 
 impl LargeMember {
+    /// One whose bytes are only digested as they stream past.
+    pub(super) fn unstaged() -> Self {
+        Self {
+            progress: Progress {
+                digests: FanOut::new(),
+                window: Window::new(),
+            },
+            waiting: BytesMut::new(),
+            writer: None,
+        }
+    }
+
     /// Takes the next bytes; digests them on blocking threads as soon as there are enough.
     pub(super) async fn take(mut self, bytes: Bytes) -> Result<Self, JobError> {
         self.waiting.extend_from_slice(&bytes);

@@ -25,6 +25,7 @@ use muniment_runtime::{Job, JobError};
 use tokio::task::JoinSet;
 
 use super::IngestPreFetch;
+use super::known::KnownFiles;
 use super::ledger::{Ledger, Passed, SoFar};
 use super::members::{CopiedRange, LargeMember, Staged, Stager, begin_record};
 use crate::{RANGE_COPY_FROM_BYTES, unless_stopped, upload};
@@ -51,10 +52,15 @@ pub(super) enum Reading {
 }
 
 impl IngestPreFetch {
-    pub(super) async fn read(&self, job: &Job, object: &ObjectRecord) -> Result<Reading, JobError> {
+    pub(super) async fn read(
+        &self,
+        job: &Job,
+        object: &ObjectRecord,
+        known: &KnownFiles,
+    ) -> Result<Reading, JobError> {
         let so_far = SoFar::load(job).await?;
         let inside = so_far.as_ref().and_then(SoFar::inside);
-        let mut pass = Pass::open(self, job, object, so_far);
+        let mut pass = Pass::open(self, job, (object, known), so_far);
         let result = pass.read_to_end(inside).await;
         match result {
             Ok(()) => pass.close(object).await,
@@ -113,6 +119,7 @@ pub(super) struct Pass<'a> {
     pub(super) parser: TarReader,
     pub(super) ledger: Ledger<'a>,
     pub(super) stager: Stager,
+    known: &'a KnownFiles,
     budget: &'a ByteBudget,
     jobs: JoinSet<Result<Finished, JobError>>,
     /// Of payload files, by the store itself. Nothing waits for one but the end of the tar.
@@ -133,7 +140,7 @@ impl<'a> Pass<'a> {
     fn open(
         worker: &'a IngestPreFetch,
         job: &'a Job,
-        object: &ObjectRecord,
+        (object, known): (&ObjectRecord, &'a KnownFiles),
         from: Option<SoFar>,
     ) -> Self {
         let tar = &object.tar;
@@ -159,6 +166,7 @@ impl<'a> Pass<'a> {
             parser: TarReader::resume(tar.size, offset),
             ledger: Ledger::open(job, &worker.staging, from),
             stager,
+            known,
             budget: &worker.budget,
             jobs: JoinSet::new(),
             copies: JoinSet::new(),
@@ -239,7 +247,11 @@ impl<'a> Pass<'a> {
         self.open = if kind == MemberKind::Directory {
             Open::Directory(record)
         } else if member.size >= RANGE_COPY_FROM_BYTES {
-            let large = self.stager.begin_large(&record);
+            let large = if self.known.leaves_out(&record) {
+                LargeMember::unstaged()
+            } else {
+                self.stager.begin_large(&record)
+            };
             Open::Large(record, Box::new(large))
         } else {
             let held = self.budget.take(member.size).await;
@@ -286,8 +298,15 @@ impl<'a> Pass<'a> {
                 let held = bytes.len() as u64;
                 self.make_room(held).await?;
                 let stager = self.stager.clone();
+                let is_left_out = self.known.leaves_out(&record);
                 self.jobs.spawn(async move {
-                    passed.record = Some(stager.stage_small(record, bytes.freeze()).await?);
+                    let bytes = bytes.freeze();
+                    let digested = stager.digest_small(record, &bytes).await?;
+                    passed.record = Some(if is_left_out {
+                        digested
+                    } else {
+                        stager.stage_small(digested, bytes).await?
+                    });
                     drop(budgeted);
                     Ok(Finished {
                         sequence,
@@ -328,6 +347,10 @@ impl<'a> Pass<'a> {
                 })
             });
             return Ok(());
+        }
+        if self.known.leaves_out(&record) {
+            passed.record = Some(record);
+            return self.ledger.take(sequence, passed).await;
         }
         let range = CopiedRange::of(&record).ok_or(JobError::RecordsLost)?;
         if waits_for_copy {

@@ -73,6 +73,8 @@ enum Line<'a> {
         members: u64,
         files: u64,
         copies: u64,
+        /// Of a re-ingest: files that were recorded before with these bytes, and are kept as they are.
+        unchanged: u64,
         sha256: String,
     },
 }
@@ -131,11 +133,12 @@ pub(super) async fn write(
         })
         .await?;
     let mut saved = Saved::default();
-    let mut members = 0;
+    let (mut members, mut unchanged) = (0, 0);
     for number in 0..received.batches {
         job.may_stop()?;
         for file in job.files(BatchNumber(number)).await? {
             members += 1;
+            unchanged += u64::from(file.is_unchanged());
             let (uuid, urls) = kept_as(recorder, object, &file)?;
             if uuid.is_some() {
                 saved.files += 1;
@@ -149,7 +152,7 @@ pub(super) async fn write(
     for finding in object.findings.iter() {
         lines.push(&Line::Finding(finding)).await?;
     }
-    lines.close(members, saved).await?;
+    lines.close(members, unchanged, saved).await?;
     Ok(saved)
 }
 
@@ -237,11 +240,12 @@ impl Lines {
         Ok(())
     }
 
-    async fn close(mut self, members: u64, saved: Saved) -> Result<(), JobError> {
+    async fn close(mut self, members: u64, unchanged: u64, saved: Saved) -> Result<(), JobError> {
         let end = Line::End {
             members,
             files: saved.files,
             copies: saved.copies,
+            unchanged,
             sha256: hex::encode(self.sha256.clone().finalize()),
         };
         self.push(&end).await?;

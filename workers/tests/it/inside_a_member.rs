@@ -13,6 +13,7 @@ use muniment_work::Records;
 
 use crate::ingest::{Ingest, expected_of};
 use crate::kit::{Process, WITHIN};
+use crate::re_ingests::{assert_fetchable, success_of, uuid_of};
 
 const MIB: u64 = 1 << 20;
 const READER: &str = "ingest_pre_fetch";
@@ -142,6 +143,53 @@ async fn a_reading_that_is_interrupted_inside_a_member_goes_on_there() {
         assert!(again <= AGAIN_MAX, "{signal}: {again}");
         interrupted.ingest.stop().await;
     }
+}
+
+/// The registry knows the file by its path and size. It is read again all the same, and copied nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_re_ingest_that_is_interrupted_goes_on_inside_a_file_that_it_does_not_stage() {
+    let mut interrupted = Interrupted::start(|_| ()).await;
+    let bag = |text: &str| {
+        BagBuilder::aptrust("photos")
+            .file("data/hello.txt", text)
+            .generated_file("data/large.bin", 160 * MIB, 1)
+    };
+    let first = interrupted.ingest.upload("photos.tar", bag("one").to_tar());
+    success_of(&interrupted.ingest, &first.await).await;
+    let stored = uuid_of(&interrupted.ingest, "data/large.bin").await;
+    let copies = Requests::of(Method::PUT).containing("partNumber=");
+    let (read, copied) = (
+        interrupted.asked_for(),
+        interrupted.proxy.seen(&copies).len(),
+    );
+    interrupted.proxy.plan(
+        gets_of_the_tar(),
+        Times::Next(RANGES),
+        Fault::Delay(Duration::ZERO),
+    );
+    interrupted
+        .proxy
+        .plan(gets_of_the_tar(), Times::Always, Fault::Hold);
+    let tar = bag("three").to_tar();
+    let size = tar.len() as u64;
+    let second = interrupted.ingest.upload("photos.tar", tar).await;
+    wait_until(async || {
+        let checkpoint = interrupted.checkpoint(&second).await;
+        let inside = checkpoint.and_then(|checkpoint| checkpoint.inside);
+        inside.is_some_and(|inside| inside.position >= 64 * MIB)
+    })
+    .await;
+
+    interrupted.interrupt("KILL").await;
+
+    success_of(&interrupted.ingest, &second).await;
+    let again = interrupted.asked_for() - read - size;
+    assert!(again <= AGAIN_MAX, "{again}");
+    assert_eq!(interrupted.proxy.seen(&copies).len(), copied);
+    let kept = uuid_of(&interrupted.ingest, "data/large.bin").await;
+    assert_eq!(kept, stored);
+    assert_fetchable(&interrupted.ingest).await;
+    interrupted.ingest.stop().await;
 }
 
 /// Of a payload file, which nobody needs yet, and of a tag file, which Validate needs.

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod in_flight;
+#[cfg(test)]
 mod ingest;
 #[cfg(test)]
 mod inside_a_member;
@@ -15,6 +17,8 @@ mod leftovers;
 mod matrix;
 #[cfg(test)]
 mod premis;
+#[cfg(test)]
+mod re_ingests;
 #[cfg(test)]
 mod rolled_back;
 #[cfg(test)]
