@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use muniment_bag_builder::{BagBuilder, Entry};
-use muniment_model::{Algorithm, StorageOption};
+use muniment_model::{Algorithm, Clock as _, StorageOption};
 
 use muniment_observer::Observer;
+use muniment_runtime::SystemClock;
 use serde_json::Value;
 
 use crate::checks::{assert_preserved, deposit, deposit_bag, ending_of};
@@ -92,6 +94,7 @@ async fn a_changed_file_of_a_re_ingest_takes_a_new_key_and_the_rest_is_kept() {
     let letter_before = file(view, "test.edu/again/data/letter.txt").await;
     let same_before = file(view, "test.edu/again/data/same.txt").await;
 
+    let began = SystemClock.now();
     let second = deposit(view, TEST_EDU, "again.tar", &bag("second").to_tar()).await;
     let second = ending_of(view, &second).await;
 
@@ -110,7 +113,16 @@ async fn a_changed_file_of_a_re_ingest_takes_a_new_key_and_the_rest_is_kept() {
     assert_eq!(each(&letter["storage_records"]).count(), 2, "{letter:#}");
     let kept = "storage_records?superseded_at__not_null=true&generic_file_id=";
     let kept = view.rest(&format!("{kept}{}", letter["id"])).await;
-    assert_eq!(kept.expect("listed")["count"], 2);
+    let kept = kept.expect("listed");
+    assert_eq!(kept["count"], 2);
+    for copy in each(&kept["results"]) {
+        let [since, until] = ["superseded_at", "kept_until"].map(|what| {
+            let text = copy[what].as_str().expect("a time");
+            text.parse::<DateTime<Utc>>().expect("a time")
+        });
+        assert_eq!(until - since, TimeDelta::days(30), "{copy:#}");
+        assert!(since >= began, "{copy:#}");
+    }
     site.stop().await;
 }
 

@@ -10,6 +10,8 @@ mod calls;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod deleted;
+#[cfg(test)]
 mod depositor;
 #[cfg(test)]
 mod full_disk;
@@ -33,6 +35,8 @@ mod ordered;
 mod other_uploads;
 #[cfg(test)]
 mod output;
+#[cfg(test)]
+mod parts;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
