@@ -1,6 +1,6 @@
 //! One connection of a client: its request, the fault, and what the server answers.
 //!
-//! Bodies are passed on as they come and never held, but for one that is sent twice or changed. Nothing here
+//! Bodies are passed on as they come and never held, but for one that is sent twice, changed or watched. Nothing here
 //! needs to know where a body ends: the server closes its connection after its only answer.
 
 use std::convert::Infallible;
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::head::Head;
 use crate::plan::{Fault, State};
+use crate::watch::Watch;
 
 /// How long one exchange may take, so that a server that never answers does not keep it for good.
 /// Longer than any time limit of the clients we test.
@@ -39,6 +40,10 @@ async fn exchange(mut client: TcpStream, origin: &str, state: &State) -> io::Res
     let request = Head::read(&mut client, Vec::new()).await?;
     let seen = request.seen().ok_or(io::ErrorKind::InvalidData)?;
     let mut healings = state.healings();
+    let watched = match state.watch() {
+        Some(watch) => Some((watch, watch.before(&seen).await)),
+        None => None,
+    };
     let fault = state.take(seen);
     if let Some(Fault::Status {
         status,
@@ -54,7 +59,7 @@ async fn exchange(mut client: TcpStream, origin: &str, state: &State) -> io::Res
             Some(Fault::Hold) => drop(healings.changed().await),
             _ => {}
         }
-        carry_out(&mut client, request, origin, fault.as_ref()).await?;
+        carry_out(&mut client, request, origin, (fault.as_ref(), watched)).await?;
     }
     match fault {
         Some(Fault::ResetAfter(_)) => return client.set_zero_linger(),
@@ -82,12 +87,15 @@ pub(crate) async fn wait(delay: Duration) {
     tokio::time::sleep(delay).await;
 }
 
+/// Who watches a request, and the number they gave it.
+type Watched<'a> = Option<(&'a dyn Watch, u64)>;
+
 /// Sends the request on, once or twice, and does to the answer what `fault` says.
 async fn carry_out(
     client: &mut TcpStream,
     mut request: Head,
     origin: &str,
-    fault: Option<&Fault>,
+    (fault, watched): (Option<&Fault>, Watched<'_>),
 ) -> io::Result<()> {
     let (from_client, mut to_client) = client.split();
     let begun = mem::take(&mut request.rest);
@@ -104,7 +112,7 @@ async fn carry_out(
     let (from_server, to_server) = server.split();
     tokio::select! {
         never = upload(begun.as_slice().chain(from_client), to_server, flip_at, record) => match never? {},
-        done = answer(from_server, &mut to_client, fault) => done?,
+        done = answer(from_server, &mut to_client, fault, watched) => done?,
     }
     if fault == Some(&Fault::Double) {
         return repeat(origin, &head, &sent, &mut to_client).await;
@@ -129,7 +137,7 @@ async fn repeat(
     };
     tokio::select! {
         never = upload => match never {},
-        done = answer(from_server, to_client, None) => done,
+        done = answer(from_server, to_client, None, None) => done,
     }
 }
 
@@ -170,6 +178,7 @@ async fn answer(
     mut from_server: impl AsyncRead + Unpin,
     to_client: &mut (impl AsyncWrite + Unpin),
     fault: Option<&Fault>,
+    watched: Watched<'_>,
 ) -> io::Result<()> {
     let mut head = Head::read(&mut from_server, Vec::new()).await?;
     while head.is_interim() {
@@ -178,6 +187,21 @@ async fn answer(
     }
     let begun = mem::take(&mut head.rest);
     let mut body = begun.as_slice().chain(from_server);
+    let Some((watch, number)) = watched else {
+        return deliver(head, body, to_client, fault).await;
+    };
+    let mut whole = Vec::new();
+    body.read_to_end(&mut whole).await?;
+    watch.after(number).await;
+    deliver(head, whole.as_slice(), to_client, fault).await
+}
+
+async fn deliver(
+    mut head: Head,
+    mut body: impl AsyncRead + Unpin,
+    to_client: &mut (impl AsyncWrite + Unpin),
+    fault: Option<&Fault>,
+) -> io::Result<()> {
     if let Some(Fault::DropAnswer | Fault::Double) = fault {
         return copy(&mut body, &mut sink()).await.map(drop);
     }

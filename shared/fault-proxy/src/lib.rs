@@ -34,11 +34,15 @@
 //! nothing else. Positions in a body count its bytes as they are on the wire, chunk sizes included.
 //! A server that cannot be reached looks like a connection that closes without an answer.
 //!
+//! A [`Watch`] sees every request before it is passed on and again when it has been carried out, and may keep
+//! either from going further: for what a plan cannot say, such as the moment at which a process dies.
+//!
 //! Cannot speak TLS.
 
 mod exchange;
 mod head;
 mod plan;
+mod watch;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -52,6 +56,7 @@ use tokio::task::JoinSet;
 pub use head::Seen;
 pub use http::{Method, StatusCode};
 pub use plan::{Fault, Requests, SEEN_MAX, Times};
+pub use watch::{Passing, Watch};
 
 use plan::State;
 
@@ -81,13 +86,22 @@ pub struct FaultProxy {
 impl FaultProxy {
     /// Listens on a free port of loopback, before the server at `upstream` (`http://HOST:PORT`).
     pub async fn before(upstream: &str) -> Result<Self, ProxyError> {
+        Self::start(upstream, State::default()).await
+    }
+
+    /// As [`Self::before`], with every request watched.
+    pub async fn watched(upstream: &str, watch: Arc<dyn Watch>) -> Result<Self, ProxyError> {
+        Self::start(upstream, State::watched(watch)).await
+    }
+
+    async fn start(upstream: &str, state: State) -> Result<Self, ProxyError> {
         let origin =
             origin(upstream).ok_or_else(|| ProxyError::NotAnOrigin(upstream.to_owned()))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .map_err(ProxyError::Listen)?;
         let address = listener.local_addr().map_err(ProxyError::Listen)?;
-        let state = Arc::new(State::default());
+        let state = Arc::new(state);
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, origin, Arc::clone(&state)));
         Ok(Self {

@@ -1,13 +1,15 @@
 //! Which request gets which fault, and which requests there have been.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt::{self, Debug, Formatter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::sync::watch;
 
 use crate::head::Seen;
+use crate::watch::Watch;
 
 /// How many requests are kept to be looked at: some 10 MB, and more than one test makes.
 pub const SEEN_MAX: usize = 10_000;
@@ -126,8 +128,17 @@ impl Requests {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct State(Mutex<Inner>);
+#[derive(Default)]
+pub(crate) struct State {
+    inner: Mutex<Inner>,
+    watch: Option<Arc<dyn Watch>>,
+}
+
+impl Debug for State {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -145,6 +156,17 @@ struct Plan {
 }
 
 impl State {
+    pub(crate) fn watched(watch: Arc<dyn Watch>) -> Self {
+        Self {
+            watch: Some(watch),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn watch(&self) -> Option<&dyn Watch> {
+        self.watch.as_deref()
+    }
+
     pub(crate) fn plan(&self, requests: Requests, times: Times, fault: Fault) {
         self.lock().plans.push(Plan {
             requests,
@@ -194,7 +216,7 @@ impl State {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

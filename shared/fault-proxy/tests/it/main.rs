@@ -7,3 +7,5 @@ mod faults;
 mod passing;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod watched;

@@ -60,7 +60,8 @@ async fn run(breaks_at: u64, moment: Moment) -> u64 {
     let item = site.item(Action::Ingest, STAGE).await;
     site.give_records(&item, 2).await;
     site.publish(&item, QUEUE, None).await;
-    let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
+    let store: Arc<BreakingStore> =
+        Arc::new(BreakingStore::breaking(site.store(), breaks_at, moment));
     let services = site.services_with(Arc::<BreakingStore>::clone(&store));
     site.run_on(services, Batched(Marking), 2);
     take_over_until(&site, &item, is_at(Stage::Record, Status::Pending)).await;
@@ -92,7 +93,8 @@ async fn run_to_its_end(breaks_at: u64, moment: Moment) -> u64 {
     let item = site.item(Action::Ingest, crate::kit::STAGE).await;
     site.give_records(&item, 1).await;
     site.publish(&item, crate::kit::QUEUE, None).await;
-    let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
+    let store: Arc<BreakingStore> =
+        Arc::new(BreakingStore::breaking(site.store(), breaks_at, moment));
     let services = site.services_with(Arc::<BreakingStore>::clone(&store));
     let ends = always(|| {
         Ok(Completed::Subject(Final {
@@ -215,7 +217,8 @@ async fn a_registry_that_loses_requests_or_answers_changes_nothing_but_the_durat
 async fn run_backwards(breaks_at: u64, moment: Moment) -> u64 {
     let mut site = Site::start().await;
     let item = site.ready_item().await;
-    let store: Arc<BreakingStore> = Arc::new(BreakingStore::new(site.store(), breaks_at, moment));
+    let store: Arc<BreakingStore> =
+        Arc::new(BreakingStore::breaking(site.store(), breaks_at, moment));
     let services = site.services_with(Arc::<BreakingStore>::clone(&store));
     let goes_back = always(|| {
         Ok(Completed::GoTo {
