@@ -22,18 +22,22 @@ pub(crate) fn bucket(name: &str) -> BucketName {
 }
 
 fn observer_of(site: &Site) -> Observer {
+    observer_at(&site.s3_url, (&site.registry_url, &site.api_key))
+}
+
+pub(crate) fn observer_at(s3_url: &str, (registry_url, api_key): (&str, &str)) -> Observer {
     let receiving = bucket(RECEIVING);
     Observer::new(ObservedSite {
         s3: S3Access {
-            endpoint: site.s3_url.parse().expect("a URL"),
+            endpoint: s3_url.parse().expect("a URL"),
             region: "us-east-1".to_owned(),
             access_key: ACCESS_KEY.into(),
             secret_key: SECRET_KEY.into(),
         },
         registry: RegistryAccess {
-            url: site.registry_url.parse().expect("a URL"),
+            url: registry_url.parse().expect("a URL"),
             user: "system@muniment.org".to_owned(),
-            api_key: site.api_key.clone().into(),
+            api_key: api_key.to_owned().into(),
         },
         receiving_buckets: [
             ("test.edu".to_owned(), receiving),

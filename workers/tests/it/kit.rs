@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-const ADMIN: &str = "system@muniment.org";
+pub(crate) const ADMIN: &str = "system@muniment.org";
 pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 pub(crate) const RECEIVING: &str = "receiving.test.edu";
@@ -62,6 +62,13 @@ pub(crate) fn preservation_buckets() -> BTreeMap<StorageTarget, BucketName> {
     let name = |target| BucketName::new(format!("preservation-{target}")).expect("a name");
     let targets = StorageTarget::ALL.iter();
     targets.map(|target| (*target, name(target))).collect()
+}
+
+/// Every bucket that the workers use.
+pub(crate) fn buckets() -> Vec<BucketName> {
+    let others = [RECEIVING, OTHER_RECEIVING, STAGING, RECORDS];
+    let others = others.map(|name| BucketName::new(name).expect("a name"));
+    preservation_buckets().into_values().chain(others).collect()
 }
 
 pub(crate) struct Site {
@@ -141,39 +148,19 @@ impl Site {
 
     fn arguments(&self, registry_url: &str, worker: &WorkerEntry) -> Vec<String> {
         let work = format!("sqlite:{}", self.folder.path().join("work.db").display());
-        let mut settings: Vec<(&str, &str)> = vec![
+        let own = [
             ("registry-url", registry_url),
             ("registry-api-user", ADMIN),
             ("registry-api-key", &self.api_key),
             ("work", &work),
             ("node", "host"),
-            ("receiving-prefix", "receiving."),
-            ("staging-bucket", STAGING),
-            ("records-bucket", RECORDS),
-            ("aws-host", STORAGE_HOST),
-            ("wasabi-host", STORAGE_HOST),
             ("every", "1s"),
         ];
-        let stores = ["receiving", "staging", "records", "aws", "wasabi"];
-        let flags = |what: &str| stores.map(|store| format!("{store}-{what}"));
-        let (endpoints, access, secret) =
-            (flags("endpoint"), flags("access-key"), flags("secret-key"));
-        let address = |flag: &str| match flag {
-            "wasabi-endpoint" => self.wasabi_url.as_str(),
-            _ => self.s3_url.as_str(),
-        };
-        settings.extend(endpoints.iter().map(|flag| (flag.as_str(), address(flag))));
-        settings.extend(access.iter().map(|flag| (flag.as_str(), ACCESS_KEY)));
-        settings.extend(secret.iter().map(|flag| (flag.as_str(), SECRET_KEY)));
-        let buckets: Vec<String> = preservation_buckets()
+        let s3 = s3_settings(&self.s3_url, &self.wasabi_url);
+        let of_s3 = s3
             .iter()
-            .map(|(target, bucket)| format!("{target}={bucket}"))
-            .collect();
-        settings.extend(
-            buckets
-                .iter()
-                .map(|one| ("preservation-bucket", one.as_str())),
-        );
+            .map(|(flag, value)| (flag.as_str(), value.as_str()));
+        let settings: Vec<(&str, &str)> = own.into_iter().chain(of_s3).collect();
         worker.arguments(&worker.process_command(), settings)
     }
 
@@ -280,7 +267,43 @@ impl Site {
     }
 }
 
-async fn listen() -> TcpListener {
+/// Where every worker finds its buckets: all of them at one endpoint.
+pub(crate) fn s3_settings(url: &str, wasabi_url: &str) -> Vec<(String, String)> {
+    let named = [
+        ("receiving-prefix", "receiving."),
+        ("staging-bucket", STAGING),
+        ("records-bucket", RECORDS),
+        ("aws-host", STORAGE_HOST),
+        ("wasabi-host", STORAGE_HOST),
+    ];
+    let mut settings: Vec<(String, String)> = named
+        .map(|(flag, value)| (flag.to_owned(), value.to_owned()))
+        .into();
+    for (store, at) in [
+        ("receiving", url),
+        ("staging", url),
+        ("records", url),
+        ("aws", url),
+        ("wasabi", wasabi_url),
+    ] {
+        for (what, value) in [
+            ("endpoint", at),
+            ("access-key", ACCESS_KEY),
+            ("secret-key", SECRET_KEY),
+        ] {
+            settings.push((format!("{store}-{what}"), value.to_owned()));
+        }
+    }
+    let buckets = preservation_buckets();
+    let of_target = |(target, bucket)| {
+        let flag = "preservation-bucket".to_owned();
+        (flag, format!("{target}={bucket}"))
+    };
+    settings.extend(buckets.iter().map(of_target));
+    settings
+}
+
+pub(crate) async fn listen() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("listens")
@@ -294,10 +317,8 @@ async fn start_s3(folder: &Path, tasks: &mut JoinSet<()>) -> String {
     let s3 = EmbeddedS3::open(&folder.join("s3"), credentials)
         .await
         .expect("opens");
-    let preservation = preservation_buckets();
-    let named = preservation.values().map(BucketName::as_str);
-    for bucket in named.chain([RECEIVING, OTHER_RECEIVING, STAGING, RECORDS]) {
-        s3.create_bucket(bucket).await.expect("made");
+    for bucket in buckets() {
+        s3.create_bucket(bucket.as_str()).await.expect("made");
     }
     let listener = listen().await;
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
@@ -306,7 +327,7 @@ async fn start_s3(folder: &Path, tasks: &mut JoinSet<()>) -> String {
 }
 
 /// The one that runs the installation, and two that deposit; answers the first of these.
-async fn institutions(registry: &Registry) -> InstitutionId {
+pub(crate) async fn institutions(registry: &Registry) -> InstitutionId {
     let operator = Institution {
         name: "Muniment".to_owned(),
         identifier: "muniment.org".to_owned(),

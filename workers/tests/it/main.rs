@@ -2,6 +2,8 @@
 //! registry over HTTP, and the work store in one file between them.
 
 #[cfg(test)]
+mod crash_points;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod in_flight;
