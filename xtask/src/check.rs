@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::command::{cargo, is_installed, timed};
-use crate::{needs, tidy};
+use crate::{needs, servers, tidy};
 
 /// Everything, cheapest first, so that most failures show within a minute. Ends at the first.
 pub(crate) fn check(root: &Path) -> Result<()> {
@@ -25,9 +25,10 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     })
 }
 
-/// The tests of the whole workspace, or those that `arguments` choose.
+/// The tests of the whole workspace, or those that `arguments` choose, and before them what they run on.
 pub(crate) fn test(root: &Path, arguments: &[String]) -> Result<()> {
     needs::get();
+    servers::fetch(root)?;
     let line = match (is_installed("nextest"), arguments.is_empty()) {
         (true, true) => "nextest run --locked --workspace",
         (true, false) => "nextest run --locked",

