@@ -98,7 +98,7 @@ impl Namespace {
 
     /// As [`Self::derive`], but identifiers of neighbours in a tar are neighbours as well (a uuid of
     /// version 8, RFC 9562 §5.8): sixty bits of order, then the end of the digest. A database's indexes
-    /// take them one beside the other, where random ones each change a page of their own (decision 13).
+    /// take them one beside the other, where random ones each change a page of their own (decision 14).
     fn derive_in_order(self, place: TarPlace, parts: &[&str]) -> Uuid {
         let numbers = [place.item.to_string(), place.tar_offset.to_string()];
         let all: Vec<&str> = numbers
