@@ -19,9 +19,10 @@ use workers::ingest_bucket_reader::IngestBucketReader;
 
 use super::crash::{CallsTo, Crash};
 use super::site::{AFTERWARDS, Site, open_work, time};
+use crate::ingest::bucket;
 use crate::kit::{STAGING, WITHIN, s3_settings};
 
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a runtime may take to drop its tasks, all of which wait for something.
 const DROPPED_WITHIN: Duration = Duration::from_mins(1);
 
@@ -129,7 +130,7 @@ async fn start(
     services: &Services,
     shutdown: &Shutdown,
 ) -> muniment_runtime::Running {
-    let pace = [("jobs", "1"), ("every", "50ms")];
+    let pace = [("jobs", "1"), ("every", "200ms")];
     let flags = flags.iter();
     let flags = flags.map(|(flag, value)| (flag.as_str(), value.as_str()));
     let command = worker.command();
@@ -147,7 +148,7 @@ impl Successors {
         let clock = Arc::clone(&site.clock);
         let shutdown = Shutdown::default();
         let work = site.work().await;
-        let services = Services::new(work, &site.registry(), clock, "second", &shutdown);
+        let services = Services::new(work, &site.registry, clock, "second", &shutdown);
         let flags = s3_settings(&site.s3_url, &site.s3_url);
         let mut running = JoinSet::new();
         for worker in workers::all().iter().filter(|worker| wanted(worker)) {
@@ -183,22 +184,25 @@ pub(super) async fn let_leases_run_out(site: &Site, queue: Option<QueueName>) {
 
 /// Waits until so many items have ended and nothing of them is left where work is kept.
 pub(super) async fn wait_for_the_end(site: &Site, items: usize) {
-    let (work, registry, observer) = (site.work().await, site.registry(), site.observer());
-    let staging = crate::ingest::bucket(STAGING);
+    let work = site.work().await;
     wait_until(async || {
         let query = WorkItemQuery::default();
-        let known = registry.work_items(&query, PageRequest::LONGEST).await;
+        let known = site.registry.work_items(&query, PageRequest::LONGEST).await;
         let known = known.expect("answers").results;
-        let is_over = |status: Status| status.is_ended() || status == Status::Suspended;
-        if known.iter().any(|item| item.status == Status::Suspended) {
-            return true;
-        }
-        known.len() == items
-            && known.iter().all(|item| is_over(item.status))
-            && is_empty(work.as_ref()).await
-            && observer.keys(&staging, "").await.expect("keys").is_empty()
+        // One that waits for an operator goes no further.
+        known.iter().any(|item| item.status == Status::Suspended)
+            || known.len() == items
+                && known.iter().all(|item| item.status.is_ended())
+                && is_empty(work.as_ref()).await
+                && is_nothing_staged(site).await
     })
     .await;
+}
+
+async fn is_nothing_staged(site: &Site) -> bool {
+    let staging = bucket(STAGING);
+    let staged = site.observer.keys(&staging, "").await;
+    staged.expect("keys").is_empty()
 }
 
 async fn is_empty(work: &dyn WorkStore) -> bool {

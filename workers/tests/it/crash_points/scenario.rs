@@ -37,7 +37,7 @@ impl Scenario {
 
     /// What the undisturbed run leaves is what the observer expects of it; with it all others are compared.
     pub(super) async fn check(self, site: &Site, upload: &Upload) {
-        let observer = site.observer();
+        let observer = &site.observer;
         let tar = self.tar();
         let differences = match self {
             Self::New => {
@@ -92,7 +92,7 @@ impl Scenario {
         let all = Successors::start(&site, |_| true).await;
         wait_for_the_end(&site, 1).await;
         all.stop().await;
-        let observer = site.observer();
+        let observer = &site.observer;
         let ended = observer.item_of(&deposited).await.expect("answers");
         let left = format!("{}/late", ended["id"]);
         let staging = bucket(STAGING);
@@ -118,7 +118,7 @@ fn photos(hello: &str) -> BagBuilder {
 }
 
 async fn deposit(site: &Site, key: &str, tar: Vec<u8>) -> Upload {
-    let deposited = site.observer().deposit("test.edu", key, tar).await;
+    let deposited = site.observer.deposit("test.edu", key, tar).await;
     deposited.expect("deposited")
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Site {
     pub(super) registry_url: String,
     pub(super) clock: Arc<MockClock>,
     pub(super) work_clock: Arc<AheadClock>,
+    pub(super) registry: RegistryClient,
+    pub(super) observer: Observer,
     api_key: String,
     folder: TempDir,
     services: JoinSet<()>,
@@ -107,6 +109,8 @@ impl Site {
             served.expect("serves");
         });
         Self {
+            registry: registry_at(&registry_url, &api_key),
+            observer: observer_at(&s3_url, (&registry_url, &api_key)),
             s3_url,
             registry_url,
             clock,
@@ -142,22 +146,9 @@ impl Site {
         open_work(&self.work_path(), &self.work_clock).await
     }
 
-    pub(super) fn registry(&self) -> RegistryClient {
-        self.registry_at(&self.registry_url)
-    }
-
+    /// The registry behind another address.
     pub(super) fn registry_at(&self, url: &str) -> RegistryClient {
-        let settings = RegistrySettings {
-            registry_url: url.parse().expect("a URL"),
-            registry_api_user: ADMIN.to_owned(),
-            registry_api_key: self.api_key.clone().into(),
-            registry_timeout: Duration::from_secs(30).into(),
-        };
-        settings.connect().expect("connects")
-    }
-
-    pub(super) fn observer(&self) -> Observer {
-        observer_at(&self.s3_url, (&self.registry_url, &self.api_key))
+        registry_at(url, &self.api_key)
     }
 }
 
@@ -183,6 +174,16 @@ impl Template {
             }
         }
     }
+}
+
+fn registry_at(url: &str, api_key: &str) -> RegistryClient {
+    let settings = RegistrySettings {
+        registry_url: url.parse().expect("a URL"),
+        registry_api_user: ADMIN.to_owned(),
+        registry_api_key: api_key.to_owned().into(),
+        registry_timeout: Duration::from_secs(30).into(),
+    };
+    settings.connect().expect("connects")
 }
 
 pub(super) async fn open_work(path: &Path, clock: &Arc<AheadClock>) -> Arc<SqliteWork> {

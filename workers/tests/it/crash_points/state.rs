@@ -36,7 +36,7 @@ const NAMES: [&str; 7] = [
 ];
 
 pub(super) async fn state_of(site: &Site) -> Value {
-    let observer = site.observer();
+    let observer = &site.observer;
     let mut registry = Map::new();
     for list in LISTS {
         let answer = observer.rest(list).await.expect("answers");
@@ -48,9 +48,9 @@ pub(super) async fn state_of(site: &Site) -> Value {
         let mut objects = Map::new();
         for key in observer.keys(&bucket, "").await.expect("keys") {
             let object = if bucket.as_str() == RECORDS {
-                deposit_record(&observer, &key).await
+                deposit_record(observer, &key).await
             } else {
-                object(&observer, &bucket, &key).await
+                object(observer, &bucket, &key).await
             };
             objects.insert(key, object);
         }
