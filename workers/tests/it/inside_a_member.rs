@@ -158,7 +158,7 @@ async fn a_re_ingest_that_is_interrupted_goes_on_inside_a_file_that_it_does_not_
     success_of(&interrupted.ingest, &first.await).await;
     let stored = uuid_of(&interrupted.ingest, "data/large.bin").await;
     let copies = Requests::of(Method::PUT).containing("partNumber=");
-    let (read, copied) = (
+    let (asked_before, copied) = (
         interrupted.asked_for(),
         interrupted.proxy.seen(&copies).len(),
     );
@@ -183,7 +183,7 @@ async fn a_re_ingest_that_is_interrupted_goes_on_inside_a_file_that_it_does_not_
     interrupted.interrupt("KILL").await;
 
     success_of(&interrupted.ingest, &second).await;
-    let again = interrupted.asked_for() - read - size;
+    let again = interrupted.asked_for() - asked_before - size;
     assert!(again <= AGAIN_MAX, "{again}");
     assert_eq!(interrupted.proxy.seen(&copies).len(), copied);
     let kept = uuid_of(&interrupted.ingest, "data/large.bin").await;

@@ -227,9 +227,7 @@ async fn files_that_were_never_staged_block_no_repair() {
                     .change_records(&second, at, |object, files| {
                         object.stamp = Stamp::Validated;
                         object.registered = None;
-                        for file in files {
-                            file.registered = None;
-                        }
+                        files.iter_mut().for_each(|file| file.registered = None);
                     })
                     .await;
             }

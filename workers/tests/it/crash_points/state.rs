@@ -124,7 +124,8 @@ fn named(rows: Vec<Value>) -> Map<String, Value> {
     for row in rows {
         let told = NAMES.iter().map(|name| &row[name]);
         let told = told.filter(|told| !told.is_null());
-        let mut name = Vec::from_iter(told.map(ToString::to_string)).join(" ");
+        let told: Vec<String> = told.map(ToString::to_string).collect();
+        let mut name = told.join(" ");
         while named.contains_key(&name) {
             name += " again";
         }
