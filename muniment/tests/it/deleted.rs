@@ -112,13 +112,12 @@ async fn delete(site: &Site, path: &str) {
         site.view.lose(&bucket, key).await.expect("deleted");
     }
     let row: GenericFile = serde_json::from_value(file).expect("a file");
-    let row = GenericFile {
+    let rows = [GenericFile {
         state: RecordState::Deleted,
         ..row
-    };
-    let institution = row.institution_id;
+    }];
     let registry = site.system.registry();
-    let saved = registry.save_files(institution, WorkItemId(0), &[row]);
+    let saved = registry.save_files(rows[0].institution_id, WorkItemId(0), &rows);
     saved.await.expect("deleted");
 }
 

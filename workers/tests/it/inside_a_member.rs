@@ -158,10 +158,8 @@ async fn a_re_ingest_that_is_interrupted_goes_on_inside_a_file_that_it_does_not_
     success_of(&interrupted.ingest, &first.await).await;
     let stored = uuid_of(&interrupted.ingest, "data/large.bin").await;
     let copies = Requests::of(Method::PUT).containing("partNumber=");
-    let (asked_before, copied) = (
-        interrupted.asked_for(),
-        interrupted.proxy.seen(&copies).len(),
-    );
+    let asked_before = interrupted.asked_for();
+    let copies_before = interrupted.proxy.seen(&copies).len();
     interrupted.proxy.plan(
         gets_of_the_tar(),
         Times::Next(RANGES),
@@ -185,7 +183,7 @@ async fn a_re_ingest_that_is_interrupted_goes_on_inside_a_file_that_it_does_not_
     success_of(&interrupted.ingest, &second).await;
     let again = interrupted.asked_for() - asked_before - size;
     assert!(again <= AGAIN_MAX, "{again}");
-    assert_eq!(interrupted.proxy.seen(&copies).len(), copied);
+    assert_eq!(interrupted.proxy.seen(&copies).len(), copies_before);
     let kept = uuid_of(&interrupted.ingest, "data/large.bin").await;
     assert_eq!(kept, stored);
     assert_fetchable(&interrupted.ingest).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use muniment_bag_builder::BagBuilder;
 use muniment_fault_proxy::{Fault, FaultProxy, Method, Requests, Times};
-use muniment_model::{BatchNumber, Digests, QueueName, Stamp};
+use muniment_model::{BatchNumber, Digests, FileRecord, ObjectRecord, QueueName, Stamp};
 use muniment_observer::{Observer, TarListing, Upload};
 use muniment_work::BATCH_FILES_MAX;
 use serde_json::Value;
@@ -223,13 +223,7 @@ async fn files_that_were_never_staged_block_no_repair() {
             }
             Loss::Records => {
                 let at = (queue, BatchNumber(0));
-                ingest
-                    .change_records(&second, at, |object, files| {
-                        object.stamp = Stamp::Validated;
-                        object.registered = None;
-                        files.iter_mut().for_each(|file| file.registered = None);
-                    })
-                    .await;
+                ingest.change_records(&second, at, forget_registered).await;
             }
         }
         ingest.start(store).await;
@@ -335,4 +329,13 @@ pub(crate) async fn deposit_record(view: &Observer, item: &Value) -> Vec<Value> 
     text.lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect()
+}
+
+/// As the records were before Reingest Check.
+fn forget_registered(object: &mut ObjectRecord, files: &mut [FileRecord]) {
+    object.stamp = Stamp::Validated;
+    object.registered = None;
+    for file in files {
+        file.registered = None;
+    }
 }
