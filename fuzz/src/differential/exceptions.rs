@@ -10,7 +10,7 @@ struct Exception {
     applies: fn(&[u8], &[Found], &Answer) -> bool,
 }
 
-const EXCEPTIONS: [Exception; 2] = [
+const EXCEPTIONS: [Exception; 3] = [
     // The slash says folder to GNU tar, bsdtar and POSIX alike; tarfile goes by the letter of the type,
     // and drops the slash. There are no bytes to disagree about.
     Exception {
@@ -19,6 +19,24 @@ const EXCEPTIONS: [Exception; 2] = [
         applies: |_, ours, answer| {
             let theirs = answer.as_ref();
             theirs.is_ok_and(|theirs| theirs.len() == ours.len() && all_alike(ours, theirs))
+        },
+    },
+    // The same for GNU tar, where the letter is that of a contiguous file.
+    Exception {
+        name: "GNU tar takes a name with a slash at its end for an empty contiguous file",
+        program: "GNU tar",
+        applies: |tar, ours, answer| {
+            let none = Vec::new();
+            let theirs = answer.as_ref().unwrap_or(&none);
+            let is_contiguous = |headers: &Vec<u8>| {
+                let last: Option<&[u8; 512]> = headers.last_chunk();
+                last.is_some_and(|header| header[TYPE_LETTER] == b'7')
+            };
+            let headers = all_headers(tar);
+            let mut pairs = ours.iter().zip(theirs).zip(&headers);
+            theirs.len() == ours.len()
+                && all_alike(ours, theirs)
+                && pairs.all(|((one, other), header)| one == other || is_contiguous(header))
         },
     },
     // A damaged time or owner decides nothing about members, and GNU tar says so and reads on. For
@@ -39,6 +57,8 @@ const EXCEPTIONS: [Exception; 2] = [
         },
     },
 ];
+
+const TYPE_LETTER: usize = 156;
 
 /// Whether each is alike, as far as there are two, a folder and an empty file included.
 fn all_alike(ours: &[Found], theirs: &[Found]) -> bool {

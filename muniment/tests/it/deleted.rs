@@ -73,6 +73,8 @@ async fn a_deleted_object_comes_back_with_the_storage_option_of_the_bag() {
     let found = registry.object(&identifier).await.expect("answers");
     let deleted = IntellectualObject {
         state: RecordState::Deleted,
+        // An operator's act, of no ingest.
+        work_item_id: WorkItemId(0),
         ..found.expect("an object")
     };
     registry.save_object(&deleted).await.expect("deleted");

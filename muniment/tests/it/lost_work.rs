@@ -2,14 +2,20 @@
 //! duration.
 
 use std::path::Path;
+use std::time::Duration;
 
 use muniment::up::{Options, System};
 use muniment_bag_builder::BagBuilder;
 use muniment_model::StorageOption;
+use tokio::time::{interval, timeout};
 
-use crate::checks::{assert_nothing_staged, assert_preserved, deposit_bag, ending_of};
+use crate::checks::{
+    ENDING_WITHIN, assert_nothing_staged, assert_preserved, deposit_bag, ending_of,
+};
 use crate::progress::stages_from;
 use crate::site::{TEST_EDU, observer_of};
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ingests_survive_the_loss_of_the_whole_work_store() {
@@ -67,7 +73,7 @@ async fn ten_ingests_survive_a_work_store_that_goes_back_in_time() {
     let passed = stages_from(&view, before + BEFORE_THE_COPY).await;
     first.stop().await;
     drop(first);
-    // The end of the last connection has folded its log into the file.
+    wait_until_closed(folder.path()).await;
     std::fs::copy(folder.path().join("work.db"), &copy).expect("copies");
 
     let second = System::start(&Options::on(folder.path()))
@@ -76,6 +82,7 @@ async fn ten_ingests_survive_a_work_store_that_goes_back_in_time() {
     stages_from(&observer_of(second.instance()), passed + FURTHER).await;
     second.stop().await;
     drop(second);
+    wait_until_closed(folder.path()).await;
     remove_work_store(folder.path());
     std::fs::copy(&copy, folder.path().join("work.db")).expect("puts back");
     let third = System::start(&Options::on(folder.path()))
@@ -124,6 +131,17 @@ fn bag(n: u64, version: u64) -> BagBuilder {
         );
     }
     bag
+}
+
+/// The end of the last connection folds its log into the file, on a thread of its own.
+async fn wait_until_closed(folder: &Path) {
+    let mut looks = interval(LOOK_EVERY);
+    let closed = timeout(ENDING_WITHIN, async {
+        while folder.join("work.db-wal").exists() {
+            looks.tick().await;
+        }
+    });
+    closed.await.expect("the work store is closed");
 }
 
 fn remove_work_store(folder: &Path) {

@@ -49,7 +49,7 @@ impl Intercept for Metered {
                 self.0.failed(Service::S3, kind(config));
             }
             // The answer to a HEAD names a length and has no body.
-            Some(_) if context.request().is_some_and(|one| one.method() == "HEAD") => {}
+            Some(_) if kind(config).starts_with("Head") => {}
             Some(response) => {
                 let length = response.headers().get("content-length");
                 let bytes = length.and_then(|length| length.parse().ok()).unwrap_or(0);
