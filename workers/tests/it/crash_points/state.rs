@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use chrono::{DateTime, Utc};
+use muniment_model::registry::UNDO_TIME;
 use muniment_observer::Observer;
 use serde_json::{Map, Value, json};
 
@@ -138,8 +139,11 @@ fn without_times(value: &mut Value) {
     match value {
         Value::String(text) => {
             let told: Option<DateTime<Utc>> = text.parse().ok();
-            if told.is_some_and(|told| [DURING, AFTERWARDS].map(time).contains(&told)) {
+            let is_of_run = |told| [DURING, AFTERWARDS].map(time).contains(&told);
+            if told.is_some_and(is_of_run) {
                 "during the run".clone_into(text);
+            } else if told.is_some_and(|told| is_of_run(told - UNDO_TIME)) {
+                "an undo time after the run".clone_into(text);
             }
         }
         Value::Array(all) => all.iter_mut().for_each(without_times),
