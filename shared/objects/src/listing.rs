@@ -24,9 +24,8 @@ const BUCKET_PAGES_MAX: usize = 100;
 /// A page has 1,000 uploads. A prefix has as many open ones as workers were killed while they made one.
 const UPLOAD_PAGES_MAX: usize = 1_000;
 
-/// What ends the first part of a key, and the character after it in the order of keys.
-const SLASH: char = '/';
-const AFTER_SLASH: char = '0';
+/// What ends the first part of a key.
+const SLASH: &str = "/";
 
 /// An object as a list names it. The key may be any text: it is a depositor's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,11 @@ pub struct Listing(Pages);
 /// Goes through the first parts of a bucket's keys, up to and with their first slash, in their order.
 /// Keys without a slash are passed over.
 #[derive(Debug)]
-pub struct FirstParts(Pages);
+pub struct FirstParts {
+    pages: Pages,
+    /// Itself not one of them.
+    after: String,
+}
 
 /// What is asked for, and how far the answers have come.
 #[derive(Debug)]
@@ -105,32 +108,30 @@ impl Listing {
 impl FirstParts {
     /// Those that come after `after`, itself one of them; empty for all.
     pub(crate) fn new(bucket: Bucket, after: &str) -> Self {
-        // The key that follows all that begin with `after`: stores differ on whether a first part
-        // comes after itself.
-        let after = after
-            .strip_suffix(SLASH)
-            .map(|part| format!("{part}{AFTER_SLASH}"));
-        Self(Pages {
+        let pages = Pages {
             bucket,
             prefix: String::new(),
-            delimiter: Some(SLASH.to_string()),
-            after,
+            delimiter: Some(SLASH.to_owned()),
+            after: Some(after.to_owned()).filter(|after| !after.is_empty()),
             next: Next::First,
-        })
+        };
+        Self {
+            pages,
+            after: after.to_owned(),
+        }
     }
 
     /// The next 1,000 at most; `None` after the last page. A page may be empty.
     pub async fn next_page(&mut self) -> Result<Option<Vec<String>>, StorageError> {
-        let Some(output) = self.0.next().await? else {
+        let Some(output) = self.pages.next().await? else {
             return Ok(None);
         };
         let parts = output.common_prefixes().iter();
         let parts = parts.filter_map(|common| common.prefix());
-        Ok(Some(
-            parts
-                .map(|part| decoded(part, output.encoding_type()))
-                .collect(),
-        ))
+        let parts = parts.map(|part| decoded(part, output.encoding_type()));
+        // Stores differ on whether a first part comes after itself. To ask for what comes after all keys
+        // that begin with it ("120" for "12/") is no way out: there are stores that pass over "120/" then.
+        Ok(Some(parts.filter(|part| *part != self.after).collect()))
     }
 }
 
