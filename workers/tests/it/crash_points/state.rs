@@ -139,7 +139,7 @@ fn without_times(value: &mut Value) {
     match value {
         Value::String(text) => {
             let told: Option<DateTime<Utc>> = text.parse().ok();
-            let is_of_run = |told| [DURING, AFTERWARDS].map(time).contains(&told);
+            let is_of_run = |moment| [DURING, AFTERWARDS].map(time).contains(&moment);
             if told.is_some_and(is_of_run) {
                 "during the run".clone_into(text);
             } else if told.is_some_and(|told| is_of_run(told - UNDO_TIME)) {
