@@ -54,7 +54,7 @@ async fn ingests_survive_the_loss_of_the_whole_work_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_ingests_survive_a_work_store_that_goes_back_in_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("copy of work.db");
+    let copy = tempfile::tempdir().expect("a folder");
     let first = System::start(&Options::on(folder.path()))
         .await
         .expect("starts");
@@ -74,7 +74,7 @@ async fn ten_ingests_survive_a_work_store_that_goes_back_in_time() {
     first.stop().await;
     drop(first);
     wait_until_closed(folder.path()).await;
-    std::fs::copy(folder.path().join("work.db"), &copy).expect("copies");
+    copy_work_store(folder.path(), copy.path());
 
     let second = System::start(&Options::on(folder.path()))
         .await
@@ -84,7 +84,7 @@ async fn ten_ingests_survive_a_work_store_that_goes_back_in_time() {
     drop(second);
     wait_until_closed(folder.path()).await;
     remove_work_store(folder.path());
-    std::fs::copy(&copy, folder.path().join("work.db")).expect("puts back");
+    copy_work_store(copy.path(), folder.path());
     let third = System::start(&Options::on(folder.path()))
         .await
         .expect("starts once more");
@@ -133,15 +133,32 @@ fn bag(n: u64, version: u64) -> BagBuilder {
     bag
 }
 
-/// The end of the last connection folds its log into the file, on a thread of its own.
+/// Its connections are closed on threads of their own, and one of them may fold the log into the file.
 async fn wait_until_closed(folder: &Path) {
+    let store = folder.join("work.db");
+    let is_open = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("Linux");
+        let mut paths = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        paths.any(|path| path == store)
+    };
     let mut looks = interval(LOOK_EVERY);
     let closed = timeout(ENDING_WITHIN, async {
-        while folder.join("work.db-wal").exists() {
+        while is_open() {
             looks.tick().await;
         }
     });
     closed.await.expect("the work store is closed");
+}
+
+/// The store, and what of it is still in its log.
+const STORE: [&str; 2] = ["work.db", "work.db-wal"];
+
+fn copy_work_store(from: &Path, to: &Path) {
+    for file in STORE {
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), to.join(file)).expect("copies");
+        }
+    }
 }
 
 fn remove_work_store(folder: &Path) {
