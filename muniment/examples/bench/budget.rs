@@ -10,8 +10,6 @@ const COPIES: u64 = 2;
 /// Requests and round trips that every bag needs, however small: "small change".
 const SMALL_CHANGE: u64 = 100;
 const MIB: u64 = 1 << 20;
-/// Answers to lists, for each bag.
-const LISTS_BYTES: u64 = 64 << 10;
 
 /// One row of the budget.
 pub(super) struct Row {
