@@ -21,6 +21,7 @@ use url::{Url, form_urlencoded};
 use crate::{ClientError, RegistrySettings};
 
 const USER_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-user");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-pharos-api-key");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -73,6 +74,8 @@ pub(crate) struct Call {
     body: Option<Vec<u8>>,
     content_type: HeaderValue,
     if_match: Option<i64>,
+    /// Not to be sent back what was sent (RFC 7240 §4.2). A registry that does not know it answers in full.
+    prefers_minimal: bool,
     /// A status that is an answer here although it is an error elsewhere.
     also_good: Option<StatusCode>,
 }
@@ -122,6 +125,7 @@ impl Call {
             body: None,
             content_type: JSON,
             if_match: None,
+            prefers_minimal: false,
             also_good: None,
         }
     }
@@ -146,6 +150,13 @@ impl Call {
     pub(crate) fn if_match(self, version: i64) -> Self {
         Self {
             if_match: Some(version),
+            ..self
+        }
+    }
+
+    pub(crate) fn prefer_minimal(self) -> Self {
+        Self {
+            prefers_minimal: true,
             ..self
         }
     }
@@ -317,6 +328,9 @@ impl RegistryClient {
         }
         if let Some(version) = call.if_match {
             request = request.header(header::IF_MATCH, format!("\"{version}\""));
+        }
+        if call.prefers_minimal {
+            request = request.header(PREFER, "return=minimal");
         }
         if let Some(body) = &call.body {
             request = request.body(body.clone());

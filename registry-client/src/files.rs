@@ -93,13 +93,27 @@ impl RegistryClient {
         Ok(found)
     }
 
-    /// Records the files with their checksums, copies and events, and gives them back in the same
-    /// order with their ids. Up to a thousand are one transaction; more are several.
+    /// Records the files with their checksums, copies and events. Up to a thousand are one transaction;
+    /// more are several.
     ///
     /// `work_item` is the ingest that records them. One that held the lock of the files' object and
     /// has it no more is refused with a conflict; 0 names none and is never refused for that.
     ///
     /// Idempotent: what is recorded already is left alone.
+    pub async fn record_files(
+        &self,
+        institution: InstitutionId,
+        work_item: WorkItemId,
+        files: &[GenericFile],
+    ) -> Result<(), ClientError> {
+        for some in files.chunks(BATCH_MAX) {
+            let call = create_batch(institution, work_item, some)?.prefer_minimal();
+            self.exchange(&call).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::record_files`], and gives the files back in the same order with their ids.
     pub async fn save_files(
         &self,
         institution: InstitutionId,
@@ -108,11 +122,19 @@ impl RegistryClient {
     ) -> Result<Vec<GenericFile>, ClientError> {
         let mut saved = Vec::with_capacity(files.len());
         for some in files.chunks(BATCH_MAX) {
-            let call = Call::post(format!("files/create_batch/{institution}"), some)?
-                .with_query(vec![("work_item_id", work_item.to_string())]);
+            let call = create_batch(institution, work_item, some)?;
             let mut listing: Listing<GenericFile> = self.fetch(&call).await?;
             saved.append(&mut listing.results);
         }
         Ok(saved)
     }
+}
+
+fn create_batch(
+    institution: InstitutionId,
+    work_item: WorkItemId,
+    files: &[GenericFile],
+) -> Result<Call, ClientError> {
+    let call = Call::post(format!("files/create_batch/{institution}"), files)?;
+    Ok(call.with_query(vec![("work_item_id", work_item.to_string())]))
 }

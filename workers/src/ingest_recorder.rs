@@ -91,7 +91,7 @@ impl BatchWorker for IngestRecorder {
         }
         if !rows.is_empty() {
             self.registry
-                .save_files(object.institution_id, object.item, &rows)
+                .record_files(object.institution_id, object.item, &rows)
                 .await?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::slice;
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use muniment_model::registry::{BATCH_MAX, FileLookup, GenericFile};
 use muniment_model::{InstitutionId, WorkItemId};
@@ -11,7 +11,9 @@ use muniment_model::{InstitutionId, WorkItemId};
 use super::App;
 use super::error::ApiError;
 use super::listing::whole;
-use super::request::{Json, id, number_in_query, reply, same_institution};
+use super::request::{
+    Json, id, minimal, number_in_query, prefers_minimal, reply, same_institution,
+};
 use crate::rules::RuleError;
 use crate::store::StoreError;
 
@@ -29,15 +31,22 @@ pub(super) async fn create(
 }
 
 /// New files, files that are there already, and (with their id) files with new bytes. `work_item_id`
-/// in the query, which is ours, names the ingest that records them.
+/// in the query, which is ours, names the ingest that records them. A client that prefers `return=minimal`
+/// (RFC 7240 §4.2) is not sent back what it sent: with their events, a thousand files are 10 MiB.
 pub(super) async fn create_batch(
     State(app): State<App>,
     Path(institution): Path<String>,
     uri: OriginalUri,
+    headers: HeaderMap,
     Json(files): Json<Vec<GenericFile>>,
 ) -> Result<Response, ApiError> {
     let institution = InstitutionId(id(&institution)?);
     let work_item = WorkItemId(number_in_query(&uri, "work_item_id")?);
+    if prefers_minimal(&headers) {
+        let recorded = app.store.record_files(institution, work_item, &files);
+        recorded.await?;
+        return Ok(minimal());
+    }
     let saved = app.store.save_files(institution, work_item, &files).await?;
     Ok(whole(StatusCode::CREATED, &saved))
 }

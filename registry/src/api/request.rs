@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, OriginalUri, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use muniment_model::InstitutionId;
 use muniment_model::registry::WorkItem;
@@ -16,6 +16,8 @@ use crate::rules::RuleError;
 use crate::store::Made;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// A body, whatever its content type says: clients of the contract are not made to name it.
 pub(super) struct Json<T>(pub(super) T);
@@ -109,6 +111,25 @@ pub(super) fn reply<T: Serialize + ?Sized>(status: StatusCode, body: &T) -> Resp
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    response
+}
+
+/// Whether the client prefers to be told no more than that all went well (RFC 7240 §2 and §4.2).
+pub(super) fn prefers_minimal(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all(PREFER).iter();
+    let preferences = preferences.filter_map(|value| value.to_str().ok());
+    preferences
+        .flat_map(|value| value.split(','))
+        .filter_map(|preference| preference.split(';').next())
+        .any(|preference| preference.trim().eq_ignore_ascii_case("return=minimal"))
+}
+
+/// The answer to a client that prefers it: nothing, and that its preference was followed.
+pub(super) fn minimal() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let applied = HeaderValue::from_static("return=minimal");
+    response.headers_mut().insert(PREFERENCE_APPLIED, applied);
     response
 }
 

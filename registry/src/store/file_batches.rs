@@ -55,8 +55,22 @@ struct Batch<'a> {
 }
 
 impl Store {
-    /// Saves the files of one institution and returns them in order, with their ids. `work_item`
-    /// is the ingest that sends them, 0 when the client names none.
+    /// Saves the files of one institution. `work_item` is the ingest that sends them, 0 when the client
+    /// names none.
+    pub(crate) async fn record_files(
+        &self,
+        institution: InstitutionId,
+        work_item: WorkItemId,
+        files: &[GenericFile],
+    ) -> Result<(), StoreError> {
+        checks::batch(files)?;
+        let mut transaction = self.write().await?;
+        let mut batch = self.batch(&mut transaction, work_item, files).await?;
+        batch.save(institution).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// As [`Self::record_files`], and returns them in order, with their ids.
     pub(crate) async fn save_files(
         &self,
         institution: InstitutionId,
@@ -65,9 +79,22 @@ impl Store {
     ) -> Result<Vec<GenericFile>, StoreError> {
         checks::batch(files)?;
         let mut transaction = self.write().await?;
-        let recorder = recorder(&mut transaction, work_item).await?;
-        let mut batch = Batch {
-            connection: &mut transaction,
+        let mut batch = self.batch(&mut transaction, work_item, files).await?;
+        batch.save(institution).await?;
+        let saved = batch.read_back().await?;
+        transaction.commit().await?;
+        Ok(saved)
+    }
+
+    async fn batch<'a>(
+        &self,
+        connection: &'a mut Connection,
+        work_item: WorkItemId,
+        files: &'a [GenericFile],
+    ) -> Result<Batch<'a>, StoreError> {
+        let recorder = recorder(connection, work_item).await?;
+        Ok(Batch {
+            connection,
             files,
             now: self.now(),
             recorder,
@@ -75,18 +102,7 @@ impl Store {
             stored: HashMap::new(),
             plans: Vec::with_capacity(files.len()),
             ids: Vec::with_capacity(files.len()),
-        };
-        batch.load().await?;
-        batch.judge(institution)?;
-        batch.refuse_taken_uuids().await?;
-        batch.insert_files().await?;
-        batch.supersede_checksums().await?;
-        batch.replace_files().await?;
-        batch.insert_children().await?;
-        batch.move_counters().await?;
-        let saved = batch.read_back().await?;
-        transaction.commit().await?;
-        Ok(saved)
+        })
     }
 
     /// Whether there is a file with this id, and under which institution.
@@ -102,6 +118,17 @@ impl Store {
 }
 
 impl Batch<'_> {
+    async fn save(&mut self, institution: InstitutionId) -> Result<(), StoreError> {
+        self.load().await?;
+        self.judge(institution)?;
+        self.refuse_taken_uuids().await?;
+        self.insert_files().await?;
+        self.supersede_checksums().await?;
+        self.replace_files().await?;
+        self.insert_children().await?;
+        self.move_counters().await
+    }
+
     /// Reads the objects that the files name and the rows that have their identifiers.
     async fn load(&mut self) -> Result<(), StoreError> {
         let mut objects: Vec<_> = self

@@ -8,7 +8,7 @@ use muniment_registry_client::{FileQuery, PageRequest};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::kit::{Site, file};
+use crate::kit::{ADMIN, Site, file};
 
 #[tokio::test]
 async fn a_batch_sent_twice_is_recorded_once_and_answers_the_same() {
@@ -31,6 +31,35 @@ async fn a_batch_sent_twice_is_recorded_once_and_answers_the_same() {
         let events = file.premis_events.iter().all(|event| event.id > 0);
         events && file.checksums.len() == 4 && file.storage_records.len() == 2
     }));
+}
+
+/// With their events, what our recorder sends is megabytes, and it would look at none of them again.
+#[tokio::test]
+async fn who_prefers_a_minimal_answer_is_recorded_alike_and_sent_nothing_back() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(7)).await;
+    let files = [file(&object, "data/1", 1), file(&object, "data/2", 1)];
+    let path = format!("{}/admin-api/v3/files/create_batch/1", site.url);
+
+    for preference in ["return=minimal", "wait=5, Return=Minimal; x"] {
+        let sent = reqwest::Client::new()
+            .post(&path)
+            .header("X-Pharos-API-User", ADMIN)
+            .header("X-Pharos-API-Key", site.key(ADMIN))
+            .header("Prefer", preference)
+            .body(json!(files).to_string());
+        let answer = sent.send().await.unwrap();
+
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{preference}");
+        let applied = &answer.headers()["preference-applied"];
+        assert_eq!(applied, "return=minimal", "{preference}");
+        assert_eq!(answer.text().await.unwrap(), "", "{preference}");
+        assert_eq!(counts(&site).await, [2, 8, 4, 18], "{preference}");
+    }
+    let client = site.client();
+    let recorded = client.record_files(site.institution, WorkItemId(0), &files);
+    recorded.await.unwrap();
+    assert_eq!(counts(&site).await, [2, 8, 4, 18]);
 }
 
 #[tokio::test]
