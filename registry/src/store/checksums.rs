@@ -16,7 +16,8 @@ pub(crate) const CHECKSUMS: Resource = Resource {
     identifier: Identifier::None,
     institution: "f.institution_id",
     filters: filters! {
-        "" Is Text: c.algorithm, c.digest, f.identifier as generic_file_identifier, f.state;
+        "" IsDigest Text: c.digest;
+        "" Is Text: c.algorithm, f.identifier as generic_file_identifier, f.state;
         "" Is Number: c.generic_file_id, f.institution_id, f.intellectual_object_id;
         "__gteq" AtLeast Time: c.datetime;
         "__lteq" AtMost Time: c.datetime;

@@ -8,7 +8,7 @@ use muniment_sqlite::{Database, Migration, OpenError};
 const IDENTITY: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";
 
 /// In order: name, text.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("records", include_str!("../../migrations/0001_records.sql")),
     (
         "last turn",
@@ -23,6 +23,10 @@ const MIGRATIONS: [(&str, &str); 5] = [
         include_str!("../../migrations/0004_versions.sql"),
     ),
     ("reason", include_str!("../../migrations/0005_reason.sql")),
+    (
+        "heads of digests",
+        include_str!("../../migrations/0006_heads_of_digests.sql"),
+    ),
 ];
 
 pub(super) async fn run(database: Database) -> Result<(), OpenError> {

@@ -17,6 +17,8 @@ use crate::rules::access::Scope;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Is,
+    /// Of digests, which are indexed by their first characters.
+    IsDigest,
     MoreThan,
     AtLeast,
     AtMost,
@@ -311,6 +313,7 @@ fn push_condition(sql: &mut QueryBuilder<Db>, condition: &Condition) {
     };
     match condition.filter.op {
         Op::Is => compare(sql, column, " = ", value),
+        Op::IsDigest => push_digest(sql, column, value),
         Op::MoreThan => compare(sql, column, " > ", value),
         Op::AtLeast => compare(sql, column, " >= ", value),
         Op::AtMost => compare(sql, column, " <= ", value),
@@ -354,6 +357,14 @@ fn push_prefix(sql: &mut QueryBuilder<Db>, column: &str, value: Value) {
     sql.push_bind(prefix);
     sql.push(" AND lower(").push(column).push(") < ");
     sql.push_bind(end);
+}
+
+/// By the expression that is indexed (migration 6), then by the whole digest.
+fn push_digest(sql: &mut QueryBuilder<Db>, column: &str, value: Value) {
+    sql.push("substr(").push(column).push(", 1, 8) = substr(");
+    bind(sql, value.clone());
+    sql.push(", 1, 8) AND ");
+    compare(sql, column, " = ", value);
 }
 
 fn push_part(sql: &mut QueryBuilder<Db>, column: &str, value: Value) {

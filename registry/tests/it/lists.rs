@@ -71,6 +71,33 @@ async fn the_last_updated_come_first_unless_asked_otherwise() {
     }
 }
 
+/// Digests are indexed by their first eight characters.
+#[tokio::test]
+async fn a_digest_is_found_as_a_whole_and_not_by_its_beginning() {
+    let site = Site::start().await;
+    let object = site.object("a", WorkItemId(1)).await;
+    let files = [file(&object, "data/1", 1)];
+    let saved = site
+        .client()
+        .save_files(site.institution, WorkItemId(1), &files)
+        .await;
+    let saved = saved.unwrap().remove(0);
+    let digest = &saved.checksums[0].digest;
+    let beginning = &digest[..8];
+    let rows = [
+        (digest.clone(), 1),
+        (beginning.to_owned(), 0),
+        (format!("{beginning}{}", "0".repeat(digest.len() - 8)), 0),
+    ];
+
+    for (asked, expected) in rows {
+        let (_, list) = site
+            .get(&format!("/admin-api/v3/checksums?digest={asked}"))
+            .await;
+        assert_eq!(list["count"], expected, "{asked}");
+    }
+}
+
 #[tokio::test]
 async fn lists_answer_with_and_without_a_slash_at_the_end() {
     let site = Site::start().await;
