@@ -13,12 +13,14 @@
 //! ```
 
 pub(crate) mod buckets;
+mod lookups;
 pub(crate) mod objects;
 pub(crate) mod reads;
 pub(crate) mod restores;
 pub(crate) mod rows;
 mod stale;
 pub(crate) mod tags;
+mod together;
 pub(crate) mod uploads;
 pub(crate) mod versions;
 pub(crate) mod writer;
@@ -43,6 +45,7 @@ use crate::clock::Clock;
 use crate::cold::ColdFault;
 use crate::conditions::ConditionFault;
 use crate::multipart::AssemblyFault;
+use lookups::Lookups;
 use writer::{Change, Queued, Waiting};
 
 /// Connections that read. A look-up takes tens of microseconds, so few serve many requests.
@@ -55,7 +58,7 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         name: "store",
         sql: Cow::Borrowed(include_str!("../migrations/0001_store.sql")),
@@ -72,6 +75,10 @@ const MIGRATIONS: [Migration; 4] = [
         name: "object parts",
         sql: Cow::Borrowed(include_str!("../migrations/0004_object_parts.sql")),
     },
+    Migration {
+        name: "objects in order",
+        sql: Cow::Borrowed(include_str!("../migrations/0005_objects_in_order.sql")),
+    },
 ];
 
 /// Cheap to clone.
@@ -80,6 +87,7 @@ pub(crate) struct Store {
     pub blobs: Arc<Blobs>,
     pub clock: Clock,
     readers: SqlitePool,
+    lookups: Lookups,
     queue: mpsc::Sender<Box<dyn Queued>>,
 }
 
@@ -151,6 +159,7 @@ impl Store {
         let readers = database.read_only().pool(READERS_MAX, READER_WAIT_MAX);
         let highest = tidy(folder, &root, &readers).await?;
 
+        let lookups = Lookups::start(&readers, tasks);
         let (blobs, removals) = Blobs::new(root.clone(), BlobId(highest + 1), lock);
         let (queue, changes) = mpsc::channel(QUEUE_MAX);
         tasks.spawn(blobs::remove(root, removals));
@@ -165,6 +174,7 @@ impl Store {
             blobs,
             clock,
             readers,
+            lookups,
             queue,
         })
     }

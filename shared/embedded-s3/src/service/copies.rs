@@ -99,12 +99,14 @@ impl Service {
         input: &CopyObjectInput,
         conditions: WriteConditions,
     ) -> Result<CopyObjectOutput, RequestError> {
-        self.admit_target(input, &conditions).await?;
         let wanted = algorithm(input.checksum_algorithm.as_ref())?;
         let on_source = source_conditions!(input);
         let (row, range, source) = self
             .open_source(&input.copy_source, None, &on_source)
             .await?;
+        if let Source::Files { .. } = source {
+            self.admit_target(input, &conditions).await?;
+        }
         let about = about_copy(input, &row.about)?;
         let (bytes, digests) = self.bytes_apart(&row, &range, source, wanted).await?;
         let content = match wanted {

@@ -1,15 +1,14 @@
 //! Writing, copying and deleting objects.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use s3s::dto::ETagCondition;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Row as _, Sqlite};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 
 use super::StoreError;
 use super::buckets::versioning_of;
-use super::rows::{About, Place, checksum_words, column};
+use super::rows::{About, checksum_words, column};
+use super::together::ObjectColumns;
 use super::versions::{Name, Newest, Removed, Versioning};
 use super::writer::{Batch, Change};
 use crate::blobs::BlobId;
@@ -21,25 +20,6 @@ use crate::multipart::Content;
 /// can be told apart in listings, which show milliseconds.
 pub(super) const YOUNGER_MICROS: i64 = 1000;
 
-/// Binds: see [`bind_blob`].
-macro_rules! insert_blob {
-    () => {
-        "INSERT INTO blobs (id, refs, place, size, body) VALUES (?, 1, ?, ?, ?)"
-    };
-}
-
-/// Binds: see [`Batch::execute_placing`].
-macro_rules! insert_object {
-    () => {
-        "INSERT OR REPLACE INTO objects
-             (bucket, key, etag, size, modified_micros, storage_class, blob, crc64nvme,
-              checksum_algorithm, checksum_value, about, version)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    };
-}
-
-type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
-
 /// What is about to be under a key.
 pub(crate) struct NewObject {
     pub bucket: String,
@@ -47,6 +27,15 @@ pub(crate) struct NewObject {
     pub content: Content,
     pub about: About,
     pub conditions: WriteConditions,
+}
+
+impl NewObject {
+    fn name(&self) -> Name<'_> {
+        Name {
+            bucket: &self.bucket,
+            key: &self.key,
+        }
+    }
 }
 
 /// What is under a key now.
@@ -62,6 +51,27 @@ pub(crate) struct Standing {
     pub versioning: Versioning,
     /// None: there is nothing, or a delete marker.
     pub current: Option<Current>,
+}
+
+impl Standing {
+    /// Needs `versioning`, and of the object `etag, modified_micros, blob, version`, which are there together
+    /// or, where nothing was joined, not at all.
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let versioning: Option<String> = row.try_get("versioning")?;
+        let current = match row.try_get::<Option<BlobId>, _>("blob")? {
+            None => None,
+            Some(blob) => Some(Current {
+                etag: row.try_get("etag")?,
+                modified_micros: row.try_get("modified_micros")?,
+                blob,
+                version: row.try_get("version")?,
+            }),
+        };
+        Ok(Self {
+            versioning: Versioning::of(versioning.as_deref()),
+            current,
+        })
+    }
 }
 
 /// An object that was written.
@@ -82,7 +92,12 @@ impl Change for PutObject {
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<Placed, StoreError> {
         let standing = batch.admit(&self.object).await?;
-        batch.place_new(&self.object, &self.bytes, standing).await
+        batch.add_blob(&self.bytes, self.object.content.size_bytes);
+        batch.place(&self.object, self.bytes.id(), standing).await
+    }
+
+    fn puts(&self) -> Option<Name<'_>> {
+        Some(self.object.name())
     }
 
     fn committed(&mut self) {
@@ -111,6 +126,10 @@ impl Change for CopyObject {
         }
         batch.place(&self.object, self.source, standing).await
     }
+
+    fn puts(&self) -> Option<Name<'_>> {
+        Some(self.object.name())
+    }
 }
 
 /// A key that is to be deleted: its current version, or the one that is named.
@@ -118,6 +137,13 @@ pub(crate) struct Doomed {
     pub key: String,
     pub version: Option<String>,
     pub condition: Option<ETagCondition>,
+}
+
+impl Doomed {
+    /// Whether it goes whatever it is.
+    fn is_plain(&self) -> bool {
+        self.version.is_none() && self.condition.is_none()
+    }
 }
 
 /// Deletes keys, each under its own condition.
@@ -133,6 +159,9 @@ impl Change for DeleteObjects {
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreError> {
         let versioning = versioning_of(&mut *batch.connection, &self.bucket).await?;
+        if versioning == Versioning::Never && self.keys.iter().all(Doomed::is_plain) {
+            return batch.delete_plain(&self.bucket, &self.keys).await;
+        }
         let mut verdicts = Vec::with_capacity(self.keys.len());
         for doomed in &self.keys {
             let verdict = batch.delete(&self.bucket, doomed, versioning).await;
@@ -162,6 +191,9 @@ impl Batch<'_> {
         bucket: &str,
         key: &str,
     ) -> Result<Standing, StoreError> {
+        if let Some(known) = self.known_standing() {
+            return known;
+        }
         let row = sqlx::query(
             "SELECT b.versioning, o.etag, o.modified_micros, o.blob, o.version
              FROM buckets b LEFT JOIN objects o ON o.bucket = b.name AND o.key = ?2
@@ -171,66 +203,14 @@ impl Batch<'_> {
         .bind(key.as_bytes())
         .fetch_optional(&mut *self.connection)
         .await?;
-        let row = row.ok_or(StoreError::NoSuchBucket)?;
-        let versioning: Option<String> = row.try_get("versioning")?;
-        // The columns are there together or, where nothing was joined, not at all.
-        let current = match row.try_get::<Option<BlobId>, _>("blob")? {
-            None => None,
-            Some(blob) => Some(Current {
-                etag: row.try_get("etag")?,
-                modified_micros: row.try_get("modified_micros")?,
-                blob,
-                version: row.try_get("version")?,
-            }),
-        };
-        Ok(Standing {
-            versioning: Versioning::of(versioning.as_deref()),
-            current,
-        })
+        Ok(Standing::read(&row.ok_or(StoreError::NoSuchBucket)?)?)
     }
 
-    /// A blob with one reference, that of the row about to be written.
-    pub(crate) async fn insert_blob(
-        &mut self,
-        bytes: &NewBytes,
-        size_bytes: u64,
-    ) -> Result<(), StoreError> {
-        bind_blob(sqlx::query(insert_blob!()), bytes, size_bytes)
-            .execute(&mut *self.connection)
-            .await?;
-        Ok(())
-    }
-
-    /// Puts new bytes under the key. One trip to the database for both rows: at
-    /// thousands of small objects a second, the trips are what it costs.
-    async fn place_new(
-        &mut self,
-        object: &NewObject,
-        bytes: &NewBytes,
-        standing: Standing,
-    ) -> Result<Placed, StoreError> {
-        let both = sqlx::query(concat!(insert_blob!(), "; ", insert_object!()));
-        let both = bind_blob(both, bytes, object.content.size_bytes);
-        self.execute_placing(both, object, bytes.id(), standing)
-            .await
-    }
-
-    /// Puts `blob`, which already counts this reference, under the key.
+    /// Puts `blob`, which already counts this reference, under the key, and keeps or gives up what the key
+    /// had before. The row is written at the end of the run.
     pub(crate) async fn place(
         &mut self,
         object: &NewObject,
-        blob: BlobId,
-        standing: Standing,
-    ) -> Result<Placed, StoreError> {
-        self.execute_placing(sqlx::query(insert_object!()), object, blob, standing)
-            .await
-    }
-
-    /// Runs a statement that ends in `insert_object!`, and keeps or gives up what the key had before.
-    async fn execute_placing<'q>(
-        &mut self,
-        statement: Statement<'q>,
-        object: &'q NewObject,
         blob: BlobId,
         standing: Standing,
     ) -> Result<Placed, StoreError> {
@@ -240,21 +220,20 @@ impl Batch<'_> {
         // An error is one of the database, so that what the change wrote before is rolled back.
         let about = serde_json::to_string(&object.about)
             .map_err(|error| sqlx::Error::Encode(error.into()))?;
-        statement
-            .bind(&object.bucket)
-            .bind(object.key.as_bytes())
-            .bind(&object.content.etag)
-            .bind(column(object.content.size_bytes))
-            .bind(newest.modified_micros)
-            .bind(&object.about.storage_class)
-            .bind(blob)
-            .bind(object.content.crc64nvme.cast_signed())
-            .bind(algorithm)
-            .bind(value)
-            .bind(about)
-            .bind(&newest.version)
-            .execute(&mut *self.connection)
-            .await?;
+        self.add_object(ObjectColumns {
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
+            etag: object.content.etag.clone(),
+            size: column(object.content.size_bytes),
+            modified_micros: newest.modified_micros,
+            storage_class: object.about.storage_class.clone(),
+            blob,
+            crc64nvme: object.content.crc64nvme.cast_signed(),
+            checksum_algorithm: algorithm.map(str::to_owned),
+            checksum_value: value.map(str::to_owned),
+            about,
+            version: newest.version.clone(),
+        });
         Ok(Placed {
             modified_micros: newest.modified_micros,
             version: versioning.shown(newest.version),
@@ -272,11 +251,7 @@ impl Batch<'_> {
             current,
         } = standing;
         if versioning != Versioning::Never {
-            let name = Name {
-                bucket: &object.bucket,
-                key: &object.key,
-            };
-            return self.make_way(name, versioning, current).await;
+            return self.make_way(object.name(), versioning, current).await;
         }
         let modified_micros = current.as_ref().map_or(self.now_micros, |before| {
             self.now_micros.max(before.modified_micros + YOUNGER_MICROS)
@@ -286,6 +261,27 @@ impl Batch<'_> {
             version: versioning.next(),
             modified_micros,
         })
+    }
+
+    /// All of them in one statement, in a bucket that keeps no versions. What is not there is gone already.
+    async fn delete_plain(
+        &mut self,
+        bucket: &str,
+        doomed: &[Doomed],
+    ) -> Result<Vec<Result<Removed, StoreError>>, StoreError> {
+        let keys: Vec<&str> = doomed.iter().map(|doomed| doomed.key.as_str()).collect();
+        let keys = serde_json::to_string(&keys).map_err(|e| sqlx::Error::Encode(e.into()))?;
+        let released: Vec<BlobId> = sqlx::query_scalar(
+            "DELETE FROM objects WHERE bucket = ?1
+               AND key IN (SELECT CAST(value AS BLOB) FROM json_each(?2)) RETURNING blob",
+        )
+        .bind(bucket)
+        .bind(keys)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        self.released.extend(released);
+        let removed = |_doomed| Ok(Removed::without_version());
+        Ok(doomed.iter().map(removed).collect())
     }
 
     async fn delete(
@@ -316,10 +312,7 @@ impl Batch<'_> {
                 .fetch_optional(&mut *self.connection)
                 .await?;
                 self.released.extend(released);
-                Ok(Removed {
-                    version: None,
-                    is_marker: false,
-                })
+                Ok(Removed::without_version())
             }
         }
     }
@@ -343,16 +336,4 @@ impl Batch<'_> {
         .fetch_optional(&mut *self.connection)
         .await?)
     }
-}
-
-fn bind_blob<'q>(statement: Statement<'q>, bytes: &'q NewBytes, size_bytes: u64) -> Statement<'q> {
-    let (place, body): (Place, Option<&Bytes>) = match bytes {
-        NewBytes::Inline { body, .. } => (Place::Inline, Some(body)),
-        NewBytes::File(_) => (Place::File, None),
-    };
-    statement
-        .bind(bytes.id())
-        .bind(place)
-        .bind(column(size_bytes))
-        .bind(body.map(AsRef::<[u8]>::as_ref))
 }

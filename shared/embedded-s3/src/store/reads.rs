@@ -1,10 +1,12 @@
-//! What requests look up. Each question is one statement, so it sees one moment.
+//! What requests look up. Each question is one statement, so it sees one moment. Current objects are asked for
+//! by [`super::lookups`].
 
 use std::ops::Range;
 
 use sqlx::Row as _;
 
 use super::buckets::{require_bucket, versioning_of};
+use super::lookups::Body;
 use super::rows::{ListedRow, ObjectRow, PartRow, Place, UploadRow, VersionRow, column, size};
 use super::versions::{Versioning, version_columns};
 use super::{Store, StoreError};
@@ -21,18 +23,6 @@ pub(crate) struct ObjectName<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
     pub version: Option<&'a str>,
-}
-
-/// Binds bucket and key. The third is not used.
-macro_rules! current {
-    ($body:literal) => {
-        concat!(
-            "SELECT o.*, b.place, k.versioning, ",
-            $body,
-            " FROM objects o JOIN blobs b ON b.id = o.blob JOIN buckets k ON k.name = o.bucket
-              WHERE o.bucket = ?1 AND o.key = ?2 AND ?3 IS NULL"
-        )
-    };
 }
 
 /// Binds bucket, key and version. A delete marker has no blob.
@@ -79,21 +69,25 @@ impl Store {
 
     /// The object without its bytes.
     pub(crate) async fn object(&self, name: ObjectName<'_>) -> Result<ObjectRow, StoreError> {
-        match name.version {
-            None => self.object_row(current!("NULL AS body"), name).await,
-            Some(_) => self.object_row(version!("NULL AS body"), name).await,
-        }
+        self.object_row(name, Body::Without).await
     }
 
-    async fn object_row(
-        &self,
-        sql: &'static str,
-        name: ObjectName<'_>,
-    ) -> Result<ObjectRow, StoreError> {
+    async fn object_row(&self, name: ObjectName<'_>, body: Body) -> Result<ObjectRow, StoreError> {
+        let Some(version) = name.version else {
+            let current = self.lookups.current(name.bucket, name.key, body).await?;
+            return match current {
+                Some(row) => Ok(row),
+                None => Err(self.absent(name).await?),
+            };
+        };
+        let sql = match body {
+            Body::With => version!("b.body"),
+            Body::Without => version!("NULL AS body"),
+        };
         let row = sqlx::query(sql)
             .bind(name.bucket)
             .bind(name.key.as_bytes())
-            .bind(name.version)
+            .bind(version)
             .fetch_optional(&self.readers)
             .await?;
         let Some(row) = row else {
@@ -140,12 +134,8 @@ impl Store {
     where
         F: From<StoreError>,
     {
-        let with_body = match name.version {
-            None => current!("b.body"),
-            Some(_) => version!("b.body"),
-        };
         for _ in 0..RACES_MAX {
-            let row = self.object_row(with_body, name).await?;
+            let row = self.object_row(name, Body::With).await?;
             let range = accept(&row)?;
             if row.place == Place::Inline {
                 return Ok((row, range, Source::Inline));

@@ -89,7 +89,7 @@ impl Change for PutPart {
         batch.upload(&self.bucket, &self.key, &self.upload).await?;
         let content = &self.part.content;
         match &self.bytes {
-            PartBytes::Own(bytes) => batch.insert_blob(bytes, content.size_bytes).await?,
+            PartBytes::Own(bytes) => batch.add_blob(bytes, content.size_bytes),
             PartBytes::Shared { id, segments } => {
                 batch.share(*id, segments, content.size_bytes).await?;
             }

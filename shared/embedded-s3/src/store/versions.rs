@@ -101,9 +101,19 @@ pub(crate) struct Removed {
     pub is_marker: bool,
 }
 
+impl Removed {
+    /// Of a bucket that keeps none.
+    pub(super) fn without_version() -> Self {
+        Self {
+            version: None,
+            is_marker: false,
+        }
+    }
+}
+
 /// A key of a bucket.
-#[derive(Clone, Copy)]
-pub(super) struct Name<'a> {
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Name<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
 }

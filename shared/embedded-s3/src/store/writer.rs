@@ -3,6 +3,8 @@
 //! While one batch is being synced the next one queues up, so the more requests there are, the more
 //! share a sync. A request is answered after the commit that holds its change.
 //!
+//! Changes that put new bytes under a key, which most of them do, are made together ([`super::together`]).
+//!
 //! A change that the database fails on takes its batch down with it; then each change of the batch
 //! is tried again in a transaction of its own, so only the one at fault is told so. Safe because
 //! the failed transaction left nothing. A change that is *refused* writes nothing and disturbs nobody.
@@ -16,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 use super::rows::Place;
+use super::together::{self, Together};
+use super::versions::Name;
 use crate::blobs::{BlobId, Blobs};
 use crate::clock::Clock;
 
@@ -30,6 +34,12 @@ pub(crate) trait Change: Send + Sync + 'static {
     /// Writes it. Must refuse before its first write: there is no savepoint around a single change.
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<Self::Answer, StoreError>;
 
+    /// The key that it puts something under, if that is all it does and it asks once what the key has now
+    /// ([`Batch::admit`]): such changes are made together.
+    fn puts(&self) -> Option<Name<'_>> {
+        None
+    }
+
     /// Called once it is durable.
     fn committed(&mut self) {}
 }
@@ -40,6 +50,7 @@ pub(crate) struct Batch<'c> {
     /// Blobs that lost a reference; counted together at the end.
     pub released: Vec<BlobId>,
     pub now_micros: i64,
+    pub(super) together: Together,
 }
 
 /// A change with the request that waits for it.
@@ -53,6 +64,7 @@ pub(crate) struct Waiting<C: Change> {
 #[async_trait]
 pub(crate) trait Queued: Send + Sync {
     async fn apply(&mut self, batch: &mut Batch<'_>) -> Result<(), sqlx::Error>;
+    fn puts(&self) -> Option<Name<'_>>;
     fn answer(self: Box<Self>, committed: Result<(), sqlx::Error>);
 }
 
@@ -66,6 +78,10 @@ impl<C: Change> Queued for Waiting<C> {
                 Ok(())
             }
         }
+    }
+
+    fn puts(&self) -> Option<Name<'_>> {
+        self.change.puts()
     }
 
     fn answer(mut self: Box<Self>, committed: Result<(), sqlx::Error>) {
@@ -152,9 +168,10 @@ async fn apply_all(
         connection,
         released: Vec::new(),
         now_micros: clock.now_micros(),
+        together: Together::default(),
     };
-    for change in changes {
-        change.apply(&mut batch).await?;
+    for run in together::runs(changes) {
+        batch.apply_run(run).await?;
     }
     batch.count_released().await
 }
