@@ -16,9 +16,9 @@ use crate::{Migration, OpenError, SqliteFault, Writer, migrations};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The log is cut back to 64 MiB after a burst, in bytes.
 const LOG_BYTES_KEPT: &str = "67108864";
-/// The log is folded into the file once it has so many pages, 32 MiB, instead of SQLite's 1,000: a page that
+/// The log is folded into the file once it has so many pages, 64 MiB, instead of SQLite's 1,000: a page that
 /// changes often is written there once, and the larger log costs a restart some tenths of a second.
-const LOG_PAGES: &str = "8192";
+const LOG_PAGES: &str = "16384";
 /// How long opening waits for another process that is just making the file: a few syncs.
 const OPEN_WAIT_MAX: Duration = Duration::from_secs(1);
 const OPEN_PAUSE: Duration = Duration::from_millis(20);

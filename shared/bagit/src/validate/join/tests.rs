@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use muniment_model::Crc64Nvme;
 use proptest::prelude::*;
 
@@ -322,13 +320,13 @@ fn names_made_to_fall_together_are_refused_and_not_kept() {
     assert!(join.files.entries().len() <= 1_024);
 }
 
-/// A text file must not hold a worker for days: each line once cost the original 0.75 s.
+/// A text file must not hold a worker for days: each line once cost the original 0.75 s. How long it takes
+/// is measured by the bench (`phantoms`).
 #[test]
-fn z9_a_million_lines_for_files_that_are_not_there_take_seconds_and_no_memory() {
+fn z9_a_million_lines_for_files_that_are_not_there_are_counted_and_take_no_memory() {
     let mut findings = Findings::default();
     let mut join = join_of(&[MD5], 1, 1);
     put(&mut join, "data/a", 1, &mut findings);
-    let began = Instant::now();
 
     let file = ManifestFile::at(MD5).expect("a manifest");
     let mut reading = join.manifest(&file, TagEncoding::UTF_8);
@@ -344,8 +342,6 @@ fn z9_a_million_lines_for_files_that_are_not_there_take_seconds_and_no_memory() 
 
     assert_eq!(findings.error_count(), 1_000_001);
     assert_eq!(entries, 1);
-    println!("a million phantom lines: {:?}", began.elapsed());
-    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 proptest! {
