@@ -116,9 +116,10 @@ impl Store {
     pub(crate) async fn open(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let database = Database::new(file);
         migrations::run(database.clone()).await?;
-        let writer = database.clone().existing();
-        let writer = writer.pragma("cache_size", WRITER_CACHE);
-        let writer = writer.pool(1, CONNECTION_WAIT);
+        let writer = database
+            .for_writing()
+            .pragma("cache_size", WRITER_CACHE)
+            .pool(1, CONNECTION_WAIT);
         let readers = database.read_only().pool(READERS_MAX, CONNECTION_WAIT);
         Ok(Self {
             writer,

@@ -60,9 +60,16 @@ impl Database {
 
     /// The file as it is: an absent one is an error.
     #[must_use]
-    pub fn existing(self) -> Self {
-        let options = self.options.create_if_missing(false);
+    pub fn existing(&self) -> Self {
+        let options = self.options.clone().create_if_missing(false);
         Self { options }
+    }
+
+    /// For connections that write, and sort nothing large. A statement of many rows keeps what its pages were,
+    /// in case that a row is refused: in memory, and not in a file, which would be as much again as the log.
+    #[must_use]
+    pub fn for_writing(&self) -> Self {
+        self.existing().pragma("temp_store", "memory")
     }
 
     /// For connections that read only. They do not wait for the writer, nor it for them.
@@ -80,15 +87,18 @@ impl Database {
         Self { options }
     }
 
-    /// Makes the file if it is absent, brings it to the layout of this program, and keeps the
-    /// connection for writing.
+    /// Makes the file if it is absent, brings it to the layout of this program, and gives a connection for
+    /// writing.
     pub async fn open(self, migrations: &[Migration]) -> Result<Writer, OpenError> {
-        let connection = self.connect().await?;
-        let writer = Writer::new(self.existing(), connection);
-        let mut transaction = writer.begin().await?;
+        let migrating = Writer::new(self.existing(), self.connect().await?);
+        let mut transaction = migrating.begin().await?;
         migrations::run(&mut transaction, migrations).await?;
         transaction.commit().await?;
-        Ok(writer)
+        // Not before: a migration may sort more than memory holds.
+        let writing = self.for_writing();
+        let connection = writing.connect().await?;
+        migrating.close().await?;
+        Ok(Writer::new(writing, connection))
     }
 
     /// Connects, also while another process makes the file: the change to WAL is refused at once

@@ -157,3 +157,37 @@ async fn is_marked(writer: &Writer) -> bool {
     transaction.rollback().await;
     marked.unwrap()
 }
+
+const KEYS: &str = "CREATE TABLE keys (key BLOB NOT NULL UNIQUE)";
+/// Each goes to another page of the index.
+const MORE_KEYS: &str = "INSERT INTO keys
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
+    SELECT randomblob(100) FROM numbers";
+
+/// It keeps what its pages were, in case that a row is refused. In a file that would be as much again as
+/// the log.
+#[tokio::test]
+async fn a_statement_of_many_rows_writes_no_file_beside_the_log() {
+    let file = file();
+    let writer = file.open().await;
+    let made = writer.transaction(async |connection| {
+        run(connection, KEYS).await?;
+        run(connection, MORE_KEYS).await
+    });
+    made.await.unwrap();
+
+    let mut transaction = writer.begin().await.unwrap();
+    run(&mut transaction, MORE_KEYS).await.unwrap();
+
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let files: Vec<_> = open
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .map(|target| target.display().to_string())
+        .collect();
+    assert!(files.iter().any(|name| name.ends_with("-wal")), "{files:?}");
+    assert!(
+        !files.iter().any(|name| name.contains("etilqs")),
+        "{files:?}"
+    );
+    transaction.rollback().await;
+}
