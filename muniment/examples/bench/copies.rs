@@ -105,10 +105,12 @@ fn buckets(
     let named = named.map(|(target, bucket)| format!("{target}={bucket}").parse());
     let preservation = PreservationSettings {
         aws_endpoint: Some(s3.endpoint.clone()),
+        aws_region: None,
         aws_access_key: access_key(),
         aws_secret_key: secret_key(),
         aws_host: instance.storage_host.clone(),
         wasabi_endpoint: Some(elsewhere),
+        wasabi_region: None,
         wasabi_access_key: Some(access_key()),
         wasabi_secret_key: Some(secret_key()),
         wasabi_host: instance.storage_host.clone(),

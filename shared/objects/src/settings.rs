@@ -152,6 +152,10 @@ pub struct PreservationSettings {
     #[arg(long, env = "MUNIMENT_AWS_ENDPOINT")]
     pub aws_endpoint: Option<Url>,
 
+    /// Region that requests to the AWS preservation buckets are signed for; that of each bucket when left out
+    #[arg(long, env = "MUNIMENT_AWS_REGION")]
+    pub aws_region: Option<String>,
+
     /// Access key for the AWS preservation buckets
     #[arg(long, env = "MUNIMENT_AWS_ACCESS_KEY", hide_env_values = true)]
     pub aws_access_key: SecretString,
@@ -167,6 +171,10 @@ pub struct PreservationSettings {
     /// S3 endpoint of the Wasabi preservation buckets; that of each bucket's region when left out
     #[arg(long, env = "MUNIMENT_WASABI_ENDPOINT")]
     pub wasabi_endpoint: Option<Url>,
+
+    /// Region that requests to the Wasabi preservation buckets are signed for; that of each bucket when left out
+    #[arg(long, env = "MUNIMENT_WASABI_REGION")]
+    pub wasabi_region: Option<String>,
 
     /// Access key for the Wasabi preservation buckets
     #[arg(long, env = "MUNIMENT_WASABI_ACCESS_KEY", hide_env_values = true)]
@@ -230,11 +238,15 @@ impl PreservationSettings {
     }
 
     fn endpoint(&self, target: StorageTarget) -> Result<Endpoint, InvalidSettings> {
-        let region = target.region().to_owned();
+        // A store that is neither of the two has one region for all of its buckets.
+        let signed_for = |set: &Option<String>| {
+            let region = set.as_deref().unwrap_or(target.region());
+            region.to_owned()
+        };
         Ok(match target.provider() {
             Provider::Aws => Endpoint {
                 url: self.aws_endpoint.clone(),
-                region,
+                region: signed_for(&self.aws_region),
                 access_key: self.aws_access_key.clone(),
                 secret_key: self.aws_secret_key.clone(),
             },
@@ -244,8 +256,8 @@ impl PreservationSettings {
                     return Err(InvalidSettings::NoKeys(target));
                 };
                 Endpoint {
-                    url: Some(self.wasabi_url(&region)?),
-                    region,
+                    url: Some(self.wasabi_url(target.region())?),
+                    region: signed_for(&self.wasabi_region),
                     access_key: access_key.clone(),
                     secret_key: secret_key.clone(),
                 }

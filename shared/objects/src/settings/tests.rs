@@ -71,6 +71,32 @@ fn one_binary_may_have_every_set_of_buckets() {
 }
 
 #[test]
+fn requests_are_signed_for_the_region_of_the_bucket_unless_another_is_set() {
+    let rows: [(&[&str], [&str; 2]); 2] = [
+        (&[], ["us-west-2", "us-west-1"]),
+        (
+            &["--aws-region=here", "--wasabi-region=there"],
+            ["here", "there"],
+        ),
+    ];
+
+    for (arguments, expected) in rows {
+        let wasabi = ["--wasabi-secret-key=s"];
+        let binary = parsed(&[&wasabi, arguments].concat()).expect("parses");
+        let targets = [StorageTarget::StandardOr, StorageTarget::WasabiOr];
+
+        let regions = targets.map(|target| {
+            let endpoint = binary.preservation.endpoint(target).expect("an endpoint");
+            endpoint.region
+        });
+
+        assert_eq!(regions, expected);
+        let url = binary.preservation.wasabi_url("us-west-1").expect("a URL");
+        assert_eq!(url.as_str(), "https://s3.us-west-1.wasabisys.com/");
+    }
+}
+
+#[test]
 fn settings_that_contradict_each_other_are_refused() {
     let rows = [
         (

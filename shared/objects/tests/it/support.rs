@@ -204,10 +204,12 @@ fn connect(
     ];
     let preservation = PreservationSettings {
         aws_endpoint: Some(near.clone()),
+        aws_region: None,
         aws_access_key: access_key(),
         aws_secret_key: secret_key(),
         aws_host: "muniment.example".to_owned(),
         wasabi_endpoint: Some(far.clone()),
+        wasabi_region: None,
         wasabi_access_key: Some(access_key()),
         wasabi_secret_key: Some(secret_key()),
         wasabi_host: "wasabisys.com".to_owned(),
