@@ -144,7 +144,49 @@ pub enum StorageError {
     Stopped,
 }
 
+/// What about a request was refused, where our credentials were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// They are not those of anybody, or no longer.
+    Keys,
+    /// They are good, and not for this.
+    Rights,
+    /// The region that the request was signed for.
+    Region,
+    /// The time at which it was signed.
+    Clock,
+}
+
 impl StorageError {
+    /// What was refused, of an answer that refuses our credentials.
+    pub fn denial(&self) -> Option<Denial> {
+        let Self::Denied { code, .. } = self else {
+            return None;
+        };
+        Some(match code.as_str() {
+            "ExpiredToken"
+            | "InvalidAccessKeyId"
+            | "InvalidToken"
+            | "SignatureDoesNotMatch"
+            | "TokenRefreshRequired"
+            | "401" => Denial::Keys,
+            "AuthorizationHeaderMalformed"
+            | "PermanentRedirect"
+            | "Redirect"
+            | "TemporaryRedirect"
+            | "301"
+            | "307"
+            | "308" => Denial::Region,
+            "RequestTimeTooSkewed" => Denial::Clock,
+            _ => Denial::Rights,
+        })
+    }
+
+    /// Whether the bucket that was to be made is there, and ours.
+    pub(crate) fn is_own_bucket(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "BucketAlreadyOwnedByYou")
+    }
+
     /// The one table of what follows from each error: what it means to the run loop that the retry
     /// did not help, whether the same request is worth repeating within seconds, and what it says
     /// about the endpoint's load. Exhaustive, so that a new one does not compile until all three

@@ -24,6 +24,7 @@ mod receiving;
 mod records;
 pub mod settings;
 mod staging;
+mod store;
 mod stream;
 mod writer;
 
@@ -31,7 +32,7 @@ pub use bucket::Head;
 pub use budget::{BUDGET_BYTES, ByteBudget, HeldBytes, STEP_BYTES};
 pub use connection::{Connections, Endpoint};
 pub use deletion::Deletion;
-pub use error::{Cause, ObjectAddress, Resource, StorageError};
+pub use error::{Cause, Denial, ObjectAddress, Resource, StorageError};
 pub use listing::{FirstParts, Listed, Listing};
 pub use metadata::{METADATA_BYTES_MAX, MetadataTooLarge, user_metadata};
 pub use preservation::{CopyOrder, PreservationBuckets};
@@ -42,5 +43,6 @@ pub use settings::{
     TargetBucket,
 };
 pub use staging::StagingBucket;
+pub use store::{Abilities, Store};
 pub use stream::{ObjectStream, RANGE_BYTES, RANGES_AT_ONCE, TarStream};
 pub use writer::{ObjectWriter, Written};

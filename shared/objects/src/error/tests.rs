@@ -116,3 +116,27 @@ fn each_error_has_its_class_its_retry_and_its_word_on_load() {
         assert_eq!(asked, (class, again, load), "{error:?}");
     }
 }
+
+#[test]
+fn what_was_refused_is_told_by_the_code() {
+    let rows = [
+        ("InvalidAccessKeyId", Denial::Keys),
+        ("SignatureDoesNotMatch", Denial::Keys),
+        ("401", Denial::Keys),
+        ("AuthorizationHeaderMalformed", Denial::Region),
+        ("301", Denial::Region),
+        ("RequestTimeTooSkewed", Denial::Clock),
+        ("AccessDenied", Denial::Rights),
+        ("403", Denial::Rights),
+    ];
+
+    for (code, expected) in rows {
+        let denied = StorageError::Denied {
+            resource: resource(),
+            code: code.to_owned(),
+        };
+
+        assert_eq!(denied.denial(), Some(expected), "{code}");
+    }
+    assert_eq!(interrupted().denial(), None);
+}
