@@ -1,14 +1,9 @@
-//! The S3 endpoints that the suite runs on: the embedded one always, and the one that the environment names.
-//!
-//! `MUNIMENT_TEST_S3` is its URL (plain HTTP, because the fault proxy goes before it), and
-//! `MUNIMENT_TEST_S3_ACCESS_KEY`, `_SECRET_KEY` and `_REGION` are what its URL needs beside it. What it
-//! cannot do is named in `MUNIMENT_TEST_S3_LACKS`, separated by commas.
-
-use std::io::Write as _;
+//! The S3 servers that the suite runs on: the embedded endpoint, and `SeaweedFS`, which is not ours.
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as Keys, Region, SharedCredentialsProvider};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use muniment_embedded_s3::{Credentials, EmbeddedS3};
+use muniment_seaweedfs::SeaweedFs;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -22,28 +17,20 @@ pub(crate) struct Signer {
     pub(crate) region: String,
 }
 
-/// What not every S3 endpoint can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ability {
-    /// Refuses to create an object whose key is taken (`If-None-Match`).
-    ConditionalWrites,
-    /// Deletes an object only if it is the one that was meant (`If-Match`).
-    ConditionalDeletes,
-}
-
-impl Ability {
-    const NAMES: [(&str, Self); 2] = [
-        ("conditional-writes", Self::ConditionalWrites),
-        ("conditional-deletes", Self::ConditionalDeletes),
-    ];
+/// What answers, for as long as the back end is in use.
+enum Server {
+    Embedded {
+        _folder: TempDir,
+        _serving: JoinSet<()>,
+    },
+    SeaweedFs(#[expect(dead_code, reason = "it is killed when it is dropped")] SeaweedFs),
 }
 
 pub(crate) struct Backend {
     pub(crate) url: String,
     pub(crate) signer: Signer,
-    pub(crate) lacks: Vec<Ability>,
     client: aws_sdk_s3::Client,
-    _server: Option<(TempDir, JoinSet<()>)>,
+    _server: Server,
 }
 
 impl Backend {
@@ -62,43 +49,28 @@ impl Backend {
         let store = store.expect("opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("address"));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
             store.serve(listener, CancellationToken::new()).await;
         });
-        Self::new(url, signer, Vec::new(), Some((folder, tasks)))
+        let server = Server::Embedded {
+            _folder: folder,
+            _serving: serving,
+        };
+        Self::new(url, signer, server)
     }
 
-    /// `None`, and said so, where the environment names no endpoint.
-    pub(crate) fn external() -> Option<Self> {
-        let Some(url) = setting("MUNIMENT_TEST_S3") else {
-            skipped(
-                "all cases on an external S3 endpoint",
-                "MUNIMENT_TEST_S3 is not set",
-            );
-            return None;
-        };
-        let required = |name| setting(name).unwrap_or_else(|| panic!("{name} is not set"));
+    pub(crate) async fn seaweedfs() -> Self {
+        let server = SeaweedFs::start().await.expect("starts");
         let signer = Signer {
-            access_key: required("MUNIMENT_TEST_S3_ACCESS_KEY"),
-            secret_key: required("MUNIMENT_TEST_S3_SECRET_KEY"),
-            region: setting("MUNIMENT_TEST_S3_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key: muniment_seaweedfs::ACCESS_KEY.to_owned(),
+            secret_key: muniment_seaweedfs::SECRET_KEY.to_owned(),
+            region: "us-east-1".to_owned(),
         };
-        let lacks = setting("MUNIMENT_TEST_S3_LACKS").unwrap_or_default();
-        let lacks = lacks.split(',').filter(|name| !name.is_empty());
-        let ability = |name| {
-            let found = Ability::NAMES.iter().find(|(known, _)| *known == name);
-            found.unwrap_or_else(|| panic!("no ability {name:?}")).1
-        };
-        Some(Self::new(url, signer, lacks.map(ability).collect(), None))
+        Self::new(server.url(), signer, Server::SeaweedFs(server))
     }
 
-    fn new(
-        url: String,
-        signer: Signer,
-        lacks: Vec<Ability>,
-        server: Option<(TempDir, JoinSet<()>)>,
-    ) -> Self {
+    fn new(url: String, signer: Signer, server: Server) -> Self {
         let keys = Keys::new(&signer.access_key, &signer.secret_key, None, None, "test");
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -110,7 +82,6 @@ impl Backend {
         Self {
             url,
             signer,
-            lacks,
             client: aws_sdk_s3::Client::from_conf(config),
             _server: server,
         }
@@ -157,17 +128,4 @@ impl Backend {
         let removed = self.client.delete_bucket().bucket(name).send().await;
         removed.expect("removes");
     }
-}
-
-/// Says what was not tested. Past the capture of the test harness, which hides what passing tests print.
-pub(crate) fn skipped(what: &str, reason: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {what}: {reason}").expect("writes");
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test has no command line to be told by"
-)]
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -7,19 +7,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
-use crate::backend::{Ability, Backend, skipped};
+use crate::backend::Backend;
 use crate::support::Bench;
-use crate::{budget, copies, deleting, failures, left_open, reading, writing};
+use crate::{budget, copies, deleting, failures, left_open, reading, store, writing};
 
-type Case = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub(crate) type Case = for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 macro_rules! suite {
-    ($($module:ident { $($case:ident $(needs $ability:ident)?,)* })*) => {
-        const CASES: &[(&str, &[Ability], Case)] = &[$($((
+    ($($module:ident { $($case:ident,)* })*) => {
+        pub(crate) const CASES: &[(&str, Case)] = &[$($((
             stringify!($case),
-            &[$(Ability::$ability)?],
             |bench| Box::pin($module::$case(bench)),
         ),)*)*];
 
@@ -44,14 +41,14 @@ suite! {
         a_range_that_is_not_what_pass_one_read_leaves_nothing_behind,
         a_range_copy_that_cannot_be_confirmed_is_streamed,
         a_range_that_the_store_cannot_copy_is_streamed,
-        a_store_without_copies_gets_a_stream needs ConditionalWrites,
+        a_store_without_copies_gets_a_stream,
         a_tar_replaced_before_the_copy_is_superseded,
         a_copy_carries_what_the_record_says_and_may_be_ordered_twice,
-        a_key_that_something_else_has_is_never_replaced needs ConditionalWrites,
+        a_key_that_something_else_has_is_never_replaced,
         a_copy_whose_answer_is_lost_counts_once,
-        a_copy_that_is_ordered_twice_on_the_way_counts_once needs ConditionalWrites,
+        a_copy_that_is_ordered_twice_on_the_way_counts_once,
         a_bit_that_flips_on_the_way_back_is_not_what_was_stored,
-        a_store_without_checksums_is_read_back needs ConditionalWrites,
+        a_store_without_checksums_is_read_back,
         operations_can_run_on_tasks,
         staged_bytes_that_differ_from_the_record_are_never_called_a_copy,
         a_staged_file_that_is_lost_is_named_as_such,
@@ -90,12 +87,19 @@ suite! {
         a_body_that_breaks_off_is_resumed_at_that_byte,
         a_replaced_tar_is_superseded_and_never_mixed,
         a_staged_object_replaced_between_two_ranges_is_superseded,
-        a_tar_that_is_gone_is_not_found needs ConditionalDeletes,
+        a_tar_that_is_gone_is_not_found,
         a_staged_object_of_another_size_is_refused,
         a_stop_ends_the_stream_and_leaves_its_position,
         after_an_error_a_stream_goes_on_where_its_reader_was,
         a_small_object_is_got_whole_or_not_at_all,
         a_bit_that_flips_on_the_way_is_noticed_and_read_again,
+    }
+    store {
+        a_bucket_is_made_once_and_found,
+        an_object_is_created_once_also_when_the_answer_is_lost,
+        a_store_that_keeps_conditions_is_known_as_one_and_keeps_nothing_of_the_trial,
+        a_store_that_ignores_conditions_is_known_as_one,
+        keys_of_nobody_are_told_from_a_store_that_is_away,
     }
     writing {
         a_put_sends_the_recorded_checksum_and_no_other,
@@ -111,45 +115,19 @@ suite! {
         depositors_keys_are_listed_as_they_are,
         receiving_buckets_are_found_by_their_prefix,
         a_deposit_record_needs_no_checksum_from_elsewhere,
-        a_request_that_arrives_twice_does_what_it_does_once needs ConditionalDeletes,
+        a_request_that_arrives_twice_does_what_it_does_once,
     }
 }
 
 async fn on_embedded(name: &str) {
-    let (_, _, case) = CASES
+    let (_, case) = CASES
         .iter()
-        .find(|(listed, _, _)| *listed == name)
+        .find(|(listed, _)| *listed == name)
         .expect("listed");
     run(Arc::new(Backend::embedded().await), *case).await;
 }
 
-/// One after the other: a store that is not ours may limit how many buckets we have at a time.
-#[tokio::test]
-async fn an_external_endpoint_passes_every_case() {
-    let Some(backend) = Backend::external().map(Arc::new) else {
-        return;
-    };
-    let mut failed = Vec::new();
-    for (name, needs, case) in CASES {
-        if let Some(ability) = needs.iter().find(|ability| backend.lacks.contains(ability)) {
-            skipped(name, &format!("the endpoint lacks {ability:?}"));
-            continue;
-        }
-        let mut task = JoinSet::new();
-        task.spawn(run(Arc::clone(&backend), *case));
-        if task.join_next().await.is_none_or(|ended| ended.is_err()) {
-            failed.push(name);
-        }
-    }
-    assert!(
-        failed.is_empty(),
-        "{} of {}: {failed:?}",
-        failed.len(),
-        CASES.len()
-    );
-}
-
-async fn run(backend: Arc<Backend>, case: Case) {
+pub(crate) async fn run(backend: Arc<Backend>, case: Case) {
     let bench = Bench::on(backend).await;
     case(&bench).await;
     bench.remove().await;

@@ -1,4 +1,4 @@
-//! Our S3 layer against every S3 back end there is: one suite, whose list of cases is in `conformance`.
+//! Our S3 layer on two S3 servers: one suite, whose list of cases is in `conformance`.
 
 // `cfg(test)` is what allows `expect` in their helpers.
 #[cfg(test)]
@@ -17,6 +17,10 @@ mod failures;
 mod left_open;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod seaweedfs;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
