@@ -49,6 +49,12 @@ impl Bucket {
                 self.must_exist().await?;
                 Ok(Deletion::Gone)
             }
+            // Stores differ on whether there is another one where there is none.
+            Err(StorageError::Superseded(object)) => match self.head(key).await {
+                Err(StorageError::NotFound(_)) => Ok(Deletion::Gone),
+                Ok(_) => Err(StorageError::Superseded(object)),
+                Err(error) => Err(error),
+            },
             other => other,
         }
     }
