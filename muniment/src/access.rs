@@ -38,6 +38,11 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// Whether it was said which one is meant.
+    fn is_named(&self) -> bool {
+        self.instance.is_some() || self.data.is_named()
+    }
+
     fn client(&self) -> Result<ClientAccess, CommandError> {
         Ok(match &self.instance {
             Some(file) => ClientAccess::read(file)?,
@@ -108,15 +113,16 @@ impl RegistryAccess {
     }
 }
 
-/// The receiving bucket of another machine
+/// The receiving bucket of another machine, or the keys to that of the installation
 #[derive(Debug, Default, clap::Args)]
 pub struct BucketAccess {
-    /// S3 endpoint of an installation elsewhere; AWS itself when only keys are given
+    /// S3 endpoint of an installation elsewhere; AWS itself when only keys and a bucket are given
     #[arg(
         long,
         env = "MUNIMENT_S3_ENDPOINT",
         value_name = "URL",
-        requires = "s3_access_key"
+        conflicts_with_all = ["data", "instance"],
+        requires_all = ["s3_access_key", "bucket"]
     )]
     pub s3_endpoint: Option<Url>,
 
@@ -129,14 +135,13 @@ pub struct BucketAccess {
     )]
     pub s3_region: String,
 
-    /// Your access key to that endpoint; without it, the bucket is one of the data folder's
+    /// Your access key to that endpoint, or to that of a depositor's file which has none
     #[arg(
         long,
         env = "MUNIMENT_S3_ACCESS_KEY",
         value_name = "KEY",
         hide_env_values = true,
-        conflicts_with_all = ["data", "instance"],
-        requires_all = ["s3_secret_key", "bucket"]
+        requires = "s3_secret_key"
     )]
     pub s3_access_key: Option<SecretString>,
 
@@ -145,7 +150,8 @@ pub struct BucketAccess {
         long,
         env = "MUNIMENT_S3_SECRET_KEY",
         value_name = "KEY",
-        hide_env_values = true
+        hide_env_values = true,
+        requires = "s3_access_key"
     )]
     pub s3_secret_key: Option<SecretString>,
 
@@ -167,30 +173,60 @@ impl BucketAccess {
         institution: Option<&str>,
         stop: &CancellationToken,
     ) -> Result<DepositBucket, CommandError> {
-        let (settings, bucket) = if let Some(elsewhere) = self.elsewhere() {
-            elsewhere
-        } else {
-            let client = installation.client()?;
-            let bucket = match &self.bucket {
-                Some(bucket) => bucket.clone(),
-                None => client.receiving_bucket(institution)?,
-            };
-            (client.s3.receiving(), bucket)
+        let (settings, bucket) = match self.elsewhere(installation) {
+            Some(elsewhere) => elsewhere,
+            None => self.of_installation(&installation.client()?, institution)?,
         };
         Ok(settings.connect_depositor(&Connections::new(stop.clone()), bucket))
     }
 
-    /// As for the registry.
-    fn elsewhere(&self) -> Option<(ReceivingSettings, BucketName)> {
+    /// The settings, when they are for an installation elsewhere: nothing else is named, and a bucket is.
+    fn elsewhere(&self, installation: &Installation) -> Option<(ReceivingSettings, BucketName)> {
+        if installation.is_named() {
+            return None;
+        }
+        let (receiving_access_key, receiving_secret_key) = self.keys()?;
         let settings = ReceivingSettings {
             receiving_endpoint: self.s3_endpoint.clone(),
             receiving_region: self.s3_region.clone(),
-            receiving_access_key: self.s3_access_key.clone()?,
-            receiving_secret_key: self.s3_secret_key.clone()?,
+            receiving_access_key,
+            receiving_secret_key,
             // Only who looks for buckets needs it.
             receiving_prefix: String::new(),
         };
         Some((settings, self.bucket.clone()?))
+    }
+
+    /// Keys that are given go before those of the file, which may have none.
+    fn of_installation(
+        &self,
+        client: &ClientAccess,
+        institution: Option<&str>,
+    ) -> Result<(ReceivingSettings, BucketName), CommandError> {
+        let bucket = match &self.bucket {
+            Some(bucket) => bucket.clone(),
+            None => client.receiving_bucket(institution)?,
+        };
+        let mut settings = client.s3.receiving();
+        match self.keys() {
+            Some((access_key, secret_key)) => {
+                settings.receiving_access_key = access_key;
+                settings.receiving_secret_key = secret_key;
+            }
+            None if client.s3.access_key.is_empty() => {
+                return Err(CommandError::NoS3Keys {
+                    endpoint: client.s3.endpoint.clone(),
+                    bucket,
+                });
+            }
+            None => {}
+        }
+        Ok((settings, bucket))
+    }
+
+    /// clap takes both of them or none.
+    fn keys(&self) -> Option<(SecretString, SecretString)> {
+        self.s3_access_key.clone().zip(self.s3_secret_key.clone())
     }
 }
 

@@ -18,6 +18,11 @@ pub struct DataSettings {
 pub struct NoHome(#[source] etcetera::HomeDirError);
 
 impl DataSettings {
+    /// Whether a folder was named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.data.is_some()
+    }
+
     /// The folder that was named, or the one in the user's own data.
     pub fn folder(&self) -> Result<PathBuf, NoHome> {
         match &self.data {

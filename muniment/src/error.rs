@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use muniment_model::WorkItemId;
+use muniment_model::{BucketName, WorkItemId};
 use muniment_registry_client::ClientError;
 use muniment_work::WorkError;
+use url::Url;
 
 use crate::data_folder::NoHome;
 use crate::deposit::{BagFault, UploadError};
@@ -65,6 +66,11 @@ pub enum CommandError {
     Refused { message: String, next: String },
     #[error("no institution {wanted} here; there are {known}")]
     UnknownInstitution { wanted: String, known: String },
+    #[error(
+        "this installation has its bags in the S3 store at {endpoint}, and its file has no keys to that: the operator of \
+         the store makes you some that are good for the bucket {bucket}; give them with --s3-access-key and --s3-secret-key"
+    )]
+    NoS3Keys { endpoint: Url, bucket: BucketName },
     #[error(transparent)]
     Bag(#[from] BagFault),
     #[error(transparent)]

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn settings_for_elsewhere_come_complete_or_not_at_all() {
-        let rows: [(&[&str], bool); 9] = [
+        let rows: [(&[&str], bool); 14] = [
             (&["status"], true),
             (&["status", "--registry-url", "http://far/"], false),
             (
@@ -195,10 +195,30 @@ mod tests {
                 ],
                 true,
             ),
+            (&["deposit", "--s3-access-key=k", "a.tar"], false),
+            (&["deposit", "--s3-endpoint=http://far/", "a.tar"], false),
             (
-                &["deposit", "--s3-access-key=k", "--s3-secret-key=s", "a.tar"],
+                &[
+                    "deposit",
+                    "--s3-endpoint=http://far/",
+                    "--s3-access-key=k",
+                    "--s3-secret-key=s",
+                    "a.tar",
+                ],
                 false,
             ),
+            (
+                &[
+                    "deposit",
+                    "--instance=mine.json",
+                    "--s3-access-key=k",
+                    "--s3-secret-key=s",
+                    "a.tar",
+                ],
+                true,
+            ),
+            (&["up", "--s3=http://far/"], true),
+            (&["up", "--s3=http://far/", "--s3-access-key=k"], false),
             (
                 &[
                     "deposit",

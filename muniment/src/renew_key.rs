@@ -15,7 +15,8 @@ use crate::up::lock::FolderLock;
 /// Makes new keys for a depositor or the operator; the old ones are refused from then on
 ///
 /// For a key that is in wrong hands, or for a depositor who is to have none any more: just do not give the
-/// new ones out. Stop `muniment up` before, and start it after.
+/// new ones out. Stop `muniment up` before, and start it after. Keys to an S3 store elsewhere (`muniment up --s3`) are
+/// renewed there: give the operator's new ones to the next `muniment up`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RenewKeySettings {
     /// Institution whose depositor gets new keys, to S3 and to the registry
@@ -40,11 +41,9 @@ pub(crate) fn run(
     let _lock = FolderLock::take(&folder)?;
     let mut instance = Instance::read(&folder)?;
     let file = if let Some(wanted) = &settings.institution {
-        let mut known = instance.institutions.iter_mut();
-        let Some(found) = known.find(|one| one.identifier == *wanted) else {
+        if !instance.renew_depositor(wanted) {
             return Err(instance.client().unknown(wanted));
-        };
-        found.renew();
+        }
         depositor::file(&folder, wanted)
     } else {
         instance.renew_operator();
@@ -52,7 +51,16 @@ pub(crate) fn run(
     };
     instance.write(&folder)?;
     depositor::write_all(&instance, &folder)?;
-    terminal.say(format_args!("the new keys are in {}", file.display()));
+    let file = file.display();
+    if instance.is_elsewhere() {
+        terminal.say(format_args!("the new key to the registry is in {file}"));
+        terminal.tell(format_args!(
+            "the keys to S3 are those of the store at {}, which alone can renew them",
+            instance.s3.endpoint
+        ));
+    } else {
+        terminal.say(format_args!("the new keys are in {file}"));
+    }
     Ok(Outcome::AllWell)
 }
 
@@ -62,7 +70,7 @@ mod tests {
 
     use super::*;
     use crate::up::depositor::ClientAccess;
-    use crate::up::instance::tests::example;
+    use crate::up::instance::tests::{example, example_elsewhere};
 
     #[derive(clap::Parser)]
     struct Cli {
@@ -104,6 +112,25 @@ mod tests {
         assert_ne!(after.s3.access_key, before.s3.access_key);
         assert_ne!(after.registry.api_key, before.registry.api_key);
         assert!(after.institutions == before.institutions);
+    }
+
+    #[test]
+    fn keys_to_a_store_elsewhere_are_not_ours_to_renew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let before = example_elsewhere();
+        before.write(folder.path()).expect("writes");
+
+        renew(folder.path(), "test.edu").expect("renews");
+        renew(folder.path(), "--operator").expect("renews");
+
+        let after = Instance::read(folder.path()).expect("reads");
+        assert!(after.s3 == before.s3);
+        assert!(after.institutions[0].s3_access_key.is_empty());
+        assert_ne!(
+            after.institutions[0].api_key,
+            before.institutions[0].api_key
+        );
+        assert_ne!(after.registry.api_key, before.registry.api_key);
     }
 
     #[test]

@@ -5,8 +5,11 @@ mod folder;
 pub mod instance;
 mod keys;
 pub mod lock;
+mod plan;
 mod services;
 mod settings;
+mod store;
+mod summary;
 mod system;
 mod tasks;
 mod wiring;
@@ -24,21 +27,27 @@ use crate::error::CommandError;
 use crate::room;
 use crate::terminal::Terminal;
 
-use instance::{Instance, InstitutionAccess, RegistryAccess, S3Access};
 pub(crate) use settings::{INSTITUTION_BYTES_MAX, REGISTRY_TIMEOUT};
+use store::StoreSettings;
+pub use store::{StoreError, StoreKeys, StoreOptions};
+use summary::summary;
 pub(crate) use system::WORK;
 pub use system::{Options, StartError, System, SystemDied};
 
 /// Starts S3 endpoint, registry and workers, and keeps them running
 ///
-/// Everything is in one folder, and nothing else is needed. Where to reach it and the operator's keys,
-/// which are good for everything, are printed and kept in DIR/instance.json. Each depositor has keys that
-/// are good for its institution alone, and is given DIR/depositors/DOMAIN.json, which has them. Stop it
-/// with Ctrl-C: bags on their way go on at the next start, and so they do after a crash.
+/// Everything is in one folder, and nothing else is needed; with --s3, bags and copies are in an S3 store
+/// elsewhere. Where to reach it and the operator's keys, which are good for everything, are printed and kept
+/// in DIR/instance.json. Each depositor has keys that are good for its institution alone, and is given
+/// DIR/depositors/DOMAIN.json, which has them. Stop it with Ctrl-C: bags on their way go on at the next
+/// start, and so they do after a crash.
 #[derive(Debug, clap::Args)]
 pub struct UpSettings {
     #[command(flatten)]
     data: DataSettings,
+
+    #[command(flatten)]
+    store: StoreSettings,
 
     /// An institution that deposits; repeat it for more. Those that are there stay
     /// [default: test.edu and example.edu in a new folder]
@@ -71,6 +80,7 @@ pub struct UpSettings {
 
 pub async fn run(settings: &UpSettings, terminal: &Terminal) -> Result<Outcome, CommandError> {
     let options = Options {
+        store: settings.store.options(),
         s3_port: settings.s3_port,
         registry_port: settings.registry_port,
         institutions: settings.institutions.clone(),
@@ -133,60 +143,4 @@ fn tell_if_full(options: &Options, terminal: &Terminal) {
             "the disk of {folder} is full: make room, and start again"
         ));
     }
-}
-
-/// What a person needs to begin.
-fn summary(instance: &Instance, options: &Options) -> String {
-    let folder = &options.folder;
-    let S3Access {
-        endpoint,
-        region,
-        access_key,
-        secret_key,
-    } = &instance.s3;
-    let RegistryAccess { url, user, api_key } = &instance.registry;
-    let (pid, file) = (instance.pid, Instance::file(folder));
-    let (folder, file) = (folder.display(), file.display());
-    let copies = match options.copies {
-        Copies::Apart => "each has bytes of its own",
-        Copies::Shared => "share their bytes: what damages one copy damages all of them",
-    };
-    let institutions = instance.institutions.iter();
-    let depositors: String = institutions
-        .map(|one| of_depositor(one, &options.folder))
-        .collect();
-    format!(
-        "\
-Muniment is ready (pid {pid})
-
-  Data folder    {folder}
-  Copies         {copies}
-  S3 endpoint    {endpoint}
-    region       {region}
-    access key   {access_key}
-    secret key   {secret_key}
-  Registry       {url}
-    user         {user}
-    API key      {api_key}
-
-  The keys above are the operator's. Those of each depositor:
-
-{depositors}
-All of this is in {file}. Stop with Ctrl-C."
-    )
-}
-
-/// Where a depositor's bags go, and with which keys.
-fn of_depositor(institution: &InstitutionAccess, folder: &Path) -> String {
-    let (name, bucket) = (&institution.identifier, &institution.receiving_bucket);
-    let (access_key, secret_key) = (&institution.s3_access_key, &institution.s3_secret_key);
-    let file = depositor::file(folder, name);
-    let file = file.display();
-    format!(
-        "  Bags of {name} go to the bucket {bucket}
-    access key   {access_key}
-    secret key   {secret_key}
-    for its depositor: {file}
-"
-    )
 }

@@ -29,6 +29,8 @@ const ITEMS_MAX: usize = 1_000;
 pub(super) struct Sources {
     registry: RegistryClient,
     staging: StagingBucket,
+    /// The staging bucket is there only while `muniment up` runs.
+    is_staging_ours: bool,
     /// `None` where no `muniment up` has made one yet.
     work: Option<Result<Box<dyn WorkView>, WorkError>>,
 }
@@ -55,6 +57,7 @@ impl Sources {
         Ok(Self {
             registry: registry.map_err(CommandError::registry)?,
             staging: instance.staging().connect(&connections),
+            is_staging_ours: !instance.is_elsewhere(),
             work,
         })
     }
@@ -156,7 +159,7 @@ impl Sources {
     }
 
     async fn index(&self, id: WorkItemId, from: &mut FromRegistry) -> Option<IndexPart> {
-        let reason = if from.answers {
+        let reason = if from.answers || !self.is_staging_ours {
             match timeout(SILENCE_MAX, workers::index::look(&self.staging, id)).await {
                 Ok(Ok(view)) => {
                     return Some(IndexPart {

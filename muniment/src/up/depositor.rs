@@ -176,7 +176,7 @@ mod tests {
         let rows = [
             ("cut short", r#"{"format": 1, "s3""#, "ask for it again"),
             ("another's", r#"{"name": "x"}"#, "ask for it again"),
-            ("newer", r#"{"format": 2}"#, "newer"),
+            ("newer", r#"{"format": 3}"#, "newer"),
         ];
 
         for (name, text, expected) in rows {

@@ -20,8 +20,11 @@ use url::Url;
 
 use super::depositor::{ClientAccess, InstitutionBuckets};
 
-/// Raised when a reader of an older version could no longer understand the file.
-pub const FORMAT: u32 = 1;
+/// Raised when a reader of an older version could no longer understand the file, or would do harm with what it
+/// understands.
+pub const FORMAT: u32 = 2;
+/// Of a folder that has its buckets in itself: nothing has changed for it.
+pub(super) const FORMAT_EMBEDDED: u32 = 1;
 
 const FILE: &str = "instance.json";
 /// Only the owner: the file holds keys.
@@ -33,6 +36,9 @@ const SIZE_MAX: u64 = 1 << 20;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     pub format: u32,
+    /// What the marker in the store says, where the store is elsewhere ([`super::store`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_id: Option<String>,
     pub s3: S3Access,
     pub registry: RegistryAccess,
     pub institutions: Vec<InstitutionAccess>,
@@ -46,7 +52,7 @@ pub struct Instance {
     pub started_at: DateTime<Utc>,
 }
 
-/// An S3 endpoint and a key pair to it.
+/// An S3 endpoint and a key pair to it. Both keys are empty in the file of a depositor who gets them elsewhere.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Access {
     pub endpoint: Url,
@@ -70,7 +76,8 @@ pub struct InstitutionAccess {
     pub restore_bucket: BucketName,
     pub user: String,
     pub api_key: String,
-    /// Empty, as is the secret key, in what an older version wrote: the next start makes both.
+    /// Empty, as is the secret key, where the store is elsewhere and gives out its own; and in what an older
+    /// version wrote: the next start makes both.
     #[serde(default)]
     pub s3_access_key: String,
     #[serde(default)]
@@ -101,6 +108,14 @@ pub enum InstanceError {
         file.display()
     )]
     NotOfDepositor {
+        file: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error(
+        "{} is damaged, and says which S3 store the data folder belongs to; put a copy of it from a backup in its \
+         place", file.display()
+    )]
+    StoreUnknown {
         file: PathBuf,
         source: serde_json::Error,
     },
@@ -147,6 +162,11 @@ impl Instance {
     /// Where it is in a data folder.
     pub fn file(folder: &Path) -> PathBuf {
         folder.join(FILE)
+    }
+
+    /// Whether the buckets are in a store that is not the data folder's own.
+    pub fn is_elsewhere(&self) -> bool {
+        self.store_id.is_some()
     }
 
     /// What the operator's own commands need.

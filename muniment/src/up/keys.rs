@@ -18,6 +18,11 @@ pub(super) fn new_secret_key() -> String {
     random(SECRET_KEY_LENGTH)
 }
 
+/// Of a data folder: no other has it.
+pub(super) fn new_id() -> String {
+    random(SECRET_KEY_LENGTH)
+}
+
 /// Letters and digits from the system's own randomness, 5.9 bits each.
 fn random(length: usize) -> String {
     Alphanumeric.sample_string(&mut rand::rng(), length)
@@ -47,20 +52,28 @@ pub(super) fn given_out(instance: &Instance) -> Vec<Key> {
 }
 
 impl Instance {
-    /// New keys for the operator, to S3 and to the registry.
+    /// New keys for the operator, to S3 and to the registry; to the registry alone where the store is elsewhere.
     pub(crate) fn renew_operator(&mut self) {
-        self.s3.access_key = new_access_key();
-        self.s3.secret_key = new_secret_key();
+        if !self.is_elsewhere() {
+            self.s3.access_key = new_access_key();
+            self.s3.secret_key = new_secret_key();
+        }
         self.registry.api_key = new_secret_key();
     }
-}
 
-impl InstitutionAccess {
-    /// New keys for its depositor, to S3 and to the registry.
-    pub(crate) fn renew(&mut self) {
-        self.s3_access_key = new_access_key();
-        self.s3_secret_key = new_secret_key();
-        self.api_key = new_secret_key();
+    /// As for the operator; whether there is such an institution.
+    pub(crate) fn renew_depositor(&mut self, institution: &str) -> bool {
+        let is_elsewhere = self.is_elsewhere();
+        let mut known = self.institutions.iter_mut();
+        let Some(found) = known.find(|one| one.identifier == institution) else {
+            return false;
+        };
+        if !is_elsewhere {
+            found.s3_access_key = new_access_key();
+            found.s3_secret_key = new_secret_key();
+        }
+        found.api_key = new_secret_key();
+        true
     }
 }
 

@@ -1,10 +1,10 @@
 //! The whole system as one value: started, used, stopped.
 //!
-//! Order of the start: lock the folder, revoke the leases of its last holder, make buckets,
-//! institutions and keys that are missing, answer, write `instance.json` and the depositors' files,
-//! claim work. Everything in it may be repeated, so a start that was killed is simply done again. Order
-//! of the stop: workers, which still need S3 and registry to release their leases; then those two; then
-//! the lock.
+//! Order of the start: lock the folder, decide which store is its own, look at that one and make it the folder's
+//! if it is elsewhere ([`super::store`]), revoke the leases of the last holder, make buckets, institutions and keys
+//! that are missing, answer, write `instance.json` and the depositors' files, claim work. Everything in it
+//! may be repeated, so a start that was killed is simply done again. Order of the stop: workers, which still
+//! need S3 and registry to release their leases; then those two; then the lock.
 //!
 //! `up`, `demo` and the tests all start it here.
 
@@ -26,7 +26,9 @@ use tracing::warn;
 
 use super::instance::{Instance, InstanceError};
 use super::lock::{FolderLock, LockError};
+use super::plan::plan;
 use super::services::{self, Endpoints, ServiceError};
+use super::store::{self, Store, StoreError, StoreOptions};
 use super::tasks::Tasks;
 use super::wiring;
 use super::{depositor, folder};
@@ -39,6 +41,8 @@ const SERVICES_LIMIT: Duration = Duration::from_secs(12);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub folder: PathBuf,
+    /// Where the buckets are, if not in the folder.
+    pub store: StoreOptions,
     /// `None`: the one of the last start, or any free one.
     pub s3_port: Option<u16>,
     /// `None`: the one of the last start, or any free one.
@@ -58,6 +62,7 @@ impl Options {
     pub fn on(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
+            store: StoreOptions::default(),
             s3_port: None,
             registry_port: None,
             institutions: Vec::new(),
@@ -79,6 +84,8 @@ pub enum StartError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Service(#[from] ServiceError),
     #[error("cannot open the work store")]
@@ -133,16 +140,18 @@ impl System {
         })?;
         let lock = FolderLock::take(folder)?;
         let last = Instance::find(folder)?;
+        let last = last.as_ref();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let plan = plan_on_store(options, last, clock.as_ref()).await?;
         if last.is_none() && was_in_use(folder) {
             warn!(
                 "instance.json is gone from a data folder that was in use: all keys are new, and \
                  institutions other than the first two have to be named again with --institution"
             );
         }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (work, endpoints) = tokio::join!(
             open_work(options, Arc::clone(&clock)),
-            services::start(options, last.as_ref(), Arc::clone(&clock)),
+            services::start(options, last, plan, Arc::clone(&clock)),
         );
         let (work, (endpoints, instance, keys)) = (work?, endpoints?);
 
@@ -242,8 +251,24 @@ impl System {
     }
 }
 
+/// The instance as it will be, on a store that is there and the folder's own. Nothing but a store elsewhere is
+/// touched yet, and that only if it is, or becomes, this folder's.
+async fn plan_on_store(
+    options: &Options,
+    last: Option<&Instance>,
+    clock: &dyn Clock,
+) -> Result<Instance, StartError> {
+    let store = store::decide(options, last)?;
+    let plan = plan(options, last, &store)?;
+    if let Store::Elsewhere(elsewhere) = &store {
+        let (now, stop) = (clock.now(), &options.shutdown.soft);
+        store::claim(elsewhere, &plan, &options.folder, (now, stop)).await?;
+    }
+    Ok(plan)
+}
+
 /// Whether there is more in the folder than its `instance.json` knows.
-fn was_in_use(folder: &Path) -> bool {
+pub(super) fn was_in_use(folder: &Path) -> bool {
     folder.join(REGISTRY).exists()
 }
 

@@ -89,6 +89,11 @@ fn flags(instance: &Instance, s3: &S3Access) -> Vec<(&'static str, String)> {
         ("preservation-bucket", format!("{target}={bucket}"))
     };
     flags.extend(instance.preservation_buckets.iter().map(of_target));
+    // Our own endpoint takes the regions of the targets.
+    if instance.is_elsewhere() {
+        let regions = ["aws-region", "wasabi-region"];
+        flags.extend(regions.map(|flag| (flag, s3.region.clone())));
+    }
     flags
 }
 
@@ -98,7 +103,7 @@ mod tests {
 
     #[test]
     fn no_flag_is_unknown_to_all_workers() {
-        let instance = crate::up::instance::tests::example();
+        let instance = crate::up::instance::tests::example_elsewhere();
 
         for (flag, value) in flags(&instance, &instance.s3) {
             let known = workers::all().iter().any(|worker| {

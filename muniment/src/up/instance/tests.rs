@@ -48,7 +48,7 @@ fn a_file_that_cannot_be_understood_is_never_taken_for_none() {
         ("empty", "", "damaged"),
         (
             "from a newer version",
-            r#"{"format": 2, "other": 1}"#,
+            r#"{"format": 3, "other": 1}"#,
             "newer",
         ),
     ];
@@ -63,9 +63,36 @@ fn a_file_that_cannot_be_understood_is_never_taken_for_none() {
     }
 }
 
+/// An older version, which knows format 1 alone, would start an endpoint of its own on it.
+#[test]
+fn only_a_folder_whose_store_is_elsewhere_is_kept_from_older_versions() {
+    let embedded = serde_json::to_value(example()).expect("JSON");
+    let elsewhere = serde_json::to_value(example_elsewhere()).expect("JSON");
+
+    assert_eq!(
+        (&embedded["format"], &elsewhere["format"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(embedded.get("store_id"), None);
+    let read: Instance = serde_json::from_value(elsewhere).expect("reads");
+    assert!(read.is_elsewhere() && !example().is_elsewhere());
+}
+
+pub(crate) fn example_elsewhere() -> Instance {
+    let mut instance = example();
+    instance.format = FORMAT;
+    instance.store_id = Some("a marker".to_owned());
+    for one in &mut instance.institutions {
+        one.s3_access_key.clear();
+        one.s3_secret_key.clear();
+    }
+    instance
+}
+
 pub(crate) fn example() -> Instance {
     Instance {
-        format: FORMAT,
+        format: FORMAT_EMBEDDED,
+        store_id: None,
         s3: S3Access {
             endpoint: Url::parse("http://127.0.0.1:9000").expect("a url"),
             region: "us-east-1".to_owned(),
