@@ -14,6 +14,8 @@ mod deleted;
 #[cfg(test)]
 mod depositor;
 #[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod inspected;
@@ -57,6 +59,8 @@ mod shared_bags;
 mod site;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod stores;
 #[cfg(test)]
 mod validating;
 #[cfg(test)]

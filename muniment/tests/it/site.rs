@@ -65,7 +65,7 @@ impl Site {
         Self::start_as(folder, options).await
     }
 
-    async fn start_as(folder: TempDir, options: Options) -> Self {
+    pub(crate) async fn start_as(folder: TempDir, options: Options) -> Self {
         let system = System::start(&options).await.expect("the system starts");
         Self {
             view: observer_of(system.instance()),
@@ -81,6 +81,18 @@ impl Site {
 
     /// Stops the system, having waited until it has nothing left to do.
     pub(crate) async fn stop(self) {
+        self.has_nothing_left().await;
+        self.system.stop().await;
+    }
+
+    /// Its folder, free again.
+    pub(crate) async fn stopped(self) -> TempDir {
+        self.system.stop().await;
+        self.folder
+    }
+
+    /// Waits until it has nothing left to do.
+    pub(crate) async fn has_nothing_left(&self) {
         let mut left = left_of(&self.system).await;
         let emptied = timeout(IDLE_WITHIN, async {
             let mut ticks = interval(LOOK_EVERY);
@@ -91,7 +103,6 @@ impl Site {
         })
         .await;
         assert!(emptied.is_ok(), "work is left over: {left:?}");
-        self.system.stop().await;
     }
 }
 
