@@ -33,7 +33,9 @@ pub(super) fn rows(measured: &Measured, bags: u64) -> Vec<Row> {
         Row {
             what: "bytes read from receiving",
             allowed: bytes,
-            counted: measured.by("ingest_pre_fetch", Service::S3).received_bytes,
+            counted: measured
+                .by("ingest_pre_fetch", Service::S3, "GetObject")
+                .received_bytes,
         },
         Row {
             what: "bytes read from S3 by all workers",

@@ -85,10 +85,14 @@ impl Measured {
         tallies.map(of_kind).sum()
     }
 
-    /// What one worker asked of a service.
-    pub(super) fn by(&self, worker: &str, service: Service) -> Tally {
-        let counts = self.calls.get(worker);
-        counts.map_or_else(Tally::default, |counts| total(counts, service))
+    /// What one worker asked of a service by calls of one kind.
+    pub(super) fn by(&self, worker: &str, service: Service, kind: &str) -> Tally {
+        let of_service = self
+            .calls
+            .get(worker)
+            .and_then(|counts| counts.get(&service));
+        let tally = of_service.and_then(|kinds| kinds.get(kind));
+        tally.copied().unwrap_or_default()
     }
 }
 
