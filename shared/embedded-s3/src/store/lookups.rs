@@ -5,11 +5,14 @@
 //! answered the next look-ups queue up, so the more requests there are, the more share a trip; a single one
 //! waits for nothing.
 //!
-//! A question that fails is asked again for each look-up alone, so that a row that cannot be read is an error
-//! of its own request and of no other. Reading twice is safe.
+//! A row that cannot be read is an error of its own look-up and of no other. A question that fails is asked
+//! again for each of its look-ups alone, all at a time, so that each waits no longer than one would. Reading
+//! twice is safe.
 
+use std::slice;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use sqlx::Row as _;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -91,18 +94,22 @@ async fn run(readers: SqlitePool, queue: Arc<Mutex<mpsc::Receiver<Asked>>>) {
     while next(&queue, &mut together).await > 0 {
         match find(&readers, &together).await {
             Ok(found) => {
-                for (asked, row) in together.drain(..).zip(found) {
-                    answer(asked, Ok(row));
+                for (asked, found) in together.drain(..).zip(found) {
+                    answer(asked, found);
                 }
             }
-            Err(_of_one_or_all) => {
-                for asked in together.drain(..) {
-                    let alone = find(&readers, std::slice::from_ref(&asked)).await;
-                    answer(asked, alone.map(|found| found.into_iter().next().flatten()));
-                }
+            Err(_of_all) => {
+                let alone = together.drain(..).map(|asked| find_alone(&readers, asked));
+                join_all(alone).await;
             }
         }
     }
+}
+
+async fn find_alone(readers: &SqlitePool, asked: Asked) {
+    let found = find(readers, slice::from_ref(&asked)).await;
+    let found = found.and_then(|mut found| found.pop().unwrap_or(Ok(None)));
+    answer(asked, found);
 }
 
 async fn next(queue: &Mutex<mpsc::Receiver<Asked>>, together: &mut Vec<Asked>) -> usize {
@@ -110,10 +117,7 @@ async fn next(queue: &Mutex<mpsc::Receiver<Asked>>, together: &mut Vec<Asked>) -
 }
 
 /// In the order in which they were asked for.
-async fn find(
-    readers: &SqlitePool,
-    together: &[Asked],
-) -> Result<Vec<Option<ObjectRow>>, StoreError> {
+async fn find(readers: &SqlitePool, together: &[Asked]) -> Result<Vec<Found>, StoreError> {
     let list: Vec<_> = together
         .iter()
         .map(|asked| (&asked.bucket, &asked.key, asked.body == Body::With))
@@ -122,11 +126,11 @@ async fn find(
         .bind(serde_json::to_string(&list)?)
         .fetch_all(readers)
         .await?;
-    let mut found: Vec<_> = together.iter().map(|_asked| None).collect();
+    let mut found: Vec<_> = together.iter().map(|_asked| Ok(None)).collect();
     for row in &rows {
         let place: i64 = row.try_get("place_in_list")?;
         if let Some(found) = usize::try_from(place).ok().and_then(|at| found.get_mut(at)) {
-            *found = Some(ObjectRow::read(row)?);
+            *found = ObjectRow::read(row).map(Some);
         }
     }
     Ok(found)

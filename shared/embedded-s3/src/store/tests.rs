@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use muniment_sqlite::is_disk_full;
 use s3s::dto::ETagCondition;
+use tempfile::TempDir;
 
 use super::lookups::Body;
 use super::objects::{DeleteObjects, Doomed, NewObject, Placed, PutObject};
@@ -15,6 +16,17 @@ use crate::multipart::{Content, Promise};
 use buckets::CreateBucket;
 
 const BODY: &[u8] = &[7; 10_000];
+
+/// A store with one bucket, for as long as its tasks and its folder are kept.
+async fn with_bucket() -> (Store, JoinSet<()>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tasks = JoinSet::new();
+    let store = Store::open(folder.path(), Clock::default(), &mut tasks);
+    let store = store.await.unwrap();
+    let name = "bucket".to_owned();
+    store.submit(CreateBucket { name }).await.unwrap();
+    (store, tasks, folder)
+}
 
 /// A full disk once left a writer that refused everything until the process was started again.
 #[tokio::test]
@@ -63,13 +75,7 @@ async fn after_a_full_index_all_goes_on_when_there_is_room() {
 
 #[tokio::test]
 async fn an_upload_that_was_left_open_is_removed_when_it_is_old_and_not_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut tasks = JoinSet::new();
-    let store = Store::open(folder.path(), Clock::default(), &mut tasks)
-        .await
-        .unwrap();
-    let name = "bucket".to_owned();
-    store.submit(CreateBucket { name }).await.unwrap();
+    let (store, _tasks, _folder) = with_bucket().await;
     let upload = CreateUpload {
         id: "upload".to_owned(),
         bucket: "bucket".to_owned(),
@@ -127,13 +133,7 @@ fn new_key(store: &Store, key: &str, body: &'static [u8]) -> PutObject {
 /// All are queued before the writer begins, so they are one transaction.
 #[tokio::test]
 async fn changes_that_are_made_together_end_as_if_made_one_by_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut tasks = JoinSet::new();
-    let store = Store::open(folder.path(), Clock::default(), &mut tasks)
-        .await
-        .unwrap();
-    let name = "bucket".to_owned();
-    store.submit(CreateBucket { name }).await.unwrap();
+    let (store, _tasks, _folder) = with_bucket().await;
     put(&store, 1).await.unwrap();
     let gone = |key: &str| DeleteObjects {
         bucket: "bucket".to_owned(),
@@ -173,13 +173,7 @@ async fn changes_that_are_made_together_end_as_if_made_one_by_one() {
 
 #[tokio::test]
 async fn look_ups_that_are_asked_together_are_each_told_of_their_own_object() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut tasks = JoinSet::new();
-    let store = Store::open(folder.path(), Clock::default(), &mut tasks)
-        .await
-        .unwrap();
-    let name = "bucket".to_owned();
-    store.submit(CreateBucket { name }).await.unwrap();
+    let (store, _tasks, folder) = with_bucket().await;
     let keys: Vec<String> = (0..100).map(|n| format!("\"k\u{e9}y' {n}\0")).collect();
     for key in keys.iter().step_by(2) {
         let put = new_bytes(&store, "bucket", key, BODY);
