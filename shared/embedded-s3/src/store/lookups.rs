@@ -93,8 +93,8 @@ async fn run(readers: SqlitePool, queue: Arc<Mutex<mpsc::Receiver<Asked>>>) {
     let mut together = Vec::with_capacity(TOGETHER_MAX);
     while next(&queue, &mut together).await > 0 {
         match find(&readers, &together).await {
-            Ok(found) => {
-                for (asked, found) in together.drain(..).zip(found) {
+            Ok(answers) => {
+                for (asked, found) in together.drain(..).zip(answers) {
                     answer(asked, found);
                 }
             }
@@ -107,8 +107,8 @@ async fn run(readers: SqlitePool, queue: Arc<Mutex<mpsc::Receiver<Asked>>>) {
 }
 
 async fn find_alone(readers: &SqlitePool, asked: Asked) {
-    let found = find(readers, slice::from_ref(&asked)).await;
-    let found = found.and_then(|mut found| found.pop().unwrap_or(Ok(None)));
+    let alone = find(readers, slice::from_ref(&asked)).await;
+    let found = alone.and_then(|mut one| one.pop().unwrap_or(Ok(None)));
     answer(asked, found);
 }
 
