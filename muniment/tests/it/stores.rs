@@ -243,6 +243,7 @@ async fn a_start_that_ends_at_any_request_is_done_again() {
         let marked = store.object("records", MARKER).await.expect("a marker");
         let id = begun.store_id.expect("an id");
         assert!(marked.contains(&id), "after {requests} requests: {marked}");
+        assert_eq!(store.keys("records").await, [MARKER]);
         let buckets = store.buckets().await;
         assert_eq!(
             buckets.len(),
@@ -275,6 +276,38 @@ async fn of_two_folders_that_begin_at_once_one_has_the_store() {
     };
     assert!(said.contains("belongs to another data folder"), "{said}");
     assert_eq!(folder.names(), ["lock"]);
+}
+
+/// Whose trial goes on while another folder takes the store is told that, and nothing of the trial.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_tries_a_store_while_another_takes_it_is_told_whose_it_is() {
+    let store = FarStore::start().await;
+    let (slow, quick) = (Folder::new(), Folder::new());
+    let proxy = FaultProxy::before(&store.url).await.expect("starts");
+    let through = StoreOptions {
+        url: Some(proxy.url().parse().expect("a URL")),
+        ..store.named()
+    };
+    let trial = Requests::of(Method::PUT).containing("muniment/trial/");
+    let (first, at_once) = (Times::Next(1), Fault::Delay(Duration::ZERO));
+    proxy.plan(trial.clone(), first, at_once);
+    let second = Fault::Delay(Duration::from_secs(5));
+    proxy.plan(trial.clone(), Times::Next(1), second);
+
+    let (refused, ()) = tokio::join!(slow.refused(through), async {
+        while proxy.seen(&trial).len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        quick.start_once(store.named()).await;
+    });
+
+    assert!(
+        refused.contains("belongs to another data folder"),
+        "{refused}"
+    );
+    assert_eq!(slow.names(), ["lock"]);
+    assert_eq!(store.keys("records").await, [MARKER]);
+    quick.start_once(store.named()).await;
 }
 
 /// An S3 endpoint that is not the data folder's own.
@@ -331,6 +364,13 @@ impl FarStore {
         let listed = self.client.list_buckets().send().await.expect("lists");
         let names = listed.buckets().iter().filter_map(|one| one.name());
         names.map(str::to_owned).collect()
+    }
+
+    async fn keys(&self, bucket: &str) -> Vec<String> {
+        let listed = self.client.list_objects_v2().bucket(bucket).send().await;
+        let listed = listed.expect("lists");
+        let keys = listed.contents().iter().filter_map(|object| object.key());
+        keys.map(str::to_owned).collect()
     }
 
     async fn object(&self, bucket: &str, key: &str) -> Option<String> {

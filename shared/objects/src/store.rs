@@ -96,9 +96,15 @@ impl Store {
         }
     }
 
-    /// The first keys of a bucket; none when it is empty.
-    pub async fn first_keys(&self, bucket: &BucketName) -> Result<Vec<String>, StorageError> {
-        let page = Listing::new(self.bucket(bucket), "").next_page().await?;
+    /// The first keys of a bucket, a page at most, of those that begin with `prefix`.
+    pub async fn first_keys(
+        &self,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Vec<String>, StorageError> {
+        let page = Listing::new(self.bucket(bucket), prefix)
+            .next_page()
+            .await?;
         let listed = page.into_iter().flatten();
         Ok(listed.map(|object| object.key).collect())
     }
@@ -128,7 +134,13 @@ impl Store {
         put(&self.bucket(bucket), key, &bytes, Condition::IfNoneMatch).await
     }
 
-    /// Tries what the store can do, with an object of this key, which is gone afterwards.
+    /// One that is not there is deleted, too.
+    pub async fn delete(&self, bucket: &BucketName, key: &ObjectKey) -> Result<(), StorageError> {
+        self.bucket(bucket).delete(key).await
+    }
+
+    /// Tries what the store can do, with an object of this key, which nobody else may touch meanwhile, and which is
+    /// gone afterwards.
     pub async fn abilities(
         &self,
         bucket: &BucketName,

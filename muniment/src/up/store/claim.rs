@@ -3,16 +3,17 @@
 //! Order of effects, and what a kill after each of them leaves to the next start:
 //!
 //! 1. The store is looked at. One that is another folder's, or is not this folder's, is refused as it is.
-//! 2. The records bucket is made, and what the store can do is tried with an object in it. Left: an empty bucket, or
-//!    that object, `muniment/trial`, which the next start puts again and deletes.
+//! 2. The records bucket is made, and what the store can do is tried with an object in it that no other start has.
+//!    Left: an empty bucket, or that object, below `muniment/trial/`, which whoever has the store sweeps (6).
 //! 3. `store.json`, with a random id, is written into the folder. Left: a folder that belongs to this address and
 //!    has no marker yet; it is made.
 //! 4. The marker with that id is created in the records bucket, on the condition that there is none. Left: a folder
 //!    that knows its marker.
 //! 5. The other buckets are made. Left: those that are missing are made.
+//! 6. What trials left is deleted.
 //!
 //! From 3 on the folder belongs to the store, and from 4 on the store to the folder. Of two folders that begin at one
-//! time, one creates the marker, and the other forgets its `store.json`. A later start does 1, 2 and 5 again.
+//! time, one creates the marker, and the other forgets its `store.json`. A later start does 1, 2, 5 and 6 again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,9 +26,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::marker::{MARKER, Marker, Remembered, SIZE_MAX, TRIAL};
+use super::marker::{MARKER, Marker, Remembered, SIZE_MAX, TRIALS};
 use super::{Elsewhere, StoreError, shown};
 use crate::up::instance::Instance;
+use crate::up::keys;
 
 /// A start makes some thirty small requests.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -91,7 +93,7 @@ impl Claim<'_> {
         for bucket in plan.buckets().filter(|bucket| !there.contains(bucket)) {
             self.make_bucket(bucket).await?;
         }
-        Ok(())
+        self.sweep().await
     }
 
     /// Whether the store has the marker of this folder; `false` where it has none.
@@ -121,10 +123,10 @@ impl Claim<'_> {
             return Err(self.another());
         }
         for bucket in plan.buckets().filter(|bucket| there.contains(bucket)) {
-            let keys = self.store.first_keys(bucket).await;
+            let keys = self.store.first_keys(bucket, "").await;
             let keys = keys.map_err(self.not(&format!("list the bucket {bucket}")))?;
-            // A start that was killed may have left that one.
-            if keys.iter().any(|key| key != TRIAL) {
+            // Starts that were killed may have left those.
+            if keys.iter().any(|key| !key.starts_with(TRIALS)) {
                 return Err(StoreError::InUse {
                     url: self.url.clone(),
                     bucket: bucket.clone(),
@@ -135,12 +137,12 @@ impl Claim<'_> {
     }
 
     async fn must_be_able(&self) -> Result<(), StoreError> {
-        let tried = self
-            .store
-            .abilities(self.records, &self.key(TRIAL)?)
-            .await
-            .map_err(self.not("put and delete an object"))?;
+        let trial = self.key(&format!("{TRIALS}{}", keys::new_id()))?;
+        let tried = self.store.abilities(self.records, &trial).await;
+        let tried = tried.map_err(self.not("put and delete an object"))?;
         if !tried.conditional_writes {
+            // The trial may have been swept by a folder that has the store since.
+            self.is_ours(std::slice::from_ref(self.records)).await?;
             return Err(StoreError::Replaces {
                 url: self.url.clone(),
             });
@@ -177,6 +179,16 @@ impl Claim<'_> {
             },
             Err(error) => Err(self.not("create its marker")(error)),
         }
+    }
+
+    /// Starts that were killed in a trial left it.
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let left = self.store.first_keys(self.records, TRIALS).await;
+        for key in left.map_err(self.not("list what trials left"))? {
+            let deleted = self.store.delete(self.records, &self.key(&key)?).await;
+            deleted.map_err(self.not("delete what a trial left"))?;
+        }
+        Ok(())
     }
 
     async fn make_bucket(&self, bucket: &BucketName) -> Result<(), StoreError> {

@@ -16,8 +16,8 @@ use crate::up::instance::{FORMAT, InstanceError, parse, read_limited, replace};
 
 /// In the records bucket. A deposit record is one folder deeper.
 pub(super) const MARKER: &str = "muniment/store.json";
-/// Put and deleted at each start. Beside the marker.
-pub(super) const TRIAL: &str = "muniment/trial";
+/// Below it each start puts an object of its own and deletes it. Beside the marker.
+pub(super) const TRIALS: &str = "muniment/trial/";
 /// A marker has some 200 bytes.
 pub(super) const SIZE_MAX: u64 = 64 * 1024;
 

@@ -19,12 +19,14 @@ pub(crate) async fn a_bucket_is_made_once_and_found(bench: &Bench) {
     }
 
     assert!(store.buckets().await.expect("lists").contains(&name));
-    assert!(store.first_keys(&name).await.expect("lists").is_empty());
+    assert!(store.first_keys(&name, "").await.expect("lists").is_empty());
     bench.deposit("bag.tar", &noise(10, 90)).await;
     let [_, received] = &bench.names.receiving;
     let received = bucket_name(received);
-    let keys = store.first_keys(&received).await.expect("lists");
+    let keys = store.first_keys(&received, "").await.expect("lists");
     assert_eq!(keys, ["bag.tar"]);
+    let keys = store.first_keys(&received, "bags/").await.expect("lists");
+    assert_eq!(keys, [""; 0]);
     bench.backend.remove_bucket(name.as_str()).await;
 }
 
@@ -61,7 +63,13 @@ pub(crate) async fn a_store_that_keeps_conditions_is_known_as_one_and_keeps_noth
         conditional_deletes: true,
     };
     assert_eq!(abilities, expected);
-    assert!(store.first_keys(&bucket).await.expect("lists").is_empty());
+    assert!(
+        store
+            .first_keys(&bucket, "")
+            .await
+            .expect("lists")
+            .is_empty()
+    );
 }
 
 pub(crate) async fn a_store_that_ignores_conditions_is_known_as_one(bench: &Bench) {
@@ -83,7 +91,13 @@ pub(crate) async fn a_store_that_ignores_conditions_is_known_as_one(bench: &Benc
         conditional_deletes: false,
     };
     assert_eq!(abilities, expected);
-    assert!(store.first_keys(&bucket).await.expect("lists").is_empty());
+    assert!(
+        store
+            .first_keys(&bucket, "")
+            .await
+            .expect("lists")
+            .is_empty()
+    );
 }
 
 pub(crate) async fn keys_of_nobody_are_told_from_a_store_that_is_away(bench: &Bench) {
