@@ -139,7 +139,7 @@ impl Case {
     }
 }
 
-fn write_tars(folder: &Path, bags: &[BagBuilder]) -> Result<Vec<PathBuf>, AnyError> {
+pub(super) fn write_tars(folder: &Path, bags: &[BagBuilder]) -> Result<Vec<PathBuf>, AnyError> {
     let mut tars = Vec::new();
     for bag in bags {
         let tar = folder.join(bag.key());

@@ -7,8 +7,8 @@
 //! nothing here. Of a single bag the time runs from the end of its upload, of several from the beginning of
 //! the first.
 //!
-//! A run of all cases writes docs/PERFORMANCE.md anew ([`report`]). The last case deposits nothing: see
-//! [`copies`].
+//! A run of all cases writes docs/PERFORMANCE.md anew ([`report`]). The last two cases measure something else: see
+//! [`copies`] and [`interrupted`].
 //!
 //! ```text
 //! cargo xtask bench                    all cases, and docs/PERFORMANCE.md
@@ -19,24 +19,32 @@
 mod budget;
 mod cases;
 mod copies;
+mod interrupted;
 mod measured;
 mod process;
 mod report;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cases::CASES;
 
 type AnyError = Box<dyn Error>;
 
-const COPIES: &str = "copies";
+/// A case that answers in words.
+type Told = fn(&Path) -> Result<String, AnyError>;
+
+const OTHERS: [(&str, &str, Told); 2] = [
+    ("copies", "Copies", copies::run),
+    ("interrupted", "Interruptions", interrupted::run),
+];
 
 fn main() -> Result<(), AnyError> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|one| one != "--").collect();
-    let known = |name: &String| name == COPIES || CASES.iter().any(|case| case.name == name);
-    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
+    let names = CASES.iter().map(|case| case.name);
+    let names: Vec<&str> = names.chain(OTHERS.map(|(name, ..)| name)).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
         return Err(format!("there is no case {unknown:?}").into());
     }
     let is_wanted = |case: &str| wanted.is_empty() || wanted.iter().any(|name| name == case);
@@ -49,22 +57,22 @@ fn main() -> Result<(), AnyError> {
         print!("{}", report::costs(case, &measured));
         all.push((case, measured));
     }
-    let copies = is_wanted(COPIES)
-        .then(|| copies::run(&program))
-        .transpose()?;
-    if let Some(copies) = &copies {
-        println!("{copies}");
+    let mut told = Vec::new();
+    for (name, heading, run) in OTHERS.iter().filter(|(name, ..)| is_wanted(name)) {
+        let line = format!("{heading} (`{name}`): {}.", run(&program)?);
+        println!("{line}");
+        told.push(line);
     }
-    match copies {
-        Some(copies) if wanted.is_empty() => report::write(&all, &copies),
-        Some(_) | None => Ok(()),
+    if wanted.is_empty() {
+        report::write(&all, &told)?;
     }
+    Ok(())
 }
 
 /// The `muniment` beside this example, built anew: cargo has built only the library for an example.
 fn program() -> Result<PathBuf, AnyError> {
     let this = std::env::current_exe()?;
-    let folder = this.parent().and_then(std::path::Path::parent);
+    let folder = this.parent().and_then(Path::parent);
     let program = folder.ok_or("no folder")?.join("muniment");
     let status = Command::new("cargo")
         .args(["build", "--release", "--package", "muniment"])

@@ -39,12 +39,21 @@ pub(super) struct Spent {
 
 impl Up {
     pub(super) fn start(program: &Path, data: &Path) -> Result<Self, AnyError> {
+        Self::start_with(program, data, &[])
+    }
+
+    pub(super) fn start_with(
+        program: &Path,
+        data: &Path,
+        options: &[&str],
+    ) -> Result<Self, AnyError> {
         let called = Instant::now();
         let child = Command::new(program)
             .args(["up", "--data"])
             .arg(data)
             .arg("--calls")
             .arg(calls_file(data))
+            .args(options)
             .stdout(Stdio::null())
             .spawn()?;
         let pid = child.id();
@@ -121,13 +130,19 @@ impl Up {
 
     /// Stops it as an operator would, and reads what its workers asked.
     pub(super) fn stop(&mut self) -> Result<Calls, AnyError> {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.end("TERM")?;
+        let calls = std::fs::read(calls_file(&self.data))?;
+        Ok(serde_json::from_slice(&calls)?)
+    }
+
+    /// Ends it by a signal, and answers how long that took.
+    pub(super) fn end(&mut self, signal: &str) -> Result<Duration, AnyError> {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        let told = Instant::now();
         Command::new("sh").args(["-c", &kill]).status()?;
-        let until = Instant::now() + STOPS_WITHIN;
-        while Instant::now() < until {
+        while told.elapsed() < STOPS_WITHIN {
             if self.child.try_wait()?.is_some() {
-                let calls = std::fs::read(calls_file(&self.data))?;
-                return Ok(serde_json::from_slice(&calls)?);
+                return Ok(told.elapsed());
             }
             rest(Duration::from_millis(20));
         }
@@ -157,7 +172,7 @@ fn counted(process: u32, file: &str, name: &str) -> Result<u64, AnyError> {
 
 /// Asking without rest would take the time of what is measured.
 #[expect(clippy::disallowed_methods, reason = "there is no async runtime here")]
-fn rest(duration: Duration) {
+pub(super) fn rest(duration: Duration) {
     std::thread::sleep(duration);
 }
 

@@ -57,12 +57,12 @@ fn budget_of(case: &Case, measured: &Measured) -> Vec<Row> {
 }
 
 /// The page between its two marks, which are kept.
-pub(super) fn write(all: &[(&Case, Measured)], copies: &str) -> Result<(), AnyError> {
+pub(super) fn write(all: &[(&Case, Measured)], told: &[String]) -> Result<(), AnyError> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PERFORMANCE.md");
     let page = std::fs::read_to_string(&file)?;
     let (before, rest) = page.split_once(BEGIN).ok_or("no mark of the beginning")?;
     let (_, after) = rest.split_once(END).ok_or("no mark of the end")?;
-    let measured = page_of(all, copies)?;
+    let measured = page_of(all, told)?;
     std::fs::write(&file, format!("{before}{BEGIN}\n{measured}{END}{after}"))?;
     Ok(())
 }
@@ -70,7 +70,7 @@ pub(super) fn write(all: &[(&Case, Measured)], copies: &str) -> Result<(), AnyEr
 const BEGIN: &str = "<!-- measured: begin -->";
 const END: &str = "<!-- measured: end -->";
 
-fn page_of(all: &[(&Case, Measured)], copies: &str) -> Result<String, AnyError> {
+fn page_of(all: &[(&Case, Measured)], told: &[String]) -> Result<String, AnyError> {
     let mut text = String::new();
     writeln!(
         text,
@@ -91,10 +91,10 @@ fn page_of(all: &[(&Case, Measured)], copies: &str) -> Result<String, AnyError> 
             as_f64(measured.spent.written_bytes) / 1e9,
         )?;
     }
-    writeln!(
-        text,
-        "\nCopies (`copies`): {copies}.\n\nThe cost budget, counted / allowed:\n"
-    )?;
+    for line in told {
+        writeln!(text, "\n{line}")?;
+    }
+    writeln!(text, "\nThe cost budget, counted / allowed:\n")?;
     let budgets: Vec<(&str, Vec<Row>)> = all
         .iter()
         .map(|(case, measured)| (case.name, budget_of(case, measured)))
