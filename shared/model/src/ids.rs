@@ -63,7 +63,12 @@ const TAR_BLOCK_BYTES: u64 = 512;
 impl TarPlace {
     /// Sixty bits that grow along a tar, and from one upload to the next.
     fn order(self) -> u64 {
-        let item = self.item.0.cast_unsigned() & ((1 << ITEM_BITS) - 1);
+        self.order_after(self.item.0.cast_unsigned())
+    }
+
+    /// The lower bits of a number, then the place in the tar.
+    fn order_after(self, number: u64) -> u64 {
+        let item = number & ((1 << ITEM_BITS) - 1);
         let block = (self.tar_offset / TAR_BLOCK_BYTES) & ((1 << BLOCK_BITS) - 1);
         (item << BLOCK_BITS) | block
     }
@@ -77,10 +82,16 @@ impl Namespace {
         KeyPrefix::of(item).key(&uuid.to_string())
     }
 
-    /// The file's uuid in the registry and its key in every preservation bucket. `sha256` is in
-    /// lower-case hexadecimal.
-    pub fn file_uuid(self, item: WorkItemId, path: &str, sha256: &str) -> Uuid {
-        self.derive(&[&item.to_string(), path, sha256])
+    /// The file's uuid in the registry and its key in every preservation bucket: those of one upload are
+    /// neighbours, and uploads are anywhere, as S3 spreads its load by the beginning of keys (decision 14).
+    /// `sha256` is in lower-case hexadecimal.
+    pub fn file_uuid(self, place: TarPlace, path: &str, sha256: &str) -> Uuid {
+        let item = place.item.to_string();
+        let (_, anywhere) = self.derive(&[&item]).as_u64_pair();
+        in_order(
+            place.order_after(anywhere),
+            self.derive(&[&item, path, sha256]),
+        )
     }
 
     /// The identifier of a PREMIS event about a member, or about the object as a whole. `subject` is the
@@ -96,9 +107,7 @@ impl Namespace {
         self.derive_in_order(place, &[subject, event_type, detail])
     }
 
-    /// As [`Self::derive`], but identifiers of neighbours in a tar are neighbours as well (a uuid of
-    /// version 8, RFC 9562 §5.8): sixty bits of order, then the end of the digest. A database's indexes
-    /// take them one beside the other, where random ones each change a page of their own (decision 14).
+    /// As [`Self::derive`], but identifiers of neighbours in a tar are neighbours as well.
     fn derive_in_order(self, place: TarPlace, parts: &[&str]) -> Uuid {
         let numbers = [place.item.to_string(), place.tar_offset.to_string()];
         let all: Vec<&str> = numbers
@@ -106,12 +115,7 @@ impl Namespace {
             .map(String::as_str)
             .chain(parts.iter().copied())
             .collect();
-        let digest = self.derive(&all).as_u128();
-        let order = u128::from(place.order());
-        // Version and variant, of 4 and 2 bits, are set by the builder.
-        let ordered =
-            ((order >> 12) << 80) | ((order & 0xfff) << 64) | (digest & u128::from(u64::MAX));
-        Builder::from_custom_bytes(ordered.to_be_bytes()).into_uuid()
+        in_order(place.order(), self.derive(&all))
     }
 
     /// Parts are separated by NUL, which none of them can hold, so no two lists read alike.
@@ -120,8 +124,19 @@ impl Namespace {
     }
 }
 
+/// Sixty bits of order, then the end of a digest, as a uuid of version 8 (RFC 9562 §5.8). A database's indexes take
+/// such identifiers one beside the other, where random ones each change a page of their own (decision 14).
+fn in_order(order: u64, digest: Uuid) -> Uuid {
+    let (order, end) = (u128::from(order), digest.as_u128() & u128::from(u64::MAX));
+    // Version and variant, of 4 and 2 bits, are set by the builder.
+    let ordered = ((order >> 12) << 80) | ((order & 0xfff) << 64) | end;
+    Builder::from_custom_bytes(ordered.to_be_bytes()).into_uuid()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const NAMESPACE: Namespace = Namespace(Uuid::from_u128(7));
@@ -147,8 +162,7 @@ mod tests {
     #[test]
     fn identifiers_of_neighbours_in_a_tar_are_in_its_order() {
         let event = |item, tar_offset, detail: &str| {
-            let item = WorkItemId(item);
-            let place = TarPlace { item, tar_offset };
+            let place = place(item, tar_offset);
             NAMESPACE.event_uuid(place, "test.edu/a/b", "ingestion", detail)
         };
         let in_order = [
@@ -167,12 +181,48 @@ mod tests {
     }
 
     #[test]
+    fn uuids_of_an_upload_s_files_are_in_the_order_of_its_tar_and_uploads_are_anywhere() {
+        let file = |item, number: u64| {
+            let path = format!("data/{number}");
+            NAMESPACE.file_uuid(place(item, number * 1_024), &path, "00ff")
+        };
+        let files: Vec<Uuid> = (0..100).map(|number| file(7, number)).collect();
+        let beginnings: BTreeSet<u8> = (0..500).map(|item| file(item, 0).as_bytes()[0]).collect();
+
+        assert!(files.is_sorted());
+        assert!(files.iter().all(|uuid| uuid.get_version_num() == 8));
+        assert!(beginnings.len() > 150, "{}", beginnings.len());
+    }
+
+    #[test]
+    fn versions_of_a_file_and_files_at_one_place_have_uuids_of_their_own() {
+        let wrapped = 512 << BLOCK_BITS;
+        let files = [
+            NAMESPACE.file_uuid(place(1, 512), "data/a", "00"),
+            NAMESPACE.file_uuid(place(1, 512), "data/a", "01"),
+            NAMESPACE.file_uuid(place(1, 512), "data/b", "00"),
+            NAMESPACE.file_uuid(place(1, 512 + wrapped), "data/c", "00"),
+        ];
+
+        let all: BTreeSet<Uuid> = files.into_iter().collect();
+
+        assert_eq!(all.len(), files.len());
+    }
+
+    #[test]
     fn parts_cannot_run_into_each_other() {
-        let item = WorkItemId(1);
+        let place = place(1, 512);
 
         assert_ne!(
-            NAMESPACE.file_uuid(item, "data/ab", "c"),
-            NAMESPACE.file_uuid(item, "data/a", "bc")
+            NAMESPACE.file_uuid(place, "data/ab", "c"),
+            NAMESPACE.file_uuid(place, "data/a", "bc")
         );
+    }
+
+    fn place(item: i64, tar_offset: u64) -> TarPlace {
+        TarPlace {
+            item: WorkItemId(item),
+            tar_offset,
+        }
     }
 }

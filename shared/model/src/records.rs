@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::registry::Access;
 use crate::{
     Algorithm, BatchNumber, BucketName, Crc64Nvme, Digests, Findings, InstitutionId, Namespace,
-    ObjectIdentifier, ObjectKey, Stage, StorageOption, StorageTarget, UnstableReads, WorkItemId,
+    ObjectIdentifier, ObjectKey, Stage, StorageOption, StorageTarget, TarPlace, UnstableReads,
+    WorkItemId,
 };
 
 /// Written into every record; a reader refuses one it does not know.
@@ -368,7 +369,8 @@ impl FileRecord {
     /// The file's uuid in the registry and its key in preservation storage; `None` for a folder.
     pub fn uuid(&self, namespace: Namespace, item: WorkItemId) -> Option<Uuid> {
         let sha256 = self.digests?.hex(Algorithm::Sha256);
-        Some(namespace.file_uuid(item, &self.path, &sha256))
+        let tar_offset = self.tar_offset;
+        Some(namespace.file_uuid(TarPlace { item, tar_offset }, &self.path, &sha256))
     }
 
     /// Whether the file is recorded with these bytes already, each of its copies there.
