@@ -1,7 +1,9 @@
 //! The one that writes: many requests' changes, one transaction, one sync.
 //!
 //! While one batch is being synced the next one queues up, so the more requests there are, the more
-//! share a sync. A request is answered after the commit that holds its change.
+//! share a sync. A request is answered after the commit that holds its change. Where many come, the next batch
+//! waits a moment for those that were answered with the last one and come again: a commit writes whole pages, of
+//! which neighbours then share one.
 //!
 //! Changes that put new bytes under a key, which most of them do, are made together ([`super::together`]).
 //!
@@ -10,6 +12,7 @@
 //! the failed transaction left nothing. A change that is *refused* writes nothing and disturbs nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muniment_sqlite::{Writer, is_disk_full};
@@ -25,6 +28,11 @@ use crate::clock::Clock;
 
 /// Changes in one transaction. Bounds what one answer waits for.
 const BATCH_MAX: usize = 256;
+
+/// From so many changes on, a batch shows that many requests come at a time.
+const MANY: usize = 4;
+/// What such a batch waits for more. Far less than what a request takes, and as short as the timer can.
+const GATHERS_FOR: Duration = Duration::from_millis(1);
 
 /// Something a request wants written.
 #[async_trait]
@@ -107,7 +115,12 @@ pub(crate) async fn run(
     blobs: Arc<Blobs>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
+    let mut last = 0;
     while changes.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        if last >= MANY {
+            gather(&mut changes, &mut batch).await;
+        }
+        last = batch.len();
         match commit(&writer, &clock, &mut batch).await {
             Ok(unreferenced) => finish(&blobs, batch.drain(..), unreferenced),
             Err(error) => {
@@ -117,6 +130,17 @@ pub(crate) async fn run(
                 }
             }
         }
+    }
+}
+
+/// Takes what comes within a moment.
+async fn gather(changes: &mut mpsc::Receiver<Box<dyn Queued>>, batch: &mut Vec<Box<dyn Queued>>) {
+    tokio::time::sleep(GATHERS_FOR).await;
+    while batch.len() < BATCH_MAX {
+        let Ok(change) = changes.try_recv() else {
+            return;
+        };
+        batch.push(change);
     }
 }
 
