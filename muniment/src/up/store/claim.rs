@@ -4,7 +4,7 @@
 //!
 //! 1. The store is looked at. One that is another folder's, or is not this folder's, is refused as it is.
 //! 2. The records bucket is made, and what the store can do is tried with an object in it that no other start has.
-//!    Left: an empty bucket, or that object, below `muniment/trial/`, which whoever has the store sweeps (6).
+//!    Left: an empty bucket, or that object, below `muniment/trial/`, which the folder that has the store sweeps (6).
 //! 3. `store.json`, with a random id, is written into the folder. Left: a folder that belongs to this address and
 //!    has no marker yet; it is made.
 //! 4. The marker with that id is created in the records bucket, on the condition that there is none. Left: a folder
