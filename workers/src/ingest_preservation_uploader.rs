@@ -40,7 +40,7 @@ use crate::{side_by_side, unless_stopped, upload};
 
 /// Files of one batch that are copied at a time. Server-side copies cost us nothing but requests, and a
 /// distant store takes tens of milliseconds for each; streamed ones are bounded by the S3 layer.
-const AT_A_TIME: usize = 32;
+const AT_A_TIME: usize = 64;
 
 /// How often an item goes back to have changed files staged again. Several batches may find some of
 /// them at a time, and each of them counts.

@@ -18,6 +18,7 @@
 
 mod errors;
 mod finish;
+mod packed;
 mod queue;
 mod record_calls;
 mod records;
@@ -55,7 +56,7 @@ const POLL_EVERY: Duration = Duration::from_millis(200);
 const CLAIM_WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// In order; one that was once released is never changed.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         name: "work",
         sql: Cow::Borrowed(include_str!("../migrations/0001_work.sql")),
@@ -67,6 +68,10 @@ const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "sizes",
         sql: Cow::Borrowed(include_str!("../migrations/0003_sizes.sql")),
+    },
+    Migration {
+        name: "packed",
+        sql: Cow::Borrowed(include_str!("../migrations/0004_packed.sql")),
     },
 ];
 

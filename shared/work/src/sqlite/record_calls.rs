@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
 
+use super::packed::StoredRun;
 use super::records::{self, Run};
 use super::{SqliteWork, finish, queue};
 use crate::decide::Command;
@@ -39,7 +40,7 @@ impl Records for SqliteWork {
         let read =
             async { records::files(&mut *self.store.reader.lock().await, item, batch).await };
         let runs = self.call("files", read).await?;
-        self.received("files", runs.iter().map(String::len).sum());
+        self.received("files", runs.iter().map(StoredRun::len).sum());
         records::read_files(item, batch, &runs)
     }
 
@@ -61,8 +62,9 @@ impl Records for SqliteWork {
                 Ok((object, records::files(&mut reader, item, batch).await?))
             })
             .await?;
-        let read = object.iter().chain(&files).map(String::len).sum();
-        self.received("batch", read);
+        let of_files: usize = files.iter().map(StoredRun::len).sum();
+        let of_object = object.as_ref().map_or(0, String::len);
+        self.received("batch", of_files + of_object);
         Ok(BatchRecords {
             object: records::read_object(item, object)?,
             files: records::read_files(item, batch, &files)?,

@@ -1,6 +1,6 @@
 //! Work records in SQLite: of the object, of its files in batches, the checkpoint, the done marks.
 //!
-//! A batch's records are kept as runs, one JSON array each. Pass one appends a run with every
+//! A batch's records are kept as runs, one packed JSON array each. Pass one appends a run with every
 //! checkpoint, so a checkpoint writes only what is new; later stages write the batch as one run.
 //!
 //! Everything here runs inside the caller's transaction, whose first act is to compare the fence:
@@ -10,11 +10,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
-use sqlx::SqliteConnection;
+use sqlx::{FromRow, SqliteConnection};
 
+use super::packed::{StoredRun, columns, pack};
 use super::queue::batch_column;
 use crate::codec::{decode, decode_all, encode, encode_all};
 use crate::{BATCH_FILES_MAX, BatchSize, BatchesDone, Lease, Subject, WorkError};
+
+const SELECT_RUNS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM file_run WHERE item = ?1 AND batch = ?2 ORDER BY first_index"
+);
+
+const SELECT_RUN_BEFORE: &str = concat!(
+    "SELECT first_index, count, ",
+    columns!(),
+    " FROM file_run WHERE item = ?1 AND batch = ?2 AND first_index < ?3 ORDER BY first_index DESC LIMIT 1"
+);
 
 /// Consecutive records of one batch, ready to be written.
 pub(super) struct Run {
@@ -23,7 +36,7 @@ pub(super) struct Run {
     first_index: usize,
     count: usize,
     size_bytes: u64,
-    json: String,
+    packed: Vec<u8>,
 }
 
 impl Run {
@@ -49,13 +62,13 @@ impl Run {
             first_index,
             count,
             size_bytes: size_of(records),
-            json: encode_all(records, || what_files(item, batch))?,
+            packed: pack(&encode_all(records, || what_files(item, batch))?)?,
         })
     }
 
     /// Of the records as they are written.
     pub(super) fn bytes(&self) -> usize {
-        self.json.len()
+        self.packed.len()
     }
 }
 
@@ -178,30 +191,29 @@ async fn save_record(
     Ok(())
 }
 
-/// The JSON of the batch's runs, to be read with [`read_files`].
+/// The batch's runs, to be read with [`read_files`].
 pub(super) async fn files(
     connection: &mut SqliteConnection,
     item: WorkItemId,
     batch: BatchNumber,
-) -> Result<Vec<String>, WorkError> {
-    let runs = sqlx::query_scalar(
-        "SELECT records FROM file_run WHERE item = ?1 AND batch = ?2 ORDER BY first_index",
-    )
-    .bind(item.0)
-    .bind(i64::from(batch.0))
-    .fetch_all(connection)
-    .await?;
+) -> Result<Vec<StoredRun>, WorkError> {
+    let runs = sqlx::query_as(SELECT_RUNS)
+        .bind(item.0)
+        .bind(i64::from(batch.0))
+        .fetch_all(connection)
+        .await?;
     Ok(runs)
 }
 
 pub(super) fn read_files(
     item: WorkItemId,
     batch: BatchNumber,
-    runs: &[String],
+    runs: &[StoredRun],
 ) -> Result<Vec<FileRecord>, WorkError> {
+    let what = || what_files(item, batch);
     let mut records = Vec::new();
     for run in runs {
-        records.extend(decode_all(run, || what_files(item, batch))?);
+        records.extend(decode_all(&run.unpack(what)?, what)?);
     }
     Ok(records)
 }
@@ -244,6 +256,15 @@ pub(super) async fn save_run(
     Ok(())
 }
 
+/// The run before another one.
+#[derive(FromRow)]
+struct RunBefore {
+    first_index: i64,
+    count: i64,
+    #[sqlx(flatten)]
+    run: StoredRun,
+}
+
 /// Makes the run before this one end where this one begins. It need not: a job that goes on from a
 /// checkpoint may cut the batch elsewhere than the one before.
 async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), WorkError> {
@@ -253,20 +274,15 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
         first_index: from_index,
         ..
     } = *run;
-    let before: Option<(i64, i64, String)> = sqlx::query_as(
-        "SELECT first_index, count, records FROM file_run WHERE item = ?1 AND batch = ?2 \
-         AND first_index < ?3 ORDER BY first_index DESC LIMIT 1",
-    )
-    .bind(item.0)
-    .bind(i64::from(batch.0))
-    .bind(column(from_index))
-    .fetch_optional(&mut *connection)
-    .await?;
-    let (first_index, count, json) = before.map_or_else(
-        || (0, 0, String::new()),
-        |(first_index, count, json)| (index(first_index), index(count), json),
-    );
-    let held = first_index + count;
+    let before: Option<RunBefore> = sqlx::query_as(SELECT_RUN_BEFORE)
+        .bind(item.0)
+        .bind(i64::from(batch.0))
+        .bind(column(from_index))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let held = before
+        .as_ref()
+        .map_or(0, |run| index(run.first_index) + index(run.count));
     if held < from_index {
         return Err(WorkError::Gap {
             item,
@@ -275,10 +291,11 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
             from_index,
         });
     }
-    if held == from_index {
+    let Some(before) = before.filter(|_| held > from_index) else {
         return Ok(());
-    }
-    let mut records: Vec<FileRecord> = decode_all(&json, || what_files(item, batch))?;
+    };
+    let first_index = index(before.first_index);
+    let mut records = read_files(item, batch, &[before.run])?;
     records.truncate(from_index - first_index);
     let shortened = Run {
         item,
@@ -286,7 +303,7 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
         first_index,
         count: records.len(),
         size_bytes: size_of(&records),
-        json: encode_all(&records, || what_files(item, batch))?,
+        packed: pack(&encode_all(&records, || what_files(item, batch))?)?,
     };
     insert_run(connection, &shortened).await
 }
@@ -302,7 +319,7 @@ async fn insert_run(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
     .bind(i64::from(run.batch.0))
     .bind(column(run.first_index))
     .bind(column(run.count))
-    .bind(run.json.as_str())
+    .bind(run.packed.as_slice())
     // The files of a tar, whose own length fits.
     .bind(run.size_bytes.cast_signed())
     .execute(connection)
