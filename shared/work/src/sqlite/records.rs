@@ -282,7 +282,7 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
         .await?;
     let held = before
         .as_ref()
-        .map_or(0, |run| index(run.first_index) + index(run.count));
+        .map_or(0, |last| index(last.first_index) + index(last.count));
     if held < from_index {
         return Err(WorkError::Gap {
             item,
