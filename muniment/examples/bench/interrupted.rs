@@ -13,6 +13,7 @@ use muniment_fault_proxy::{FaultProxy, Method, Requests};
 use tempfile::tempdir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::AnyError;
@@ -33,7 +34,8 @@ const SECRET_KEY: &str = "of-a-store-of-this-bench-alone";
 pub(crate) fn run(program: &Path) -> Result<String, AnyError> {
     let folder = tempdir()?;
     let runtime = Runtime::new()?;
-    let proxy = runtime.block_on(store(&folder.path().join("store")))?;
+    let mut serving = JoinSet::new();
+    let proxy = runtime.block_on(store(&folder.path().join("store"), &mut serving))?;
     let url = proxy.url();
     let keys = ["--s3-access-key", ACCESS_KEY, "--s3-secret-key", SECRET_KEY];
     let elsewhere = [&["--s3", &url][..], &keys].concat();
@@ -68,7 +70,7 @@ pub(crate) fn run(program: &Path) -> Result<String, AnyError> {
 }
 
 /// An endpoint that is not the system's own, as seen through a proxy.
-async fn store(folder: &Path) -> Result<FaultProxy, AnyError> {
+async fn store(folder: &Path, serving: &mut JoinSet<()>) -> Result<FaultProxy, AnyError> {
     std::fs::create_dir(folder)?;
     let credentials = Credentials {
         access_key: ACCESS_KEY.to_owned(),
@@ -77,7 +79,7 @@ async fn store(folder: &Path) -> Result<FaultProxy, AnyError> {
     let endpoint = EmbeddedS3::open(folder, credentials).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move { endpoint.serve(listener, CancellationToken::new()).await });
+    serving.spawn(async move { endpoint.serve(listener, CancellationToken::new()).await });
     Ok(FaultProxy::before(&format!("http://{address}")).await?)
 }
 

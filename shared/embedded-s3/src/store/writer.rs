@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use muniment_sqlite::{Writer, is_disk_full};
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::StoreError;
 use super::rows::Place;
@@ -135,12 +136,14 @@ pub(crate) async fn run(
 
 /// Takes what comes within a moment.
 async fn gather(changes: &mut mpsc::Receiver<Box<dyn Queued>>, batch: &mut Vec<Box<dyn Queued>>) {
-    tokio::time::sleep(GATHERS_FOR).await;
+    let end = Instant::now() + GATHERS_FOR;
     while batch.len() < BATCH_MAX {
-        let Ok(change) = changes.try_recv() else {
-            return;
-        };
-        batch.push(change);
+        let room = BATCH_MAX - batch.len();
+        match timeout_at(end, changes.recv_many(batch, room)).await {
+            Ok(taken) if taken > 0 => {}
+            // Time is up, or nobody is left who could ask.
+            Ok(_) | Err(_) => return,
+        }
     }
 }
 
