@@ -294,9 +294,10 @@ async fn a_folder_that_tries_a_store_while_another_takes_it_is_told_whose_it_is(
     let second = Fault::Delay(Duration::from_secs(5));
     proxy.plan(trial.clone(), Times::Next(1), second);
 
+    let mut looks = tokio::time::interval(Duration::from_millis(10));
     let (refused, ()) = tokio::join!(slow.refused(through), async {
         while proxy.seen(&trial).len() < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            looks.tick().await;
         }
         quick.start_once(store.named()).await;
     });

@@ -25,8 +25,8 @@ pub(crate) async fn a_bucket_is_made_once_and_found(bench: &Bench) {
     let received = bucket_name(received);
     let keys = store.first_keys(&received, "").await.expect("lists");
     assert_eq!(keys, ["bag.tar"]);
-    let keys = store.first_keys(&received, "bags/").await.expect("lists");
-    assert_eq!(keys, [""; 0]);
+    let elsewhere = store.first_keys(&received, "bags/").await;
+    assert!(elsewhere.expect("lists").is_empty());
     bench.backend.remove_bucket(name.as_str()).await;
 }
 
