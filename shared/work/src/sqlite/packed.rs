@@ -67,8 +67,14 @@ fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn unpacked(is_packed: bool, records: Vec<u8>) -> Result<String, String> {
-        let run = StoredRun { is_packed, records };
+    fn packed(records: Vec<u8>) -> StoredRun {
+        StoredRun {
+            is_packed: true,
+            records,
+        }
+    }
+
+    fn unpacked(run: &StoredRun) -> Result<String, String> {
         let unpacked = run.unpack(|| "the file records of item 12".to_owned());
         unpacked.map_err(|error| error.to_string())
     }
@@ -77,11 +83,14 @@ mod tests {
     fn packed_records_and_those_of_a_version_before_are_read_alike() {
         let json = r#"[{"path": "data/ä.txt"}]"#;
 
-        let packed = unpacked(true, pack(json).expect("packs"));
-        let before = unpacked(false, json.as_bytes().to_vec());
+        let now = packed(pack(json).expect("packs"));
+        let before = StoredRun {
+            is_packed: false,
+            records: json.as_bytes().to_vec(),
+        };
 
-        assert_eq!(packed, Ok(json.to_owned()));
-        assert_eq!(before, Ok(json.to_owned()));
+        assert_eq!(unpacked(&now), Ok(json.to_owned()));
+        assert_eq!(unpacked(&before), Ok(json.to_owned()));
     }
 
     #[test]
@@ -91,7 +100,7 @@ mod tests {
         let no_text = bulk::compress(&[0xff], LEVEL).expect("packs");
 
         for records in [cut, no_text, b"[]".to_vec(), Vec::new()] {
-            let said = unpacked(true, records).expect_err("damaged");
+            let said = unpacked(&packed(records)).expect_err("damaged");
             assert!(said.contains("holds the file records of item 12"), "{said}");
         }
     }
