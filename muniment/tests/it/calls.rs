@@ -50,7 +50,8 @@ async fn each_worker_counts_what_it_asks_of_s3_registry_and_work_store() {
     assert_eq!(recorded.calls, 1);
     assert!(recorded.sent_bytes > FILES * 1_000, "{recorded:?}");
     let saved = of("ingest_pre_fetch", Service::WorkStore, "save_files");
-    assert!(saved.sent_bytes > FILES * 500, "{saved:?}");
+    // Packed, but for what is random: the digests.
+    assert!(saved.sent_bytes > FILES * 50, "{saved:?}");
     // The sweeps go on meanwhile, and the start asked before there was a worker.
     let asked: u64 = counts.values().map(without_idle_claims).sum();
     let all = site.system.work().round_trips();
