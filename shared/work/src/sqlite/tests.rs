@@ -212,8 +212,8 @@ async fn a_look_makes_no_file_and_no_layout() {
     let expected = matches!(
         refused[..],
         [
-            WorkError::OlderLayout { found: 2, known: 3 },
-            WorkError::NewerLayout { found: 9, known: 3 }
+            WorkError::OlderLayout { found: 2, known: 4 },
+            WorkError::NewerLayout { found: 9, known: 4 }
         ]
     );
     assert!(expected, "{refused:?}");
@@ -247,7 +247,7 @@ async fn a_file_of_a_later_program_is_refused() {
     let opened = SqliteWork::open(&kit.path(), Arc::clone(&kit.store.store.clock)).await;
 
     let error = opened.map(drop).expect_err("refused");
-    let refused = matches!(error, WorkError::NewerLayout { found: 9, known: 3 });
+    let refused = matches!(error, WorkError::NewerLayout { found: 9, known: 4 });
     assert!(refused, "{error:?}");
 }
 
