@@ -46,16 +46,17 @@ pub(crate) fn run(program: &Path) -> Result<String, AnyError> {
     let mut up = Up::start_with(program, &data, &elsewhere)?;
     up.deposit(&tars)?;
     for (signal, asked) in SIGNALS {
-        wait_until(|| asked_to(&proxy) >= asked)?;
+        wait_until(|| asked_to(&readings(&proxy)) >= asked)?;
         let ended = up.end(signal)?;
-        let requests = readings(&proxy).len();
-        let (before, called) = (asked_to(&proxy), Instant::now());
+        let before = readings(&proxy);
+        let (read_to, called) = (asked_to(&before), Instant::now());
         up = Up::start_with(program, &data, &elsewhere)?;
-        wait_until(|| readings(&proxy).len() > requests)?;
-        let again = before.saturating_sub(asked_from(&proxy, requests));
+        // The reading has gone on where it reads what nobody has read.
+        wait_until(|| asked_to(&readings(&proxy)) > read_to)?;
+        let again = below(&readings(&proxy)[before.len()..], read_to);
         write!(
             told,
-            "; by SIG{signal}: ended after {:.1} s, gone on with {:.1} s after the next start, {} MiB read again",
+            "; by SIG{signal}: ended after {:.1} s, gone on within {:.1} s of the next start, {} MiB read again",
             ended.as_secs_f64(),
             called.elapsed().as_secs_f64(),
             again / MIB,
@@ -96,15 +97,17 @@ fn readings(proxy: &FaultProxy) -> Vec<(u64, u64)> {
 }
 
 /// The end of what was asked for.
-fn asked_to(proxy: &FaultProxy) -> u64 {
-    let ends = readings(proxy).into_iter();
-    ends.map(|(_, last)| last + 1).max().unwrap_or(0)
+fn asked_to(readings: &[(u64, u64)]) -> u64 {
+    let ends = readings.iter().map(|(_, last)| last + 1);
+    ends.max().unwrap_or(0)
 }
 
-/// Where what was asked for begins, from this request on.
-fn asked_from(proxy: &FaultProxy, request: usize) -> u64 {
-    let begins = readings(proxy).into_iter().skip(request);
-    begins.map(|(first, _)| first).min().unwrap_or(0)
+/// How many bytes before `end` were asked for.
+fn below(readings: &[(u64, u64)], end: u64) -> u64 {
+    let lengths = readings
+        .iter()
+        .map(|(first, last)| (last + 1).min(end).saturating_sub(*first));
+    lengths.sum()
 }
 
 fn wait_until(reached: impl Fn() -> bool) -> Result<(), AnyError> {
