@@ -32,6 +32,7 @@ use crate::error::{ObjectAddress, Resource, StorageError};
 use crate::gate::{Gate, Outcome};
 use crate::metered::Metered;
 use crate::open_upload::{LEFT_OPEN_MAX, LeftOpenUpload};
+use crate::path_style::PathStyle;
 
 /// Eight attempts within some 16 s. While a store answers 30 % of requests with 503, one request in
 /// 15,000 fails eight times; with fewer attempts most large jobs would go back to the queue. A
@@ -193,7 +194,7 @@ impl Shared {
             // A range of an object has no checksum of its own. Whole objects ask for theirs.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if let Some(url) = &endpoint.url {
-            config = config.endpoint_url(url.as_str());
+            config = config.endpoint_resolver(PathStyle::at(url));
         }
         Self {
             config: config.build(),

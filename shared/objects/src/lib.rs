@@ -18,6 +18,7 @@ mod metadata;
 mod metered;
 mod multipart;
 mod open_upload;
+mod path_style;
 mod preservation;
 mod range_copy;
 mod receiving;
