@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muniment_meter::{Meter, Service};
 use muniment_model::registry::Installation;
@@ -305,7 +305,9 @@ impl RegistryClient {
         let wide = |bytes| u64::try_from(bytes).unwrap_or(u64::MAX);
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.meter.sent(Service::Registry, &kind, wide(sent));
+        let began = Instant::now();
         let answer = self.send(call).await;
+        self.meter.took(Service::Registry, &kind, began.elapsed());
         match &answer {
             Ok(answer) => {
                 let received = wide(answer.body.len());

@@ -13,7 +13,7 @@ struct Need {
     what: &'static str,
 }
 
-const NEEDS: [Need; 2] = [
+const NEEDS: [Need; 3] = [
     Need {
         commands: &["tar --version", "gtar --version"],
         says: "tar (GNU tar)",
@@ -25,6 +25,12 @@ const NEEDS: [Need; 2] = [
         says: "usage: ",
         package: "python3",
         what: "Python 3 with its module tarfile, as python3",
+    },
+    Need {
+        commands: &["redis-server --version"],
+        says: "Redis server v=",
+        package: "redis-server",
+        what: "Redis 7, as redis-server",
     },
 ];
 

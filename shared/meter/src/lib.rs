@@ -1,15 +1,23 @@
-//! What a worker asks of the services that it uses: calls and bytes, counted where they are made.
+//! What a worker asks of the services that it uses: calls, bytes and how long they took, counted where they are
+//! made; and what jobs it does.
 //!
 //! The S3 layer, the registry's client and the work store each count every request that they send, also
-//! the repeated one. The counts show whether the cost budget is kept (docs/PERFORMANCE.md), and are logged
-//! when a worker stops.
+//! the repeated one, and the run loop counts jobs. The counts show whether the cost budget is kept
+//! (docs/PERFORMANCE.md), are logged when a worker stops, and are served to who asks for its metrics.
 //!
 //! It knows no clock and no word of the domain, and forgets nothing until the process ends.
 
+mod jobs;
+mod latency;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use jobs::{BatchWork, Jobs};
+pub use latency::{LATENCY_BOUNDS, Latency};
 
 /// The kinds of calls that are told apart for one service: three times what any of ours has. The rest are
 /// counted together as [`OTHER`], so that no name taken from an answer can make the counts grow.
@@ -52,9 +60,19 @@ impl Tally {
 /// All kinds of calls to all services, by name.
 pub type Counts = BTreeMap<Service, BTreeMap<String, Tally>>;
 
-/// Counts what one worker asks. Clones count together.
+/// How long each kind of call took that was answered, well or not.
+pub type Latencies = BTreeMap<Service, BTreeMap<String, Latency>>;
+
+/// Counts what one worker asks and does. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Meter(Arc<Mutex<Counts>>);
+pub struct Meter(Arc<Mutex<Metered>>);
+
+#[derive(Debug, Default)]
+struct Metered {
+    counts: Counts,
+    latencies: Latencies,
+    jobs: Jobs,
+}
 
 impl Meter {
     /// A request is sent. `kind` is the service's own name for it: `PutObject`, `save_files`.
@@ -91,26 +109,81 @@ impl Meter {
         );
     }
 
+    /// How long a request took that was counted by [`Self::sent`].
+    pub fn took(&self, service: Service, kind: &str, took: Duration) {
+        let mut metered = self.lock();
+        of_kind(metered.latencies.entry(service).or_default(), kind).add(took);
+    }
+
+    /// The worker does so many jobs at a time, at most.
+    pub fn jobs_at_a_time(&self, jobs: usize) {
+        self.lock().jobs.at_a_time = u64::try_from(jobs).unwrap_or(u64::MAX);
+    }
+
+    /// A job has begun. It runs until what this answers is dropped, however that comes.
+    #[must_use]
+    pub fn job(&self) -> RunningJob {
+        let mut metered = self.lock();
+        metered.jobs.attempts += 1;
+        metered.jobs.running += 1;
+        RunningJob(self.clone())
+    }
+
+    pub fn job_ended(&self, ending: &'static str, batch: BatchWork) {
+        let mut metered = self.lock();
+        let jobs = &mut metered.jobs;
+        *jobs.endings.entry(ending).or_default() += 1;
+        jobs.batch_files = jobs.batch_files.saturating_add(batch.files);
+        jobs.batch_bytes = jobs.batch_bytes.saturating_add(batch.bytes);
+    }
+
+    pub fn lease_lost(&self) {
+        self.lock().jobs.leases_lost += 1;
+    }
+
     /// All counts so far.
     pub fn counts(&self) -> Counts {
-        self.lock().clone()
+        self.lock().counts.clone()
+    }
+
+    pub fn latencies(&self) -> Latencies {
+        self.lock().latencies.clone()
+    }
+
+    pub fn jobs(&self) -> Jobs {
+        self.lock().jobs.clone()
     }
 
     fn add(&self, (service, kind): (Service, &str), more: Tally) {
-        let mut counts = self.lock();
-        let kinds = counts.entry(service).or_default();
-        if let Some(tally) = kinds.get_mut(kind) {
-            *tally = tally.and(more);
-            return;
-        }
-        let kind = if kinds.len() < KINDS_MAX { kind } else { OTHER };
-        let tally = kinds.entry(kind.to_owned()).or_default();
+        let mut metered = self.lock();
+        let tally = of_kind(metered.counts.entry(service).or_default(), kind);
         *tally = tally.and(more);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, Metered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One job that runs.
+#[derive(Debug)]
+pub struct RunningJob(Meter);
+
+impl Drop for RunningJob {
+    fn drop(&mut self) {
+        let mut metered = self.0.lock();
+        metered.jobs.running = metered.jobs.running.saturating_sub(1);
+    }
+}
+
+fn of_kind<'a, T: Default>(kinds: &'a mut BTreeMap<String, T>, kind: &str) -> &'a mut T {
+    let is_new = !kinds.contains_key(kind);
+    let kind = if is_new && kinds.len() >= KINDS_MAX {
+        OTHER
+    } else {
+        kind
+    };
+    kinds.entry(kind.to_owned()).or_default()
 }
 
 /// The meters of one process's workers, by their names.
@@ -122,6 +195,12 @@ impl Meters {
     pub fn of(&self, worker: &'static str) -> Meter {
         let mut meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         meters.entry(worker).or_default().clone()
+    }
+
+    /// Each worker's meter.
+    pub fn all(&self) -> BTreeMap<&'static str, Meter> {
+        let meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.clone()
     }
 
     /// What each worker has asked so far.
@@ -165,6 +244,23 @@ mod tests {
         assert_eq!((s3.calls, s3.sent_bytes, s3.received_bytes), (3, 101, 7));
         assert_eq!(total(counts, Service::Registry).calls, 1);
         assert_eq!(total(counts, Service::WorkStore), Tally::default());
+    }
+
+    #[test]
+    fn a_job_runs_until_it_is_dropped() {
+        let meter = Meter::default();
+        let first = meter.job();
+        let second = meter.job();
+
+        drop(first);
+        meter.job_ended("completed", BatchWork { files: 3, bytes: 5 });
+
+        let jobs = meter.jobs();
+        assert_eq!((jobs.attempts, jobs.running), (2, 1));
+        assert_eq!((jobs.batch_files, jobs.batch_bytes), (3, 5));
+        assert_eq!(jobs.endings, [("completed", 1)].into());
+        drop(second);
+        assert_eq!(meter.jobs().running, 0);
     }
 
     #[test]

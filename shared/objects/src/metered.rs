@@ -1,16 +1,27 @@
 //! Counts each request of a client as the SDK sends it: whatever part of this crate makes it, and each
 //! repetition for itself.
 
+use std::time::Instant;
+
 use aws_sdk_s3::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use muniment_meter::{Meter, Service};
 
 /// For requests that the SDK gives no name.
 const UNNAMED: &str = "unnamed";
+
+/// When the SDK began to send a request.
+#[derive(Debug)]
+struct SentAt(Instant);
+
+impl Storable for SentAt {
+    type Storer = StoreReplace<Self>;
+}
 
 /// A meter as an interceptor of the SDK.
 #[derive(Debug)]
@@ -33,6 +44,7 @@ impl Intercept for Metered {
     ) -> Result<(), BoxError> {
         let bytes = context.request().body().content_length().unwrap_or(0);
         self.0.sent(Service::S3, kind(config), bytes);
+        config.interceptor_state().store_put(SentAt(Instant::now()));
         Ok(())
     }
 
@@ -44,6 +56,9 @@ impl Intercept for Metered {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if let Some(SentAt(sent)) = config.load::<SentAt>() {
+            self.0.took(Service::S3, kind(config), sent.elapsed());
+        }
         match context.response() {
             Some(response) if !response.status().is_success() => {
                 self.0.failed(Service::S3, kind(config));

@@ -63,6 +63,15 @@ pub enum WorkError {
     OlderLayout { found: i64, known: usize },
     #[error("the work store holds {what}, which no version of this program writes")]
     Foreign { what: String },
+    #[error(
+        "the Redis server has version {version:?}, at least 7 is needed (Valkey answers as 7.2)"
+    )]
+    ServerTooOld { version: String },
+    /// What it evicts would be taken for what never was.
+    #[error(
+        "the Redis server evicts keys when it is full (maxmemory-policy {policy:?}): set it to noeviction"
+    )]
+    Evicts { policy: String },
     /// Others use it for longer than a write takes.
     #[error("the work store is busy")]
     Busy { source: Cause },
@@ -93,6 +102,8 @@ impl Classify for WorkError {
             | Self::BatchTooLarge { .. }
             | Self::NewerLayout { .. }
             | Self::OlderLayout { .. }
+            | Self::ServerTooOld { .. }
+            | Self::Evicts { .. }
             | Self::Foreign { .. }
             | Self::Refused { .. } => Class::Permanent,
         }

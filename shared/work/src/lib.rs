@@ -5,7 +5,7 @@
 //! costs time and nothing else.
 //!
 //! * [`Queue`] and [`Records`] are what a worker process sees; [`SqliteWork`] keeps both in one
-//!   SQLite file. [`WorkView`] is what an operator's tools see of both.
+//!   SQLite file for the processes of one machine, [`RedisWork`] in one Redis for those of many. [`WorkView`] is what an operator's tools see of both.
 //! * The queue's logic is the pure function in `decide`, which every back end runs.
 //! * Every write to a record carries the writer's [`Lease`] and fails once that lease is lost.
 
@@ -15,11 +15,15 @@ mod conformance;
 mod decide;
 mod error;
 mod message;
+mod redis;
+mod rules;
 mod settings;
 mod sqlite;
 mod store;
 mod view;
+mod what;
 
+pub use self::redis::{RedisUrl, RedisWork};
 pub use error::{Cause, WorkError};
 pub use message::{Claim, Identity, Lease, Message, Release, Subject, Token, UnknownSubject};
 pub use settings::{UnknownWorkLocation, WorkLocation, WorkSettings};

@@ -70,7 +70,10 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) async fn with(starts: impl Fn(&str) -> bool) -> Self {
-        let site = Site::start().await;
+        Self::on(Site::start().await, starts).await
+    }
+
+    pub(crate) async fn on(site: Site, starts: impl Fn(&str) -> bool) -> Self {
         let observer = observer_of(&site);
         let mut ingest = Self {
             site,

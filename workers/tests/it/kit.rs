@@ -78,6 +78,8 @@ pub(crate) struct Site {
     pub(crate) registry_url: String,
     pub(crate) api_key: String,
     pub(crate) work: SqliteWork,
+    /// What the processes are told: `work`, or another store.
+    pub(crate) work_location: String,
     pub(crate) registry: RegistryClient,
     pub(crate) institution: InstitutionId,
     folder: TempDir,
@@ -109,13 +111,16 @@ impl Site {
             registry_api_key: api_key.clone().into(),
             registry_timeout: Duration::from_secs(30).into(),
         };
-        let work = SqliteWork::open(&folder.path().join("work.db"), clock).await;
+        let file = folder.path().join("work.db");
+        let work_location = format!("sqlite:{}", file.display());
+        let work = SqliteWork::open(&file, clock).await;
         Self {
             wasabi_url: s3_url.clone(),
             s3_url,
             registry_url,
             api_key,
             work: work.expect("opens"),
+            work_location,
             registry: settings.connect().expect("connects"),
             institution,
             folder,
@@ -147,12 +152,11 @@ impl Site {
     }
 
     fn arguments(&self, registry_url: &str, worker: &WorkerEntry) -> Vec<String> {
-        let work = format!("sqlite:{}", self.folder.path().join("work.db").display());
         let own = [
             ("registry-url", registry_url),
             ("registry-api-user", ADMIN),
             ("registry-api-key", &self.api_key),
-            ("work", &work),
+            ("work", &self.work_location),
             ("node", "host"),
             ("every", "1s"),
         ];

@@ -18,6 +18,8 @@ mod leftovers;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod on_redis;
+#[cfg(test)]
 mod premis;
 #[cfg(test)]
 mod re_ingests;

@@ -38,7 +38,8 @@ const MAY_USE: [(&str, &str); 24] = [
     ("observer", "model digest"),
     // Goes before any service, in tests only.
     ("fault-proxy", ""),
-    // A service of others, in tests only.
+    // Services of others, in tests only.
+    ("redis-server", ""),
     ("seaweedfs", ""),
     // For tests only, so it may use what it likes.
     (
@@ -58,9 +59,10 @@ const MAY_USE: [(&str, &str); 24] = [
 
 const FEATURES: &str = "muniment-features";
 /// Crates that no crate uses but in its tests.
-const FOR_TESTS: [&str; 4] = [
+const FOR_TESTS: [&str; 5] = [
     "muniment-fault-proxy",
     "muniment-fuzz",
+    "muniment-redis-server",
     "muniment-seaweedfs",
     "muniment-testkit",
 ];

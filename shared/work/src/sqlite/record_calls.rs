@@ -9,6 +9,7 @@ use super::packed::StoredRun;
 use super::records::{self, Run};
 use super::{SqliteWork, finish, queue};
 use crate::decide::Command;
+use crate::rules::{check_batch, item_of};
 use crate::{
     BatchRecords, BatchSize, BatchesDone, FileWrite, Lease, Progress, Records, Subject, WorkError,
 };
@@ -72,7 +73,7 @@ impl Records for SqliteWork {
     }
 
     async fn save_files(&self, lease: &Lease, write: FileWrite<'_>) -> Result<(), WorkError> {
-        let item = records::item_of(lease)?;
+        let item = item_of(lease)?;
         let run = Run::new(lease, write.batch, write.from_index, write.records)?;
         let checkpoint = write
             .checkpoint
@@ -109,8 +110,8 @@ impl Records for SqliteWork {
         records: Option<&[FileRecord]>,
         batches: u32,
     ) -> Result<BatchesDone, WorkError> {
-        let item = records::item_of(lease)?;
-        records::check_batch(lease, batch)?;
+        let item = item_of(lease)?;
+        check_batch(lease, batch)?;
         let run = records
             .map(|records| Run::new(lease, batch, 0, records))
             .transpose()?;
@@ -152,7 +153,7 @@ impl Records for SqliteWork {
     }
 
     async fn clear_done(&self, lease: &Lease, queues: &[QueueName]) -> Result<(), WorkError> {
-        let item = records::item_of(lease)?;
+        let item = item_of(lease)?;
         self.call("clear_done", async {
             let mut transaction = self.fenced(lease).await?;
             records::clear_done(&mut transaction, item, queues).await?;
@@ -162,7 +163,7 @@ impl Records for SqliteWork {
     }
 
     async fn clear_records(&self, lease: &Lease) -> Result<(), WorkError> {
-        let item = records::item_of(lease)?;
+        let item = item_of(lease)?;
         self.call("clear_records", async {
             let mut transaction = self.fenced(lease).await?;
             records::clear(&mut transaction, item).await?;

@@ -15,7 +15,8 @@ use sqlx::{FromRow, SqliteConnection};
 use super::packed::{StoredRun, columns, pack};
 use super::queue::batch_column;
 use crate::codec::{decode, decode_all, encode, encode_all};
-use crate::{BATCH_FILES_MAX, BatchSize, BatchesDone, Lease, Subject, WorkError};
+use crate::rules::{check_batch, check_count, check_object, item_of, size_of};
+use crate::{BatchSize, BatchesDone, Lease, WorkError, what};
 
 const SELECT_RUNS: &str = concat!(
     "SELECT ",
@@ -49,66 +50,20 @@ impl Run {
         let item = item_of(lease)?;
         check_batch(lease, batch)?;
         let count = records.len();
-        if first_index.saturating_add(count) > BATCH_FILES_MAX {
-            return Err(WorkError::BatchTooLarge {
-                item,
-                batch,
-                count: first_index.saturating_add(count),
-            });
-        }
+        check_count(item, batch, first_index.saturating_add(count))?;
         Ok(Self {
             item,
             batch,
             first_index,
             count,
             size_bytes: size_of(records),
-            packed: pack(&encode_all(records, || what_files(item, batch))?)?,
+            packed: pack(&encode_all(records, || what::files(item, batch))?)?,
         })
     }
 
     /// Of the records as they are written.
     pub(super) fn bytes(&self) -> usize {
         self.packed.len()
-    }
-}
-
-fn size_of(records: &[FileRecord]) -> u64 {
-    records
-        .iter()
-        .fold(0, |sum, record| sum.saturating_add(record.size))
-}
-
-/// The lease on a batch covers that batch only; the planner's covers the whole item.
-pub(super) fn check_batch(lease: &Lease, batch: BatchNumber) -> Result<(), WorkError> {
-    if lease.identity.batch.is_none_or(|own| own == batch) {
-        Ok(())
-    } else {
-        Err(WorkError::OtherBatch {
-            identity: lease.identity,
-            batch,
-        })
-    }
-}
-
-fn what_object(item: WorkItemId) -> String {
-    format!("the object record of item {item}")
-}
-
-fn what_checkpoint(item: WorkItemId) -> String {
-    format!("the checkpoint of item {item}")
-}
-
-fn what_files(item: WorkItemId, batch: BatchNumber) -> String {
-    format!("the file records of item {item}, batch {batch}")
-}
-
-/// The item that the lease is about.
-pub(super) fn item_of(lease: &Lease) -> Result<WorkItemId, WorkError> {
-    match lease.identity.subject {
-        Subject::Item(item) => Ok(item),
-        Subject::File(_) => Err(WorkError::NoItem {
-            identity: lease.identity,
-        }),
     }
 }
 
@@ -152,19 +107,14 @@ pub(super) fn read_object(
     item: WorkItemId,
     json: Option<String>,
 ) -> Result<Option<ObjectRecord>, WorkError> {
-    json.map(|json| decode(&json, || what_object(item)))
+    json.map(|json| decode(&json, || what::object(item)))
         .transpose()
 }
 
 /// The object's record as JSON, if it is the record of the lease's item.
 pub(super) fn write_object(lease: &Lease, record: &ObjectRecord) -> Result<String, WorkError> {
-    if record.item != item_of(lease)? {
-        return Err(WorkError::OtherItem {
-            identity: lease.identity,
-            item: record.item,
-        });
-    }
-    encode(record, || what_object(record.item))
+    check_object(lease, record)?;
+    encode(record, || what::object(record.item))
 }
 
 pub(super) async fn save_object(
@@ -210,7 +160,7 @@ pub(super) fn read_files(
     batch: BatchNumber,
     runs: &[StoredRun],
 ) -> Result<Vec<FileRecord>, WorkError> {
-    let what = || what_files(item, batch);
+    let what = || what::files(item, batch);
     let mut records = Vec::new();
     for run in runs {
         records.extend(decode_all(&run.unpack(what)?, what)?);
@@ -303,7 +253,7 @@ async fn end_before(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
         first_index,
         count: records.len(),
         size_bytes: size_of(&records),
-        packed: pack(&encode_all(&records, || what_files(item, batch))?)?,
+        packed: pack(&encode_all(&records, || what::files(item, batch))?)?,
     };
     insert_run(connection, &shortened).await
 }
@@ -331,7 +281,7 @@ fn column(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }
 
-/// Indexes are at most [`BATCH_FILES_MAX`]; a foreign row with another is seen as a gap.
+/// Indexes are at most [`crate::BATCH_FILES_MAX`]; a foreign row with another is seen as a gap.
 fn index(column: i64) -> usize {
     usize::try_from(column).unwrap_or_default()
 }
@@ -344,7 +294,7 @@ pub(super) async fn checkpoint(
         .bind(item.0)
         .fetch_optional(connection)
         .await?;
-    json.map(|json| decode(&json, || what_checkpoint(item)))
+    json.map(|json| decode(&json, || what::checkpoint(item)))
         .transpose()
 }
 
@@ -352,7 +302,7 @@ pub(super) fn write_checkpoint(
     item: WorkItemId,
     checkpoint: &Checkpoint,
 ) -> Result<String, WorkError> {
-    encode(checkpoint, || what_checkpoint(item))
+    encode(checkpoint, || what::checkpoint(item))
 }
 
 pub(super) async fn save_checkpoint(
