@@ -25,6 +25,7 @@ mod table;
 mod terminal;
 pub mod up;
 mod validate;
+mod worker;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use muniment_model::Chain;
 use tracing_subscriber::EnvFilter;
+use workers::program::Program;
 
 pub use error::CommandError;
 pub use terminal::Terminal;
@@ -72,6 +74,14 @@ First steps:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    OfUs(Box<OwnCommand>),
+    Worker(worker::WorkerSettings),
+}
+
+/// What this command does by itself.
+#[derive(Debug, Subcommand)]
+enum OwnCommand {
     Up(up::UpSettings),
     Demo(demo::DemoSettings),
     Deposit(deposit::DepositSettings),
@@ -101,13 +111,24 @@ const STOPPED: u8 = 130;
 ///
 /// Exit code 0 when all is well, 1 when it is not or the answer could not be written, 2 for arguments
 /// that cannot be understood, 130 when a signal ended it before its work was done.
+///
+/// A file that is called as a worker is that worker ([`Program::called`]).
 pub fn main() -> ExitCode {
+    let called = std::env::args_os().next().unwrap_or_default();
+    if let Some(worker) = Program::called(&called) {
+        return worker.main(std::env::args_os());
+    }
     let terminal = Terminal::default();
     let arguments = match Muniment::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => return show(&message, &terminal),
     };
-    match execute(&arguments, &terminal) {
+    let command = match arguments.command {
+        // It has logs, signals and exit codes of its own.
+        Command::Worker(settings) => return worker::main(&settings, &terminal),
+        Command::OfUs(own) => own,
+    };
+    match execute(&arguments.log, &command, &terminal) {
         Ok(Outcome::AllWell) if !terminal.has_lost_lines() => ExitCode::SUCCESS,
         Ok(Outcome::AllWell | Outcome::NotAll) => ExitCode::FAILURE,
         Ok(Outcome::Stopped) => ExitCode::from(STOPPED),
@@ -129,24 +150,24 @@ fn show(message: &clap::Error, terminal: &Terminal) -> ExitCode {
     u8::try_from(message.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-fn execute(arguments: &Muniment, terminal: &Terminal) -> Result<Outcome, CommandError> {
-    log_to(terminal, &arguments.log)?;
+fn execute(log: &str, command: &OwnCommand, terminal: &Terminal) -> Result<Outcome, CommandError> {
+    log_to(terminal, log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CommandError::Runtime)?;
     let outcome = runtime.block_on(async {
-        match &arguments.command {
-            Command::Up(settings) => up::run(settings, terminal).await,
-            Command::Demo(settings) => demo::run(settings, terminal).await,
-            Command::Deposit(settings) => deposit::run(settings, terminal).await,
-            Command::Status(settings) => status::run(settings, terminal).await,
-            Command::Validate(settings) => validate::run(settings, terminal).await,
-            Command::Inspect(settings) => inspect::run(settings, terminal).await,
-            Command::Requeue(settings) => requeue::run(settings, terminal).await,
-            Command::Cancel(settings) => cancel::run(settings, terminal).await,
-            Command::RenewKey(settings) => renew_key::run(settings, terminal),
-            Command::Completions(settings) => Ok(completions::run(settings, terminal)),
+        match command {
+            OwnCommand::Up(settings) => up::run(settings, terminal).await,
+            OwnCommand::Demo(settings) => demo::run(settings, terminal).await,
+            OwnCommand::Deposit(settings) => deposit::run(settings, terminal).await,
+            OwnCommand::Status(settings) => status::run(settings, terminal).await,
+            OwnCommand::Validate(settings) => validate::run(settings, terminal).await,
+            OwnCommand::Inspect(settings) => inspect::run(settings, terminal).await,
+            OwnCommand::Requeue(settings) => requeue::run(settings, terminal).await,
+            OwnCommand::Cancel(settings) => cancel::run(settings, terminal).await,
+            OwnCommand::RenewKey(settings) => renew_key::run(settings, terminal),
+            OwnCommand::Completions(settings) => Ok(completions::run(settings, terminal)),
         }
     });
     runtime.shutdown_timeout(LEFTOVERS_LIMIT);

@@ -23,7 +23,9 @@ pub mod ingest_validator;
 pub mod reingest_manager;
 
 pub mod index;
+pub mod program;
 pub mod to_come;
+pub mod unbuilt;
 
 mod premis;
 mod rows;

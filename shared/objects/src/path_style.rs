@@ -50,13 +50,12 @@ mod tests {
             "http://127.0.0.1:9000",
             "http://127.0.0.1:9000/",
             "https://s3.example.org",
-            "https://example.org/store",
             "https://example.org/store/",
         ] {
             let ours = PathStyle::at(&url.parse().expect("url"));
             for bucket in buckets {
                 let params = Params::builder()
-                    .endpoint(url.trim_end_matches('/').to_owned())
+                    .endpoint(url.to_owned())
                     .region("us-east-1".to_owned())
                     .force_path_style(true)
                     .set_bucket(bucket.map(str::to_owned))
@@ -71,5 +70,15 @@ mod tests {
                 assert_eq!(trimmed(&address), trimmed(&expected), "{url} {bucket:?}");
             }
         }
+    }
+
+    /// The rules of AWS come to `/storephotos` here.
+    #[test]
+    fn a_path_in_the_address_need_not_end_with_a_slash() {
+        let url = "https://example.org/store".parse().expect("url");
+
+        let address = PathStyle::at(&url).of(Some("photos"));
+
+        assert_eq!(address.url(), "https://example.org/store/photos");
     }
 }

@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const STARTS_MAX: u32 = 5;
 const MEMORY_MAX: &str = "256mb";
 const LOG: &str = "log";
+/// Where it saves, and what it begins with, unless told otherwise.
+const SAVED: &str = "dump.rdb";
 
 #[derive(Debug, thiserror::Error)]
 pub enum RedisServerError {
@@ -47,6 +50,7 @@ pub enum RedisServerError {
 pub struct RedisServer {
     process: Child,
     port: u16,
+    settings: Vec<String>,
     folder: TempDir,
 }
 
@@ -58,54 +62,74 @@ impl RedisServer {
 
     /// With settings of its own, as on the command line.
     pub async fn start_with(settings: &[&str]) -> Result<Self, RedisServerError> {
+        Self::start_on(settings, None).await
+    }
+
+    /// With what another has saved.
+    pub async fn start_from(saved: &[u8]) -> Result<Self, RedisServerError> {
+        Self::start_on(&["--maxmemory", MEMORY_MAX], Some(saved)).await
+    }
+
+    async fn start_on(settings: &[&str], saved: Option<&[u8]>) -> Result<Self, RedisServerError> {
         let mut starts = 1;
         loop {
-            match Self::start_once(settings).await {
+            match Self::start_once(settings, saved).await {
                 Err(RedisServerError::Ended { .. }) if starts < STARTS_MAX => starts += 1,
                 started => return started,
             }
         }
     }
 
-    async fn start_once(settings: &[&str]) -> Result<Self, RedisServerError> {
-        let mut started = Self::spawn(settings)?;
+    async fn start_once(settings: &[&str], saved: Option<&[u8]>) -> Result<Self, RedisServerError> {
+        let folder = TempDir::new().map_err(RedisServerError::Folder)?;
+        if let Some(saved) = saved {
+            let file = folder.path().join(SAVED);
+            std::fs::write(file, saved).map_err(RedisServerError::Folder)?;
+        }
+        let port = free_port().map_err(RedisServerError::Folder)?;
+        let settings = settings.iter().map(ToString::to_string);
+        let mut started = Self::spawn(folder, port, settings.collect())?;
+        started.wait_until_ready().await?;
+        Ok(started)
+    }
+
+    /// Kills it, and starts it anew where it was, with what it saved last.
+    pub async fn restart(&mut self) -> Result<(), RedisServerError> {
+        self.kill();
+        self.process = run(self.folder.path(), self.port, &self.settings)?;
+        self.wait_until_ready().await
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), RedisServerError> {
         let began = Instant::now();
         let mut looks = interval(LOOK_EVERY);
-        while !started.answers().await {
-            if !matches!(started.process.try_wait(), Ok(None)) {
-                let log = started.log();
+        while !self.answers().await {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                let log = self.log();
                 return Err(RedisServerError::Ended { log });
             }
             if began.elapsed() > READY_WITHIN {
-                let log = started.log();
+                let log = self.log();
                 return Err(RedisServerError::NotReady { log });
             }
             looks.tick().await;
         }
-        Ok(started)
+        Ok(())
     }
 
-    fn spawn(settings: &[&str]) -> Result<Self, RedisServerError> {
-        let folder = TempDir::new().map_err(RedisServerError::Folder)?;
-        let log = File::create(folder.path().join(LOG)).map_err(RedisServerError::Folder)?;
-        // What is wrong with its settings is said there.
-        let errors = log.try_clone().map_err(RedisServerError::Folder)?;
-        let port = free_port().map_err(RedisServerError::Folder)?;
-        let process = Command::new(PROGRAM)
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-            .args(["--save", "", "--appendonly", "no", "--dir", "."])
-            .args(settings)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(RedisServerError::Unstartable)?;
+    fn spawn(folder: TempDir, port: u16, settings: Vec<String>) -> Result<Self, RedisServerError> {
         Ok(Self {
-            process,
+            process: run(folder.path(), port, &settings)?,
             port,
+            settings,
             folder,
         })
+    }
+
+    fn kill(&mut self) {
+        // What cannot be killed has ended, and nobody is left to be told.
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 
     /// `redis://127.0.0.1:PORT/`.
@@ -113,10 +137,41 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
+    /// On loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// As a server without replicas does that is started anew on an empty disk.
     pub async fn lose_everything(&self) -> io::Result<()> {
+        self.tell("FLUSHALL").await
+    }
+
+    /// All that it has, for [`Self::start_from`].
+    pub async fn save(&self) -> io::Result<Vec<u8>> {
+        self.tell("SAVE").await?;
+        std::fs::read(self.folder.path().join(SAVED))
+    }
+
+    /// How many commands it has been given in all, inside of scripts too.
+    pub async fn commands(&self) -> io::Result<u64> {
         let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
-        connection.write_all(b"FLUSHALL\r\n").await?;
+        connection
+            .write_all(b"INFO commandstats\r\nQUIT\r\n")
+            .await?;
+        let mut told = String::new();
+        connection.read_to_string(&mut told).await?;
+        let calls = told.lines().filter_map(|line| {
+            let (_, calls) = line.split_once("calls=")?;
+            calls.split(',').next()?.parse::<u64>().ok()
+        });
+        Ok(calls.sum())
+    }
+
+    async fn tell(&self, command: &str) -> io::Result<()> {
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let line = format!("{command}\r\n");
+        connection.write_all(line.as_bytes()).await?;
         let mut answer = [0; 5];
         connection.read_exact(&mut answer).await?;
         if answer == *b"+OK\r\n" {
@@ -145,10 +200,24 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        // What cannot be killed has ended, and nobody is left to be told.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        self.kill();
     }
+}
+
+fn run(folder: &Path, port: u16, settings: &[String]) -> Result<Child, RedisServerError> {
+    let log = File::create(folder.join(LOG)).map_err(RedisServerError::Folder)?;
+    // What is wrong with its settings is said there.
+    let errors = log.try_clone().map_err(RedisServerError::Folder)?;
+    Command::new(PROGRAM)
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no", "--dir", "."])
+        .args(settings)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .spawn()
+        .map_err(RedisServerError::Unstartable)
 }
 
 fn free_port() -> io::Result<u16> {

@@ -36,6 +36,19 @@ pub enum Ending {
     Stopped,
 }
 
+impl Ending {
+    /// As metrics have it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Retry => "retry",
+            Self::Reject => "reject",
+            Self::Halt => "halt",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// What is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Publish {

@@ -1,14 +1,20 @@
 //! A worker as a process of its own: settings, logs, signals, exit code.
 
+use std::env;
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use muniment_model::Chain;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
 use crate::calls::log_calls;
 use crate::entry::WorkerEntry;
+use crate::health::Health;
 use crate::job::Worker;
 use crate::settings::{ProcessSettings, StartError};
 use crate::shutdown::{RELEASE_LIMIT, Shutdown};
@@ -16,12 +22,17 @@ use crate::sweep::Sweep;
 
 /// Runs a worker until SIGTERM.
 pub fn run_worker<W: Worker>() -> ExitCode {
-    WorkerEntry::worker::<W>().main()
+    WorkerEntry::worker::<W>().main(env::args_os())
 }
 
 /// Runs a sweep until SIGTERM.
 pub fn run_sweep<S: Sweep>() -> ExitCode {
-    WorkerEntry::sweep::<S>().main()
+    WorkerEntry::sweep::<S>().main(env::args_os())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Listen { address, source })
 }
 
 impl WorkerEntry {
@@ -30,9 +41,9 @@ impl WorkerEntry {
         ProcessSettings::augment_args(self.command()).about(self.about)
     }
 
-    /// Runs the worker as the process's only one.
-    pub fn main(&self) -> ExitCode {
-        let matches = self.process_command().get_matches();
+    /// Runs the worker as the process's only one. The first of the arguments is what it was called.
+    pub fn main(&self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        let matches = self.process_command().get_matches_from(arguments);
         tracing_subscriber::fmt()
             .json()
             .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
@@ -59,9 +70,21 @@ impl WorkerEntry {
     async fn until_stopped(&self, matches: &ArgMatches) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
         let settings = ProcessSettings::from_arg_matches(matches)?;
+        let listener = match settings.listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
         let work = async {
             let services = settings.connect(&shutdown).await?;
-            self.start(matches, &services, &shutdown).await?.await;
+            let health = Health::of(&services, shutdown.soft.clone());
+            // Ends with this value.
+            let mut served = JoinSet::new();
+            if let Some(listener) = listener {
+                served.spawn(health.clone().serve(listener));
+            }
+            let running = self.start(matches, &services, &shutdown).await?;
+            health.connected();
+            running.await;
             log_calls(&services.meters);
             Ok(())
         };

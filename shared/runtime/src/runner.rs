@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
+use muniment_meter::BatchWork;
 use muniment_model::{Chain, Dependency, QueueName};
 use muniment_retry::pause;
 use muniment_work::{BatchSize, Claim, Message, Release};
@@ -35,8 +36,8 @@ use crate::services::Services;
 use crate::shutdown::Shutdown;
 use crate::subject::{Aside, Desk, Subject};
 
-/// How long one claim waits for work, and so at most how long a stop waits for a claim.
-const CLAIM_WAIT: Duration = Duration::from_secs(1);
+/// How long one claim waits for work: as long may it take until a job whose task died is reported.
+const CLAIM_WAIT: Duration = Duration::from_secs(10);
 /// How long claims pause when the work store itself does not answer.
 const CLAIM_FAILED_PAUSE: Duration = Duration::from_secs(2);
 /// How long work that has to run alone waits for the other jobs of its process to end, and keeps
@@ -83,6 +84,7 @@ impl<W: Worker> Runner<W> {
     /// for work, so an idle worker costs the work store little.
     pub async fn run(self, jobs_max: usize) {
         info!(worker = %W::QUEUE, jobs_max, "claiming work");
+        self.desk.services.meter.jobs_at_a_time(jobs_max);
         let runner = Arc::new(self);
         let slots = Arc::new(Semaphore::new(jobs_max));
         let mut jobs = JoinSet::new();
@@ -131,10 +133,12 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    /// Waits a short while for work. Seen to its end also when told to stop: a claim that is
-    /// dropped halfway may have been granted.
+    /// Waits a while for work, and not once told to stop; but a claim that is under way then is seen to its
+    /// end: it may have been granted.
     async fn claim(&self) -> Option<Claim> {
-        match self.desk.services.work.claim(W::QUEUE, CLAIM_WAIT).await {
+        let stop = &self.shutdown.soft;
+        let work = &self.desk.services.work;
+        match work.claim_until(W::QUEUE, CLAIM_WAIT, stop).await {
             Ok(claim) => {
                 if self.claims_fail.swap(false, Ordering::Relaxed) {
                     info!(worker = %W::QUEUE, "claiming work again");
@@ -154,6 +158,8 @@ impl<W: Worker> Runner<W> {
 
     /// Runs one job to an ending and records it, for as long as the lease holds.
     async fn drive(&self, claim: &Claim, claimed_at: Instant, slot: Slot) {
+        let meter = &self.desk.services.meter;
+        let _running = meter.job();
         let clock = Arc::new(LeaseClock::new(claimed_at));
         let work = self.desk.services.work();
         tokio::select! {
@@ -162,6 +168,7 @@ impl<W: Worker> Runner<W> {
             () = clock.keep(claim.lease.identity, || work.renew(&claim.lease)) => {
                 warn!(worker = %W::QUEUE, subject = %claim.message.subject,
                     "lease lost, dropping the job");
+                meter.lease_lost();
             }
         }
     }
@@ -294,6 +301,8 @@ impl<W: Worker> Runner<W> {
     async fn record(&self, claim: &Claim, mut plan: Plan, slot: Slot) {
         let subject = claim.message.subject;
         say(W::QUEUE, claim, &plan);
+        let meter = &self.desk.services.meter;
+        meter.job_ended(plan.ending.word(), batch_of(claim, &plan));
         let mut slot = Some(slot);
         let mut tries = 0;
         while let Err(cause) = self.apply(claim, &mut plan).await {
@@ -397,6 +406,17 @@ enum Performed {
     /// Its claim ends without a job.
     Aside(Aside),
     Job(Completed),
+}
+
+/// The batch that was completed, if it was one.
+fn batch_of(claim: &Claim, plan: &Plan) -> BatchWork {
+    if plan.ending != Ending::Completed || claim.message.batch.is_none() {
+        return BatchWork::default();
+    }
+    BatchWork {
+        files: claim.message.files.into(),
+        bytes: claim.message.size_bytes,
+    }
 }
 
 /// Logs an ending. Of a batch only that it is done: its records are many.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muniment_meter::Meters;
+use muniment_meter::{Meter, Meters};
 use muniment_model::Clock;
 use muniment_objects::Connections;
 use muniment_registry_client::RegistryClient;
@@ -25,6 +25,8 @@ pub struct Services {
     pub meters: Meters,
     /// The name of this host or container, unique among those that run at one time.
     pub node: String,
+    /// The meter of the worker that these services are for.
+    pub(crate) meter: Meter,
     /// Ends every wait for a service: the hard phase of the shutdown.
     pub stop: CancellationToken,
     /// Held for reading by every job, and for writing by one that has to run alone.
@@ -47,6 +49,7 @@ impl Services {
             s3: Arc::new(Connections::new(shutdown.hard.clone())),
             clock,
             meters: Meters::default(),
+            meter: Meter::default(),
             node: node.into(),
             stop: shutdown.hard.clone(),
             jobs: Arc::new(RwLock::new(())),
@@ -61,7 +64,8 @@ impl Services {
         Self {
             work: self.work.metered(meter.clone()),
             registry: self.registry.metered(meter.clone()),
-            s3: Arc::new(self.s3.metered(meter)),
+            s3: Arc::new(self.s3.metered(meter.clone())),
+            meter,
             ..self.clone()
         }
     }

@@ -1,5 +1,6 @@
 //! Settings that every worker process has, and why a worker may fail to start.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use muniment_model::Clock;
@@ -23,6 +24,14 @@ pub struct ProcessSettings {
     /// The name of this host or container, unique among those that run at one time
     #[arg(long, env = "HOSTNAME", default_value = "localhost")]
     pub node: String,
+
+    /// Where /health, /ready and /metrics are served, as 0.0.0.0:9100; nowhere unless given
+    ///
+    /// /health answers 200 as long as the process lives, and says whether it is ready and whether it is
+    /// draining; /ready answers 503 before it has connected and once it was told to stop; /metrics is for
+    /// Prometheus. All of it is open to who reaches the address, and none of it says anything about bags.
+    #[arg(long, env = "MUNIMENT_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
 }
 
 impl ProcessSettings {
@@ -53,6 +62,11 @@ pub enum StartError {
     Settings(#[from] clap::Error),
     #[error("the registry has no institution {0}; make it first")]
     NoInstitution(String),
+    #[error("cannot listen on {address}; choose another --listen")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
     #[error("cannot listen to signals")]
     Signals(#[source] std::io::Error),
     #[error("cannot start the async runtime")]

@@ -15,6 +15,7 @@ use muniment_work::{
     Backlog, BatchRecords, BatchSize, BatchesDone, Claim, FileWrite, Lease, Message, Queue,
     Records, Release, Subject, WorkError, WorkStore,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Whether the call that fails has taken effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +120,13 @@ impl<W: Watch> Queue for WatchedStore<W> {
         self.pass("publish", self.inner.publish(messages)).await
     }
 
-    async fn claim(
+    async fn claim_until(
         &self,
         queue: QueueName,
         max_wait: Duration,
+        stop: &CancellationToken,
     ) -> Result<Option<Claim>, WorkError> {
-        match self.inner.claim(queue, max_wait).await? {
+        match self.inner.claim_until(queue, max_wait, stop).await? {
             Some(claim) => self.pass("claim", async { Ok(Some(claim)) }).await,
             None => Ok(None),
         }

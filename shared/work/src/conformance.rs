@@ -26,6 +26,7 @@ macro_rules! conformance {
                 every_token_is_new,
                 a_waiting_claim_wakes_on_publish_and_on_release,
                 a_claim_gives_up_when_its_time_is_over,
+                a_claim_that_waits_gives_up_when_told_to_stop,
                 calls_that_are_dropped_halfway_leave_the_store_usable,
                 the_backlog_is_counted_per_queue,
                 subjects_are_known_by_queue,

@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use muniment_meter::{Meter, Service};
 use muniment_model::{Clock, QueueName, WorkItemId};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 pub use connection::RedisUrl;
 pub(crate) use view::RedisView;
@@ -74,8 +75,8 @@ impl RedisWork {
         Self::open_at(url, name, None).await
     }
 
-    /// As [`Self::open`], by another clock than the server's.
-    pub(crate) async fn open_at(
+    /// As [`Self::open`], by another clock than the server's: for tests, since the clocks of machines differ.
+    pub async fn open_at(
         url: &RedisUrl,
         name: &str,
         clock: Option<Arc<dyn Clock>>,
@@ -114,7 +115,9 @@ impl RedisWork {
         work: impl Future<Output = Result<T, WorkError>>,
     ) -> Result<T, WorkError> {
         self.meter.sent(Service::WorkStore, kind, wide(bytes));
+        let began = Instant::now();
         let answer = timeout(CALL_LIMIT, work).await;
+        self.meter.took(Service::WorkStore, kind, began.elapsed());
         let answer = answer.unwrap_or(Err(WorkError::Silent));
         if answer.is_err() {
             self.meter.failed(Service::WorkStore, kind);
@@ -145,6 +148,7 @@ impl RedisWork {
     /// Looks once; a claim leaves its number with the records before anybody reads them.
     async fn claim_now(&self, queue: QueueName) -> Result<Claimed, WorkError> {
         let token = Token(rand::random());
+        let began = Instant::now();
         let mut scripts = self.scripts();
         let looked = timeout(CALL_LIMIT, scripts.claim(queue, token)).await;
         let claimed = match looked.unwrap_or(Err(WorkError::Silent)) {
@@ -161,6 +165,7 @@ impl RedisWork {
             Ok(Claimed::Some(..)) | Err(_) => "claim",
         };
         self.meter.sent(Service::WorkStore, kind, 0);
+        self.meter.took(Service::WorkStore, kind, began.elapsed());
         if claimed.is_err() {
             self.meter.failed(Service::WorkStore, kind);
         }
@@ -182,10 +187,11 @@ impl Queue for RedisWork {
         self.call("publish", 0, scripts.publish(messages)).await
     }
 
-    async fn claim(
+    async fn claim_until(
         &self,
         queue: QueueName,
         max_wait: Duration,
+        stop: &CancellationToken,
     ) -> Result<Option<Claim>, WorkError> {
         let end = Instant::now() + max_wait.min(CLAIM_WAIT_MAX);
         let list = format!("{}:{queue}:wake", self.store.tag);
@@ -195,13 +201,15 @@ impl Queue for RedisWork {
                 Claimed::Nothing(due_in) => due_in,
             };
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || stop.is_cancelled() {
                 return Ok(None);
             }
             // What was published since we looked is in the list already, so this returns at once.
             let wait = due_in.unwrap_or(LOOK_EVERY).min(LOOK_EVERY).min(left);
-            let waited = self.store.connections.wait(&list, wait.max(WAIT_MIN));
-            waited.await?;
+            tokio::select! {
+                waited = self.store.connections.wait(&list, wait.max(WAIT_MIN)) => waited?,
+                () = stop.cancelled() => return Ok(None),
+            }
         }
     }
 

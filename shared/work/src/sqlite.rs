@@ -38,6 +38,7 @@ use muniment_sqlite::{Database, Migration, Transaction, Writer};
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use view::SqliteView;
 
@@ -149,7 +150,9 @@ impl SqliteWork {
         work: impl Future<Output = Result<T, WorkError>>,
     ) -> Result<T, WorkError> {
         self.meter.sent(Service::WorkStore, kind, wide(bytes));
+        let began = Instant::now();
         let answer = timeout(CALL_LIMIT, work).await;
+        self.meter.took(Service::WorkStore, kind, began.elapsed());
         self.store.round_trips.fetch_add(1, Ordering::Relaxed);
         let answer = answer.unwrap_or(Err(WorkError::Silent));
         if answer.is_err() {
@@ -205,6 +208,7 @@ impl SqliteWork {
 
     async fn claim_now(&self, queue: QueueName) -> Result<Option<Claim>, WorkError> {
         let token = Token(rand::random());
+        let began = Instant::now();
         let run = timeout(CALL_LIMIT, self.run(queue, Command::Claim(token)));
         let reply = run.await.unwrap_or(Err(WorkError::Silent));
         let kind = match &reply {
@@ -212,6 +216,7 @@ impl SqliteWork {
             Ok(_nothing) => "idle claim",
         };
         self.meter.sent(Service::WorkStore, kind, 0);
+        self.meter.took(Service::WorkStore, kind, began.elapsed());
         if reply.is_err() {
             self.meter.failed(Service::WorkStore, kind);
         }
@@ -260,10 +265,11 @@ impl Queue for SqliteWork {
         .await
     }
 
-    async fn claim(
+    async fn claim_until(
         &self,
         queue: QueueName,
         max_wait: Duration,
+        stop: &CancellationToken,
     ) -> Result<Option<Claim>, WorkError> {
         let end = Instant::now() + max_wait.min(CLAIM_WAIT_MAX);
         loop {
@@ -271,7 +277,7 @@ impl Queue for SqliteWork {
                 return Ok(Some(claim));
             }
             let now = Instant::now();
-            if now >= end {
+            if now >= end || stop.is_cancelled() {
                 return Ok(None);
             }
             // What was published since we looked has left its permit in `wake`, so this returns
@@ -282,8 +288,11 @@ impl Queue for SqliteWork {
                     None => std::future::pending().await,
                 }
             };
-            // Woken or not, the next look tells.
-            drop(timeout_at(end.min(now + POLL_EVERY), woken).await);
+            tokio::select! {
+                // Woken or not, the next look tells.
+                waited = timeout_at(end.min(now + POLL_EVERY), woken) => drop(waited),
+                () = stop.cancelled() => return Ok(None),
+            }
         }
     }
 

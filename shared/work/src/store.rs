@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muniment_meter::Meter;
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Claim, Lease, Message, Release, Subject, WorkError};
 
@@ -36,12 +37,27 @@ pub trait Queue: Send + Sync {
     /// the holder may have looked before there was anything to see.
     async fn publish(&self, messages: &[Message]) -> Result<(), WorkError>;
 
-    /// Takes the next message of the queue, waiting for one up to `max_wait`.
+    /// Takes the next message of the queue, waiting for one up to `max_wait`, and no longer once told to
+    /// stop; a claim that is being made then is seen to its end.
     ///
     /// Await it to its end where you can: dropped in the moment in which the claim is written, it
     /// leaves a lease without a holder, which runs out after [`crate::LEASE_FOR`].
-    async fn claim(&self, queue: QueueName, max_wait: Duration)
-    -> Result<Option<Claim>, WorkError>;
+    async fn claim_until(
+        &self,
+        queue: QueueName,
+        max_wait: Duration,
+        stop: &CancellationToken,
+    ) -> Result<Option<Claim>, WorkError>;
+
+    /// As [`Self::claim_until`], where nobody says stop.
+    async fn claim(
+        &self,
+        queue: QueueName,
+        max_wait: Duration,
+    ) -> Result<Option<Claim>, WorkError> {
+        let nobody = CancellationToken::new();
+        self.claim_until(queue, max_wait, &nobody).await
+    }
 
     /// Holds the lease for another [`crate::LEASE_FOR`] from now.
     async fn renew(&self, lease: &Lease) -> Result<(), WorkError>;

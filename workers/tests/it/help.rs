@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use crate::kit::binaries;
+use crate::kit::{binaries, unbuilt_binaries};
 
 #[test]
 fn every_worker_has_its_binary_and_every_binary_its_worker() {
@@ -12,6 +12,25 @@ fn every_worker_has_its_binary_and_every_binary_its_worker() {
     names.sort_unstable();
 
     assert_eq!(names, binaries().into_keys().collect::<Vec<_>>());
+}
+
+/// So that a container that is started for nothing tells it at once, and is not started again and again.
+#[test]
+fn a_worker_that_is_not_built_says_so_and_exits_with_78() {
+    for (name, binary) in unbuilt_binaries() {
+        for arguments in [&[][..], &["--help"], &["--work=sqlite:work.db"]] {
+            let said = Command::new(binary).args(arguments).env_clear().output();
+
+            let said = said.expect("runs");
+            assert_eq!(said.status.code(), Some(78), "{name}");
+            let error = String::from_utf8_lossy(&said.stderr).into_owned();
+            assert!(error.contains(name), "{error}");
+            assert!(error.contains("not built yet"), "{error}");
+        }
+    }
+    let mut names: Vec<&str> = workers::unbuilt::all().iter().map(|all| all.name).collect();
+    names.sort_unstable();
+    assert_eq!(names, unbuilt_binaries().into_keys().collect::<Vec<_>>());
 }
 
 #[test]

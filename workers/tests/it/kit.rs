@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -36,13 +36,26 @@ pub(crate) const STORAGE_HOST: &str = "storage.muniment.localhost";
 pub(crate) const WITHIN: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+macro_rules! paths {
+    ($($name:literal,)+) => {
+        [$(($name, env!(concat!("CARGO_BIN_EXE_", $name))),)+].into()
+    };
+}
+
+/// The path of each binary whose step is not built, by its worker's name.
+pub(crate) fn unbuilt_binaries() -> BTreeMap<&'static str, &'static str> {
+    paths![
+        "apt_delete",
+        "apt_fixity",
+        "apt_queue_fixity",
+        "bag_restorer",
+        "file_restorer",
+        "glacier_restorer",
+    ]
+}
+
 /// The path of each binary, by its worker's name.
 pub(crate) fn binaries() -> BTreeMap<&'static str, &'static str> {
-    macro_rules! paths {
-        ($($name:literal,)+) => {
-            [$(($name, env!(concat!("CARGO_BIN_EXE_", $name))),)+].into()
-        };
-    }
     paths![
         "apt_queue",
         "ingest_bucket_reader",
@@ -159,6 +172,7 @@ impl Site {
             ("work", &self.work_location),
             ("node", "host"),
             ("every", "1s"),
+            ("listen", "127.0.0.1:0"),
         ];
         let s3 = s3_settings(&self.s3_url, &self.wasabi_url);
         let of_s3 = s3
@@ -381,6 +395,18 @@ impl Process {
 
     pub(crate) fn logged(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Where it tells its health and metrics.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let logged = self.logged();
+        let lines = logged.lines();
+        let mut lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let address = lines.find_map(|line| {
+            let address = line["fields"]["address"].as_str()?;
+            address.parse().ok()
+        });
+        address.expect("it says where")
     }
 
     /// Sends a signal by its name: `TERM`.

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod crash_points;
 #[cfg(test)]
+mod health;
 mod help;
 #[cfg(test)]
 mod in_flight;

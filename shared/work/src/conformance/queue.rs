@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use muniment_model::{FileId, InstitutionId, QueueName, WorkItemId};
+use tokio_util::sync::CancellationToken;
 
 use super::kit::{Backend, QUEUE, batch, planner};
 use crate::{Backlog, LEASE_FOR, Lease, Message, Queue, Records, Release, Subject, WorkError};
@@ -197,6 +198,24 @@ pub(crate) async fn a_claim_gives_up_when_its_time_is_over<B: Backend>() {
     let claim = kit.store().claim(QUEUE, Duration::from_millis(10)).await;
 
     assert_eq!(claim.expect("answers"), None);
+}
+
+pub(crate) async fn a_claim_that_waits_gives_up_when_told_to_stop<B: Backend>() {
+    let kit = B::fresh().await;
+    let stop = CancellationToken::new();
+
+    let waiting = kit.store().claim_until(QUEUE, LONG, &stop);
+    let told = async {
+        // Time for the claim to look, find nothing and wait.
+        kit.store().backlog().await.expect("counted");
+        kit.store().backlog().await.expect("counted");
+        stop.cancel();
+    };
+    let both = async { tokio::join!(waiting, told) };
+    let (claim, ()) = tokio::time::timeout(LONG / 2, both).await.expect("ends");
+
+    assert_eq!(claim.expect("answers"), None);
+    kit.lease(1).await;
 }
 
 /// A worker that is told to stop drops its claim wherever that is.

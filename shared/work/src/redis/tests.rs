@@ -50,17 +50,6 @@ impl OnRedis {
         revoked.expect("revoked")
     }
 
-    /// All that the server was given, inside of scripts too.
-    async fn commands(&self) -> u64 {
-        let told = cmd("INFO").arg("commandstats").query_async(&mut self.raw());
-        let told: String = told.await.expect("told");
-        let calls = told.lines().filter_map(|line| {
-            let (_, calls) = line.split_once("calls=")?;
-            calls.split(',').next()?.parse::<u64>().ok()
-        });
-        calls.sum()
-    }
-
     fn raw(&self) -> redis::aio::ConnectionManager {
         self.store.store.connections.calls()
     }
@@ -222,7 +211,7 @@ async fn a_server_that_has_lost_everything_is_an_empty_store() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_evicts_keys_is_refused() {
+async fn r4_a_server_that_evicts_keys_is_refused() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]).await;
     let server = server.expect("a server");
 
@@ -235,7 +224,7 @@ async fn a_server_that_evicts_keys_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_server_is_an_outage_and_loses_nothing() {
+async fn r4_a_full_server_is_an_outage_that_cleanup_works_in() {
     use muniment_model::{Class, Classify as _, Dependency};
     let kit = OnRedis::fresh().await;
     let lease = kit.lease(12).await;
@@ -262,6 +251,63 @@ async fn a_full_server_is_an_outage_and_loses_nothing() {
         .await;
     freed.expect("freed");
     kit.save(&lease, 0, &files(0..1), None).await.expect("held");
+}
+
+/// What was saved last is there again, the rest is lost; until then it is an outage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r1_a_server_that_was_started_anew_is_used_without_a_restart_of_ours() {
+    use muniment_model::{Class, Classify as _, Dependency};
+    let mut server = RedisServer::start().await.expect("a server");
+    let store = RedisWork::open(&url_of(&server), NAME).await;
+    let store = store.expect("opens");
+    store.publish(&[planner(1)]).await.expect("published");
+    server.save().await.expect("saved");
+    store.publish(&[planner(2)]).await.expect("published");
+
+    server.restart().await.expect("starts");
+
+    let claim = timeout(Duration::from_mins(1), async {
+        loop {
+            match store.claim(QUEUE, Duration::ZERO).await {
+                Ok(claim) => return claim,
+                Err(error) => {
+                    let class = error.class();
+                    assert_eq!(class, Class::Outage(Dependency::WorkStore), "{error:?}");
+                }
+            }
+        }
+    });
+    let claim = claim.await.expect("answers").expect("ready");
+    assert_eq!(claim.message, planner(1));
+    let lost = store.claim(QUEUE, Duration::ZERO).await;
+    assert_eq!(lost.expect("answers"), None);
+}
+
+/// A replica that takes over may not know the last claims. Numbers that go back would refuse all writes of the
+/// claims after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r3_numbers_of_claims_rise_on_a_server_that_has_gone_back_in_time() {
+    let mut server = RedisServer::start().await.expect("a server");
+    let at = url_of(&server);
+    let open = async || RedisWork::open(&at, NAME).await.expect("opens");
+    let store = open().await;
+    let batches: Vec<_> = (0..20).map(|number| batch(12, number)).collect();
+    store.publish(&batches).await.expect("published");
+    server.save().await.expect("saved");
+    let claim = async |of: &RedisWork| match of.claim_now(QUEUE).await {
+        Ok(Claimed::Some(_, fence)) => fence.parse::<u64>().expect("a number"),
+        Ok(Claimed::Nothing(_)) => panic!("nothing is ready"),
+        Err(error) => panic!("{error:?}"),
+    };
+    let mut last = 0;
+    for _ in 0..20 {
+        last = last.max(claim(&store).await);
+    }
+
+    server.restart().await.expect("starts");
+
+    let next = claim(&open().await).await;
+    assert!(next > last, "{next} after {last}");
 }
 
 /// By the user's name and password, and in a database of its own.
@@ -293,10 +339,10 @@ async fn an_idle_claim_gives_the_server_two_commands_a_second_at_most() {
     kit.publish(&planner(1)).await;
     let _leased = kit.claim().await.expect("ready");
     let asked_by = async |wait: Duration| {
-        let before = kit.commands().await;
+        let before = kit.server.commands().await.expect("told");
         let claim = kit.store.claim(QUEUE, wait).await;
         assert_eq!(claim.expect("answers"), None);
-        kit.commands().await - before
+        kit.server.commands().await.expect("told") - before
     };
     // Scripts are given to the server once.
     asked_by(Duration::ZERO).await;
@@ -307,6 +353,40 @@ async fn an_idle_claim_gives_the_server_two_commands_a_second_at_most() {
     assert!(by_a_look <= 2 * LOOK_EVERY.as_secs(), "{by_a_look}");
     let before_and_after = 2 * by_a_look + 2;
     assert!(by_a_wait <= before_and_after, "{by_a_wait}");
+}
+
+/// Claimed, written twice, read, written and marked: a command for three files at most. By the server's count, which has
+/// what scripts do too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_five_hundred_files_takes_a_few_commands() {
+    let kit = OnRedis::fresh().await;
+    let records = files(0..500);
+    let mut taken = 0;
+    // Scripts are given to the server in the first round.
+    for number in 0..2 {
+        let before = kit.server.commands().await.expect("told");
+        kit.publish(&batch(12, number)).await;
+        let lease = kit.claim().await.expect("ready").lease;
+        let number = BatchNumber(number);
+        let write = FileWrite {
+            batch: number,
+            from_index: 0,
+            records: &records,
+            checkpoint: None,
+            progress: Progress::Made,
+        };
+        for _ in 0..2 {
+            kit.store.save_files(&lease, write).await.expect("written");
+        }
+        let read = kit.store.files(WorkItemId(12), number).await;
+        assert_eq!(read.expect("read").len(), 500);
+        let done = kit.store.finish_batch(&lease, number, Some(&records), 9);
+        done.await.expect("done");
+        taken = kit.server.commands().await.expect("told") - before;
+    }
+
+    println!("{taken} commands for a batch");
+    assert!(taken <= 150, "{taken}");
 }
 
 /// A claim that comes back from its wait takes no wake-up that another waits for.

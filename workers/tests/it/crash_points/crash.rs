@@ -110,27 +110,37 @@ impl CallsTo {
     fn name(&self, call: &str) -> String {
         format!("{}: {call}", self.service)
     }
+
+    /// Never ends when the process is dead by then.
+    pub(super) async fn begin(&self, call: &str) -> u64 {
+        self.crash.begin(self.name(call)).await
+    }
+
+    /// Never ends when the process is dead by then.
+    pub(super) async fn end(&self, number: u64) {
+        self.crash.end(number).await;
+    }
 }
 
 impl muniment_fault_proxy::Watch for CallsTo {
     fn before<'a>(&'a self, request: &'a Seen) -> Passing<'a, u64> {
         let call = format!("{} {}", request.method, request.target);
-        Box::pin(self.crash.begin(self.name(&call)))
+        Box::pin(async move { self.begin(&call).await })
     }
 
     fn after(&self, number: u64) -> Passing<'_, ()> {
-        Box::pin(self.crash.end(number))
+        Box::pin(self.end(number))
     }
 }
 
 #[async_trait]
 impl muniment_testkit::Watch for CallsTo {
     async fn before(&self, call: &'static str) -> Result<u64, WorkError> {
-        Ok(self.crash.begin(self.name(call)).await)
+        Ok(self.begin(call).await)
     }
 
     async fn after(&self, number: u64) -> Result<(), WorkError> {
-        self.crash.end(number).await;
+        self.end(number).await;
         Ok(())
     }
 }

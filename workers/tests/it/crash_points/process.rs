@@ -8,7 +8,6 @@ use muniment_fault_proxy::FaultProxy;
 use muniment_model::{QueueName, Status};
 use muniment_registry_client::{PageRequest, RegistryClient, WorkItemQuery};
 use muniment_runtime::{Services, Shutdown, Sweep, WorkerEntry};
-use muniment_testkit::WatchedStore;
 use muniment_work::{Queue, Release, WorkStore};
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -18,7 +17,7 @@ use workers::apt_queue::AptQueue;
 use workers::ingest_bucket_reader::IngestBucketReader;
 
 use super::crash::{CallsTo, Crash};
-use super::site::{AFTERWARDS, Site, open_work, time};
+use super::site::{AFTERWARDS, Site, time};
 use crate::ingest::bucket;
 use crate::kit::{STAGING, WITHIN, s3_settings};
 
@@ -53,19 +52,22 @@ pub(super) async fn run_alone(site: &Site, worker: &'static WorkerEntry, crash: 
         registry: site.registry_at(&format!("{}/", registry.url())),
         clock: Arc::clone(&site.clock) as _,
     };
-    let (path, work_clock) = (site.work_path(), Arc::clone(&site.work_clock));
-    let of_work = calls_to("work store");
+    let (door, work_clock) = (site.work.door(), Arc::clone(&site.work_clock));
+    let (watched_door, _wire) = site.work.watched_door(calls_to(super::WORK_STORE)).await;
     let crash = Arc::clone(crash);
     let ended = spawn_blocking(move || {
         let mut runtime = Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         runtime.block_on(async {
-            let work = open_work(&path, &work_clock).await;
-            let watched = Arc::new(WatchedStore::new(Arc::clone(&work) as _, of_work));
+            let work = door.open(&work_clock).await;
+            let working = async {
+                let watched = watched_door.open(&work_clock).await;
+                alone.work(watched, work.as_ref(), &crash).await;
+            };
             tokio::select! {
                 () = crash.death() => {}
-                () = alone.work(watched, work.as_ref(), &crash) => {}
+                () = working => {}
             }
         });
         // As a process that is killed: whatever it was about is dropped where it is.
@@ -147,7 +149,7 @@ impl Successors {
     pub(super) async fn start(site: &Site, wanted: impl Fn(&WorkerEntry) -> bool) -> Self {
         let clock = Arc::clone(&site.clock);
         let shutdown = Shutdown::default();
-        let work = site.work().await;
+        let work = site.open_work().await;
         let services = Services::new(work, &site.registry, clock, "second", &shutdown);
         let flags = s3_settings(&site.s3_url, &site.s3_url);
         let mut running = JoinSet::new();
@@ -165,7 +167,7 @@ impl Successors {
 /// Lets so much time pass that the leases of the dead run out, as their neighbours notice who go on claiming.
 pub(super) async fn let_leases_run_out(site: &Site, queue: Option<QueueName>) {
     site.clock.set(time(AFTERWARDS));
-    let work = site.work().await;
+    let work = site.open_work().await;
     for _ in 0..3 {
         // Less than what is taken for an absence of the store itself, during which nobody could renew.
         site.work_clock.advance_seconds(25);
@@ -184,7 +186,7 @@ pub(super) async fn let_leases_run_out(site: &Site, queue: Option<QueueName>) {
 
 /// Waits until so many items have ended and nothing of them is left where work is kept.
 pub(super) async fn wait_for_the_end(site: &Site, items: usize) {
-    let work = site.work().await;
+    let work = site.open_work().await;
     wait_until(async || {
         let query = WorkItemQuery::default();
         let known = site.registry.work_items(&query, PageRequest::LONGEST).await;
@@ -212,7 +214,7 @@ async fn is_empty(work: &dyn WorkStore) -> bool {
 
 /// Waits until a message of the queue waits to be claimed.
 pub(super) async fn wait_for_work(site: &Site, queue: QueueName) {
-    let work = site.work().await;
+    let work = site.open_work().await;
     wait_until(async || work.backlog().await.expect("counted")[&queue].ready > 0).await;
 }
 

@@ -7,6 +7,7 @@ use muniment_runtime::WorkerEntry;
 
 use super::process::{Successors, wait_for_the_end, wait_for_work};
 use super::site::{Site, Template};
+use super::work_place::Kind;
 use crate::ingest::bucket;
 use crate::kit::{STAGING, WITHIN};
 
@@ -68,8 +69,8 @@ impl Scenario {
     }
 
     /// The services as they are when the worker finds its work.
-    pub(super) async fn before(self, worker: &WorkerEntry) -> (Template, Upload) {
-        let site = Site::new().await;
+    pub(super) async fn before(self, worker: &WorkerEntry, kind: Kind) -> (Template, Upload) {
+        let site = Site::new(kind).await;
         if self == Self::Again {
             through_to_the_end(&site, photos("hello").to_tar()).await;
         }
@@ -104,7 +105,7 @@ impl Scenario {
         let reader = Successors::start(&site, reader).await;
         wait_for_work(&site, receive).await;
         reader.stop().await;
-        let template = site.close().await;
+        let mut template = site.close().await;
         template.lose_work_store();
         (template, upload)
     }

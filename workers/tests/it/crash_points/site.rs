@@ -18,12 +18,13 @@ use muniment_registry::{Registry, Role};
 use muniment_registry_client::{RegistryClient, RegistrySettings};
 use muniment_runtime::SystemClock;
 use muniment_testkit::MockClock;
-use muniment_work::SqliteWork;
+use muniment_work::WorkStore;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::work_place::{KeptWork, Kind, WorkPlace};
 use crate::ingest::observer_at;
 use crate::kit::{ACCESS_KEY, ADMIN, SECRET_KEY, buckets, institutions, listen};
 
@@ -56,9 +57,10 @@ impl Clock for AheadClock {
     }
 }
 
-/// A folder that sites begin with, each with a copy.
+/// What sites begin with, each with a copy.
 pub(super) struct Template {
     folder: TempDir,
+    work: KeptWork,
     api_key: String,
 }
 
@@ -66,6 +68,7 @@ pub(super) struct Site {
     pub(super) s3_url: String,
     pub(super) registry_url: String,
     pub(super) clock: Arc<MockClock>,
+    pub(super) work: WorkPlace,
     pub(super) work_clock: Arc<AheadClock>,
     pub(super) registry: RegistryClient,
     pub(super) observer: Observer,
@@ -76,7 +79,7 @@ pub(super) struct Site {
 
 impl Site {
     /// With buckets, institutions and a user, and nothing else.
-    pub(super) async fn new() -> Self {
+    pub(super) async fn new(kind: Kind) -> Self {
         let folder = TempDir::new().expect("a folder");
         let clock = Arc::new(MockClock::at(time(BEFORE)));
         let registry = open_registry(folder.path(), &clock).await;
@@ -88,11 +91,12 @@ impl Site {
         for bucket in buckets() {
             s3.create_bucket(bucket.as_str()).await.expect("made");
         }
-        Self::serve(folder, api_key, clock, (s3, registry)).await
+        let work = WorkPlace::new(kind, folder.path()).await;
+        Self::serve((folder, work), api_key, clock, (s3, registry)).await
     }
 
     async fn serve(
-        folder: TempDir,
+        (folder, work): (TempDir, WorkPlace),
         api_key: String,
         clock: Arc<MockClock>,
         (s3, registry): (EmbeddedS3, Registry),
@@ -114,6 +118,7 @@ impl Site {
             s3_url,
             registry_url,
             clock,
+            work,
             work_clock: Arc::default(),
             api_key,
             folder,
@@ -132,18 +137,15 @@ impl Site {
         });
         drop(folded.await);
         Template {
+            work: self.work.close().await,
             folder: self.folder,
             api_key: self.api_key,
         }
     }
 
-    pub(super) fn work_path(&self) -> PathBuf {
-        self.folder.path().join("work.db")
-    }
-
     /// A view of the work store as every process has one of its own.
-    pub(super) async fn work(&self) -> Arc<SqliteWork> {
-        open_work(&self.work_path(), &self.work_clock).await
+    pub(super) async fn open_work(&self) -> Arc<dyn WorkStore> {
+        self.work.door().open(&self.work_clock).await
     }
 
     /// The registry behind another address.
@@ -162,17 +164,14 @@ impl Template {
             open_s3(folder.path(), &clock),
             open_registry(folder.path(), &clock)
         );
-        Site::serve(folder, self.api_key.clone(), clock, (s3, registry)).await
+        let work = WorkPlace::of(&self.work, folder.path()).await;
+        let api_key = self.api_key.clone();
+        Site::serve((folder, work), api_key, clock, (s3, registry)).await
     }
 
     /// As a machine does that is replaced.
-    pub(super) fn lose_work_store(&self) {
-        for file in ["work.db", "work.db-wal", "work.db-shm"] {
-            let path = self.folder.path().join(file);
-            if path.exists() {
-                fs::remove_file(path).expect("removed");
-            }
-        }
+    pub(super) fn lose_work_store(&mut self) {
+        self.work.lose(self.folder.path());
     }
 }
 
@@ -184,12 +183,6 @@ fn registry_at(url: &str, api_key: &str) -> RegistryClient {
         registry_timeout: Duration::from_secs(30).into(),
     };
     settings.connect().expect("connects")
-}
-
-pub(super) async fn open_work(path: &Path, clock: &Arc<AheadClock>) -> Arc<SqliteWork> {
-    let clock: Arc<dyn Clock> = Arc::<AheadClock>::clone(clock);
-    let work = SqliteWork::open(path, clock).await;
-    Arc::new(work.expect("opens"))
 }
 
 async fn open_registry(folder: &Path, clock: &Arc<MockClock>) -> Registry {

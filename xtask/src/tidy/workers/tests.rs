@@ -40,3 +40,14 @@ fn a_longer_name_is_not_taken_for_a_shorter_one() {
 
     assert_eq!(rules(&[BIN, MODULE, operations, architecture]).len(), 2);
 }
+
+#[test]
+fn a_worker_that_is_not_built_has_its_row_and_operators_are_told() {
+    let unbuilt = ("workers/src/unbuilt.rs", "    name: \"apt_queue\",\n");
+    let told = ("docs/OPERATIONS.md", "`apt_queue` is not built yet.\n");
+
+    let found = rules(&[BIN, unbuilt]);
+
+    assert_eq!(found, ["docs/OPERATIONS.md does not name the worker"]);
+    assert!(rules(&[BIN, unbuilt, told]).is_empty());
+}

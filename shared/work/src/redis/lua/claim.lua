@@ -58,7 +58,7 @@ end
 local entry = load(queue, chosen.id)
 entry.attempts = whole(tonumber(entry.attempts) + 1)
 entry.phase, entry.at, entry.token, entry.again, entry.alone = 'leased', whole(now + LEASE_FOR), token, '0', '0'
-entry.fence = whole(redis.call('INCR', tag .. ':fence'))
+entry.fence = next_fence(now)
 put(queue, entry)
 keep_wakes(queue)
 redis.call('HSET', of(queue, 'served_next'), entry.institution, whole(chosen.service + 1))

@@ -19,7 +19,7 @@ for place = 7, #ARGV do
     end
 end
 if act == 'marks' then return { 'done', '' } end
-local fence = whole(redis.call('INCR', tag .. ':fence'))
+local fence = next_fence(time(''))
 if own then
     own.fence = fence
     put(own_queue, own)

@@ -22,6 +22,15 @@ local function time(given)
     return tonumber(now[1]) * 1000000 + tonumber(now[2])
 end
 
+-- The number of a claim, or of a forgetting: above all before it, also above those that a server which has gone
+-- back in time does not know any more, as its clock has not.
+local function next_fence(now)
+    local last = tonumber(redis.call('GET', tag .. ':fence') or '0')
+    local fence = whole(math.max(last + 1, now))
+    redis.call('SET', tag .. ':fence', fence)
+    return fence
+end
+
 local function load(queue, id)
     local values = redis.call('HMGET', of(queue, 'message:' .. id), unpack(FIELDS))
     if not values[1] then return nil end
@@ -79,6 +88,8 @@ local function put_in(queue, entry)
         if entry.big == '1' then redis.call('SADD', of(queue, 'leased_big'), entry.id) end
     else
         redis.call('ZADD', of(queue, 'due'), entry.at, entry.id)
+        -- Who waits looks how long it may wait now.
+        wake(queue)
     end
 end
 

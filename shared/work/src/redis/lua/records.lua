@@ -21,15 +21,25 @@ if batch ~= '' then
     local bytes = 0
     if from > 0 then
         bytes = tonumber(string.match(redis.call('HGET', tag .. ':sizes', batch) or '', ' (%d+)$') or '0')
-        for place = from, held - 1 do
-            bytes = bytes - cjson.decode(redis.call('HGET', files, place)).size
-            redis.call('HDEL', files, place)
+        local replaced = {}
+        for place = from, held - 1 do replaced[#replaced + 1] = place end
+        if #replaced > 0 then
+            for _, record in ipairs(redis.call('HMGET', files, unpack(replaced))) do
+                bytes = bytes - cjson.decode(record).size
+            end
+            redis.call('HDEL', files, unpack(replaced))
         end
     else
         redis.call('DEL', files)
     end
     bytes = bytes + tonumber(ARGV[8])
-    for place = 9, #ARGV do redis.call('HSET', files, from + place - 9, ARGV[place]) end
+    -- In one command: 500 at most, and the stack of a script takes some thousands.
+    local row = {}
+    for place = 9, #ARGV do
+        row[#row + 1] = from + place - 9
+        row[#row + 1] = ARGV[place]
+    end
+    if #row > 0 then redis.call('HSET', files, unpack(row)) end
     held = from + math.max(#ARGV - 8, 0)
     if held > 0 then
         redis.call('HSET', tag .. ':sizes', batch, string.format('%d %.0f', held, bytes))

@@ -1,0 +1,7 @@
+//! The process of `apt_queue_fixity`, whose step is not built yet.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    workers::unbuilt::APT_QUEUE_FIXITY.main()
+}
