@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muniment_model::registry::WorkItem;
-use muniment_model::{QueueName, Status};
+use muniment_model::{Chain, QueueName, Status};
 use muniment_objects::StagingSettings;
 use muniment_registry_client::RegistryClient;
 use muniment_runtime::{JobError, Services, StartError, Sweep};
@@ -23,19 +23,29 @@ use tracing::warn;
 
 use crate::planner_of;
 use leftovers::Leftovers;
+use report::{Format, Report};
 
 mod leftovers;
+mod report;
 
 #[derive(Debug, clap::Args)]
 pub struct Settings {
     #[command(flatten)]
     staging: StagingSettings,
+
+    /// Sweep once, say on standard output what was stuck, orphaned and swept, and end
+    ///
+    /// As `text` for people or `json` for scripts. Exit code 0 when the sweep came to its end, 1 when a service
+    /// did not answer; the log is on standard error.
+    #[arg(long, value_name = "FORMAT")]
+    report: Option<Format>,
 }
 
 pub struct AptQueue {
     registry: RegistryClient,
     work: Arc<dyn WorkStore>,
     leftovers: Leftovers,
+    report: Option<Format>,
 }
 
 #[async_trait]
@@ -52,22 +62,26 @@ impl Sweep for AptQueue {
         let staging = settings.staging.connect(&services.s3);
         Ok(Self {
             leftovers: Leftovers::new(registry.clone(), staging, services.work()),
+            report: settings.report,
             registry,
             work: services.work(),
         })
     }
 
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError> {
-        let mut open = HashSet::new();
-        let mut pages = self.registry.open_work_items();
-        while let Some(page) = pages.next().await? {
-            if stop.is_cancelled() {
-                return Err(JobError::Stopped);
-            }
-            self.requeue_lost(&page).await?;
-            open.extend(page.iter().map(|item| item.id));
+        let mut report = Report::default();
+        let swept = self.reconcile(&mut report, stop).await;
+        // Also after a fault: what was done before it is said.
+        if let Some(format) = self.report {
+            report.is_whole = swept.is_ok() && self.leftovers.has_seen_all();
+            let printed = report.print(format);
+            printed.map_err(|cause| JobError::retry(Chain(&cause).to_string()))?;
         }
-        self.leftovers.clear(&open, stop).await
+        swept
+    }
+
+    fn is_once(&self) -> bool {
+        self.report.is_some()
     }
 }
 
@@ -81,7 +95,25 @@ fn awaited(item: &WorkItem) -> Option<QueueName> {
 }
 
 impl AptQueue {
-    async fn requeue_lost(&self, page: &[WorkItem]) -> Result<(), JobError> {
+    async fn reconcile(
+        &self,
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<(), JobError> {
+        let mut open = HashSet::new();
+        let mut pages = self.registry.open_work_items();
+        while let Some(page) = pages.next().await? {
+            if stop.is_cancelled() {
+                return Err(JobError::Stopped);
+            }
+            report.see(&page);
+            self.requeue_lost(&page, report).await?;
+            open.extend(page.iter().map(|item| item.id));
+        }
+        self.leftovers.clear(&open, stop, &mut report.swept).await
+    }
+
+    async fn requeue_lost(&self, page: &[WorkItem], report: &mut Report) -> Result<(), JobError> {
         let waiting: Vec<(&WorkItem, QueueName)> = page
             .iter()
             .filter_map(|item| Some((item, awaited(item)?)))
@@ -91,18 +123,22 @@ impl AptQueue {
             .map(|(item, queue)| (Subject::Item(item.id), *queue))
             .collect();
         let known = self.work.are_known(&asked).await?;
-        let lost = waiting
-            .into_iter()
-            .zip(known)
-            .filter(|(_, known)| !known)
-            .map(|((item, queue), _)| {
-                warn!(worker = Self::NAME, work_item = %item.id, stage = %item.stage,
-                    "had no message; queued again");
-                planner_of(item, queue)
-            });
-        let lost: Vec<_> = lost.collect();
-        if !lost.is_empty() {
-            self.work.publish(&lost).await?;
+        let lost = waiting.into_iter().zip(known);
+        let lost: Vec<_> = lost
+            .filter(|(_, is_known)| !is_known)
+            .map(|(lost, _)| lost)
+            .collect();
+        let messages: Vec<_> = lost
+            .iter()
+            .map(|(item, queue)| planner_of(item, *queue))
+            .collect();
+        if !messages.is_empty() {
+            self.work.publish(&messages).await?;
+        }
+        for (item, _) in lost {
+            warn!(worker = Self::NAME, work_item = %item.id, stage = %item.stage,
+                "had no message; queued again");
+            report.queued_again(item);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use muniment_runtime::{RELEASE_LIMIT, SOFT_LIMIT, Services, Shutdown, SystemCloc
 use muniment_work::{SqliteWork, WorkError};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::instance::{Instance, InstanceError};
 use super::lock::{FolderLock, LockError};
@@ -172,7 +172,11 @@ impl System {
         depositor::write_all(&instance, folder)?;
         let mut workers = Tasks::default();
         for (name, running) in connected {
-            workers.spawn(name, running);
+            workers.spawn(name, async move {
+                if let Err(cause) = running.await {
+                    error!(worker = name, %cause, "it ended");
+                }
+            });
         }
         Ok(Self {
             instance,

@@ -13,10 +13,10 @@ use crate::runner::Runner;
 use crate::services::Services;
 use crate::settings::StartError;
 use crate::shutdown::Shutdown;
-use crate::sweep::{Sweep, keep_sweeping};
+use crate::sweep::{Sweep, SweepFailed, keep_sweeping};
 
-/// What a connected worker does until it is told to stop.
-pub type Running = BoxFuture<'static, ()>;
+/// What a connected worker does until it is told to stop, or has done what it was to do once.
+pub type Running = BoxFuture<'static, Result<(), SweepFailed>>;
 
 type Start = for<'a> fn(
     &'a ArgMatches,
@@ -128,7 +128,7 @@ async fn start_worker<W: Worker>(
     let services = services.of_worker(W::QUEUE.as_str());
     let worker = W::connect(&settings, &services).await?;
     let runner = Runner::new(worker, services, shutdown.clone());
-    Ok(runner.run(jobs_max).boxed())
+    Ok(runner.run(jobs_max).map(Ok).boxed())
 }
 
 async fn start_sweep<S: Sweep>(

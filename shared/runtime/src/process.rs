@@ -16,6 +16,7 @@ use crate::calls::log_calls;
 use crate::entry::WorkerEntry;
 use crate::health::Health;
 use crate::job::Worker;
+use crate::protection::keep_protected;
 use crate::settings::{ProcessSettings, StartError};
 use crate::shutdown::{RELEASE_LIMIT, Shutdown};
 use crate::sweep::Sweep;
@@ -44,14 +45,16 @@ impl WorkerEntry {
     /// Runs the worker as the process's only one. The first of the arguments is what it was called.
     pub fn main(&self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let matches = self.process_command().get_matches_from(arguments);
+        // What a worker prints, a report, is on standard output.
         tracing_subscriber::fmt()
             .json()
+            .with_writer(std::io::stderr)
             .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
             .init();
         match self.run(&matches) {
             Ok(()) => ExitCode::SUCCESS,
             Err(cause) => {
-                error!(worker = self.name, cause = %Chain(&cause), "the worker did not start");
+                error!(worker = self.name, cause = %Chain(&cause), "the worker did not do its work");
                 ExitCode::FAILURE
             }
         }
@@ -77,16 +80,19 @@ impl WorkerEntry {
         let work = async {
             let services = settings.connect(&shutdown).await?;
             let health = Health::of(&services, shutdown.soft.clone());
-            // Ends with this value.
-            let mut served = JoinSet::new();
+            // They end with this value.
+            let mut beside = JoinSet::new();
             if let Some(listener) = listener {
-                served.spawn(health.clone().serve(listener));
+                beside.spawn(health.clone().serve(listener));
+            }
+            if let Some(agent) = settings.ecs_agent.clone() {
+                beside.spawn(keep_protected(agent, services.busy.watch()));
             }
             let running = self.start(matches, &services, &shutdown).await?;
             health.connected();
-            running.await;
+            let ended = running.await;
             log_calls(&services.meters);
-            Ok(())
+            ended.map_err(StartError::from)
         };
         let mut work = std::pin::pin!(work);
         tokio::select! {

@@ -159,7 +159,7 @@ impl<W: Worker> Runner<W> {
     /// Runs one job to an ending and records it, for as long as the lease holds.
     async fn drive(&self, claim: &Claim, claimed_at: Instant, slot: Slot) {
         let meter = &self.desk.services.meter;
-        let _running = meter.job();
+        let (_running, _busy) = (meter.job(), self.desk.services.busy.begin());
         let clock = Arc::new(LeaseClock::new(claimed_at));
         let work = self.desk.services.work();
         tokio::select! {

@@ -11,6 +11,7 @@ use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::outages::Outages;
+use crate::protection::Busy;
 use crate::shutdown::Shutdown;
 
 /// What every worker is given. Cheap to clone.
@@ -32,6 +33,7 @@ pub struct Services {
     /// Held for reading by every job, and for writing by one that has to run alone.
     pub(crate) jobs: Arc<RwLock<()>>,
     pub(crate) outages: Arc<Outages>,
+    pub(crate) busy: Busy,
 }
 
 impl Services {
@@ -54,6 +56,7 @@ impl Services {
             stop: shutdown.hard.clone(),
             jobs: Arc::new(RwLock::new(())),
             outages: Arc::default(),
+            busy: Busy::default(),
         }
     }
 

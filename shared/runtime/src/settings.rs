@@ -9,8 +9,10 @@ use muniment_registry_client::{ClientError, RegistrySettings};
 use muniment_work::{WorkError, WorkSettings};
 
 use crate::clock::SystemClock;
+use crate::protection::AgentAddress;
 use crate::services::Services;
 use crate::shutdown::Shutdown;
+use crate::sweep::SweepFailed;
 
 /// What a worker that has a process of its own is told beside its own settings
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,10 @@ pub struct ProcessSettings {
     /// Prometheus. All of it is open to who reaches the address, and none of it says anything about bags.
     #[arg(long, env = "MUNIMENT_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+
+    /// Where the ECS agent is, which is asked not to end this task while it works; ECS sets the variable
+    #[arg(long, env = "ECS_AGENT_URI", value_name = "URL")]
+    pub ecs_agent: Option<AgentAddress>,
 }
 
 impl ProcessSettings {
@@ -67,6 +73,8 @@ pub enum StartError {
         address: SocketAddr,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Sweep(#[from] SweepFailed),
     #[error("cannot listen to signals")]
     Signals(#[source] std::io::Error),
     #[error("cannot start the async runtime")]

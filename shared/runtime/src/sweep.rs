@@ -29,17 +29,46 @@ pub trait Sweep: Sized + Send + Sync + 'static {
     async fn connect(settings: &Self::Settings, services: &Services) -> Result<Self, StartError>;
 
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), JobError>;
+
+    /// Whether one sweep is all: for a person or a script that waits for its end.
+    fn is_once(&self) -> bool {
+        false
+    }
 }
 
+/// A sweep that was to run once did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sweep did not come to its end; its log says why")]
+pub struct SweepFailed;
+
 /// Sweeps now and then every `period`, until told to stop.
-pub(crate) async fn keep_sweeping<S: Sweep>(sweep: S, period: Duration, shutdown: Shutdown) {
+pub(crate) async fn keep_sweeping<S: Sweep>(
+    sweep: S,
+    period: Duration,
+    shutdown: Shutdown,
+) -> Result<(), SweepFailed> {
+    if sweep.is_once() {
+        return sweep_once(sweep, &shutdown).await;
+    }
     info!(worker = S::NAME, "sweeping every {period:?}");
     while !shutdown.soft.is_cancelled() {
         tokio::select! {
             result = sweep.sweep(&shutdown.soft) => report::<S>(result),
-            () = shutdown.hard.cancelled() => return,
+            () = shutdown.hard.cancelled() => break,
         }
         pause(period, &shutdown.soft).await;
+    }
+    Ok(())
+}
+
+async fn sweep_once<S: Sweep>(sweep: S, shutdown: &Shutdown) -> Result<(), SweepFailed> {
+    tokio::select! {
+        result = sweep.sweep(&shutdown.soft) => {
+            let failed = result.is_err();
+            report::<S>(result);
+            if failed { Err(SweepFailed) } else { Ok(()) }
+        }
+        () = shutdown.hard.cancelled() => Err(SweepFailed),
     }
 }
 

@@ -64,20 +64,20 @@ struct Round<'a> {
     stop: &'a CancellationToken,
     looked_at: usize,
     pages: usize,
-    report: Report,
+    swept: &'a mut Swept,
 }
 
 /// What rounds came to.
 #[derive(Debug, Default)]
-struct Report {
+pub(super) struct Swept {
     /// Items that had left something, which is gone now.
-    items: usize,
+    pub(super) items: usize,
     /// Their staged files.
-    files: usize,
+    pub(super) files: usize,
     /// Items that have ended and that a worker still works on, each met in both places.
-    leased: BTreeSet<WorkItemId>,
+    pub(super) leased: BTreeSet<WorkItemId>,
     /// What lies in the staging bucket or the work store under no item that the registry knows.
-    unknown: BTreeSet<String>,
+    pub(super) unknown: BTreeSet<String>,
 }
 
 /// What the registry says of an item, and the work store of its leases.
@@ -116,13 +116,14 @@ impl Leftovers {
         &self,
         open: &HashSet<WorkItemId>,
         stop: &CancellationToken,
+        swept: &mut Swept,
     ) -> Result<(), JobError> {
         let mut round = Round {
             open,
             stop,
             looked_at: 0,
             pages: 0,
-            report: Report::default(),
+            swept,
         };
         let mut cleared = self.clear_staged(&mut round).await;
         if cleared.is_ok() {
@@ -130,8 +131,14 @@ impl Leftovers {
             cleared = self.clear_records(&mut round).await;
         }
         // Also after a fault: what was cleared before it is said.
-        round.report.say();
+        round.swept.say();
         cleared
+    }
+
+    /// Whether the last round came to the end of both places, so that the next begins anew.
+    pub(super) fn has_seen_all(&self) -> bool {
+        let place = self.place();
+        place.prefix.is_empty() && place.item == WorkItemId::default()
     }
 
     async fn clear_staged(&self, round: &mut Round<'_>) -> Result<(), JobError> {
@@ -183,7 +190,7 @@ impl Leftovers {
         match self.seen(item).await? {
             Seen::Active => Ok(Going::On),
             Seen::Leased => {
-                round.report.leased.insert(item);
+                round.swept.leased.insert(item);
                 Ok(Going::On)
             }
             Seen::Unknown => Ok(self.name_unknown(round, KeyPrefix::of(item).as_str())),
@@ -221,15 +228,15 @@ impl Leftovers {
                 return Ok(Going::Over);
             }
             round.pages += 1;
-            round.report.files += page.len();
+            round.swept.files += page.len();
         }
         self.work.drop_item(item).await?;
-        round.report.items += 1;
+        round.swept.items += 1;
         Ok(Going::On)
     }
 
     fn name_unknown(&self, round: &mut Round<'_>, name: &str) -> Going {
-        round.report.unknown.insert(name.to_owned());
+        round.swept.unknown.insert(name.to_owned());
         let mut place = self.place();
         if place.named.len() < NAMED_MAX && place.named.insert(name.to_owned()) {
             warn!(
@@ -251,7 +258,7 @@ impl Round<'_> {
     }
 }
 
-impl Report {
+impl Swept {
     /// Nothing, where nothing was left.
     fn say(&self) {
         let (items, files) = (self.items, self.files);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use muniment_work::{Backlog, Message, Queue, SqliteWork, Subject};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -153,8 +153,8 @@ impl Site {
         let child = Command::new(binaries()[worker.name])
             .args(&arguments[1..])
             .env_clear()
-            .stdout(File::create(&log).expect("a log"))
-            .stderr(Stdio::inherit())
+            .stdout(Stdio::inherit())
+            .stderr(File::create(&log).expect("a log"))
             .spawn();
         let mut process = Process {
             child: child.expect("starts"),
@@ -162,6 +162,17 @@ impl Site {
         };
         process.wait_until_working().await;
         process
+    }
+
+    /// Runs a worker that ends by itself, with more settings.
+    pub(crate) async fn run_to_its_end(&self, worker: &WorkerEntry, more: &[&str]) -> Output {
+        let mut command = Command::new(binaries()[worker.name]);
+        command
+            .args(&self.arguments(&self.registry_url, worker)[1..])
+            .args(more)
+            .env_clear();
+        let ended = spawn_blocking(move || command.output()).await;
+        ended.expect("no panic").expect("starts")
     }
 
     fn arguments(&self, registry_url: &str, worker: &WorkerEntry) -> Vec<String> {

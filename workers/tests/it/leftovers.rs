@@ -8,7 +8,7 @@ use muniment_fault_proxy::{Fault, FaultProxy, Requests, Times};
 use muniment_model::{QueueName, Status, WorkItemId};
 use muniment_registry_client::ClientError;
 use muniment_work::{Queue, Records, Release};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ingest::{Ingest, bucket};
 use crate::kit::{RECEIVING, STAGING, WITHIN};
@@ -50,6 +50,38 @@ async fn files_that_were_staged_after_cleanup_are_cleared_and_no_others() {
     }
     assert!(is_there(&ingest, RECEIVING, "broken.tar").await);
     ingest.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_says_what_was_stuck_orphaned_and_swept_and_the_sweep_ends() {
+    let ingest = Ingest::with(|_| false).await;
+    let site = &ingest.site;
+    let made = site.give_work(QueueName::IngestPreFetch, 3).await;
+    site.work.drop_item(made[1].id).await.expect("dropped");
+    end_by_hand(&ingest, &json!({"id": made[2].id})).await;
+    put(&ingest, "notes/a.txt").await;
+    put(&ingest, &format!("{}/late", made[2].id)).await;
+    let apt_queue = workers::all()
+        .iter()
+        .find(|worker| worker.name == "apt_queue");
+    let apt_queue = apt_queue.expect("it is there");
+
+    let json = site.run_to_its_end(apt_queue, &["--report=json"]).await;
+    let text = site.run_to_its_end(apt_queue, &["--report=text"]).await;
+
+    assert!(json.status.success(), "{json:?}");
+    let found: Value = serde_json::from_slice(&json.stdout).expect("JSON alone");
+    assert_eq!(found["whole"], true, "{found:#}");
+    assert_eq!(found["open"], 2, "{found:#}");
+    assert_eq!(found["stuck"], 1, "{found:#}");
+    let stuck = &found["stuck_items"][0];
+    assert_eq!(stuck["work_item"], made[1].id.0, "{found:#}");
+    assert_eq!(found["swept_items"], 1, "{found:#}");
+    assert_eq!(found["swept_files"], 1, "{found:#}");
+    assert_eq!(found["orphaned_names"][0], "notes/", "{found:#}");
+    // What was stuck has its message again.
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("stuck     0: queued again\n"), "{text}");
 }
 
 /// An operator wrote the row, so that Cleanup never ran; a batch of the item is still worked on.

@@ -157,7 +157,8 @@ async fn a_worker_is_a_value_with_its_name_settings_and_start() {
     let running = entry
         .start(&matches, &site.services(), &site.shutdown)
         .await;
-    site.spawn(running.expect("connects"));
+    let running = running.expect("connects");
+    site.spawn(async { running.await.expect("works") });
 
     site.wait_for(&item, is_at(Stage::Resolve, Status::Success))
         .await;

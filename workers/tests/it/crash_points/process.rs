@@ -100,7 +100,7 @@ impl Alone {
             wait_until(async || crash.is_quiet()).await;
         };
         tokio::select! {
-            () = running => {}
+            ended = running => ended.expect("works"),
             () = done => {}
         }
     }
@@ -154,7 +154,8 @@ impl Successors {
         let flags = s3_settings(&site.s3_url, &site.s3_url);
         let mut running = JoinSet::new();
         for worker in workers::all().iter().filter(|worker| wanted(worker)) {
-            running.spawn(start(worker, &flags, &services, &shutdown).await);
+            let worker = start(worker, &flags, &services, &shutdown).await;
+            running.spawn(async { worker.await.expect("works") });
         }
         Self(running)
     }
