@@ -147,6 +147,11 @@ impl RedisServer {
         self.tell("FLUSHALL").await
     }
 
+    /// From now on it takes no writes.
+    pub async fn become_a_replica_of(&self, port: u16) -> io::Result<()> {
+        self.tell(&format!("REPLICAOF 127.0.0.1 {port}")).await
+    }
+
     /// All that it has, for [`Self::start_from`].
     pub async fn save(&self) -> io::Result<Vec<u8>> {
         self.tell("SAVE").await?;

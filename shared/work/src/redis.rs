@@ -119,10 +119,18 @@ impl RedisWork {
         let answer = timeout(CALL_LIMIT, work).await;
         self.meter.took(Service::WorkStore, kind, began.elapsed());
         let answer = answer.unwrap_or(Err(WorkError::Silent));
-        if answer.is_err() {
+        if let Err(error) = &answer {
             self.meter.failed(Service::WorkStore, kind);
+            self.leave_after(error).await;
         }
         answer
+    }
+
+    /// A server that cannot be used may not be the primary any more.
+    async fn leave_after(&self, error: &WorkError) {
+        if matches!(error, WorkError::Unusable { .. }) {
+            self.store.connections.leave().await;
+        }
     }
 
     /// Records of so many bytes were read.
@@ -166,8 +174,9 @@ impl RedisWork {
         };
         self.meter.sent(Service::WorkStore, kind, 0);
         self.meter.took(Service::WorkStore, kind, began.elapsed());
-        if claimed.is_err() {
+        if let Err(error) = &claimed {
             self.meter.failed(Service::WorkStore, kind);
+            self.leave_after(error).await;
         }
         claimed
     }

@@ -3,8 +3,12 @@
 //! A renewal must not queue up behind what the work sends, and a command that waits holds up all others of its
 //! connection. Each of the three is made again by itself when it breaks; a call that was on its way then fails,
 //! and its caller does not know whether it happened: all calls may be repeated.
+//!
+//! A server that answers but cannot be used may be one that was the primary, and whose name belongs to another
+//! by now: its connections are left, and the next call asks for the name again.
 
 use std::fmt;
+use std::sync::{Mutex as Held, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
@@ -60,8 +64,9 @@ impl Eq for RedisUrl {}
 
 pub(super) struct Connections {
     client: Client,
-    calls: ConnectionManager,
-    renewals: ConnectionManager,
+    config: ConnectionManagerConfig,
+    calls: Held<ConnectionManager>,
+    renewals: Held<ConnectionManager>,
     /// One that nobody waits on now.
     waits: Mutex<Option<MultiplexedConnection>>,
 }
@@ -76,20 +81,35 @@ impl Connections {
             .set_number_of_retries(RETRIES);
         let mut calls = ConnectionManager::new_with_config(client.clone(), config.clone()).await?;
         check(&mut calls).await?;
+        let renewals = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
         Ok(Self {
-            renewals: ConnectionManager::new_lazy_with_config(client.clone(), config)?,
             client,
-            calls,
+            config,
+            calls: Held::new(calls),
+            renewals: Held::new(renewals),
             waits: Mutex::new(None),
         })
     }
 
     pub(super) fn calls(&self) -> ConnectionManager {
-        self.calls.clone()
+        held(&self.calls)
     }
 
     pub(super) fn renewals(&self) -> ConnectionManager {
-        self.renewals.clone()
+        held(&self.renewals)
+    }
+
+    /// Leaves all connections. New ones are made by the next calls.
+    pub(super) async fn leave(&self) {
+        for connection in [&self.calls, &self.renewals] {
+            let anew =
+                ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone());
+            // What cannot be prepared stays as it was.
+            if let Ok(anew) = anew {
+                *connection.lock().unwrap_or_else(PoisonError::into_inner) = anew;
+            }
+        }
+        *self.waits.lock().await = None;
     }
 
     /// Waits until something is in the list, and takes it. One who gives up waiting takes the connection along,
@@ -118,6 +138,11 @@ impl Connections {
             .get_multiplexed_async_connection_with_config(&config);
         Ok(connection.await?)
     }
+}
+
+fn held(connection: &Held<ConnectionManager>) -> ConnectionManager {
+    let held = connection.lock();
+    held.unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Asks by `INFO`, which managed servers allow as well.

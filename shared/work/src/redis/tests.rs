@@ -17,6 +17,8 @@ use crate::conformance::kit::{Backend, QUEUE, batch, files, object, planner};
 use crate::decide::{Command, Reply, model};
 use crate::{FileWrite, Progress, Records, WorkView};
 
+mod failover;
+
 struct OnRedis {
     server: Arc<RedisServer>,
     url: RedisUrl,
@@ -251,63 +253,6 @@ async fn r4_a_full_server_is_an_outage_that_cleanup_works_in() {
         .await;
     freed.expect("freed");
     kit.save(&lease, 0, &files(0..1), None).await.expect("held");
-}
-
-/// What was saved last is there again, the rest is lost; until then it is an outage.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r1_a_server_that_was_started_anew_is_used_without_a_restart_of_ours() {
-    use muniment_model::{Class, Classify as _, Dependency};
-    let mut server = RedisServer::start().await.expect("a server");
-    let store = RedisWork::open(&url_of(&server), NAME).await;
-    let store = store.expect("opens");
-    store.publish(&[planner(1)]).await.expect("published");
-    server.save().await.expect("saved");
-    store.publish(&[planner(2)]).await.expect("published");
-
-    server.restart().await.expect("starts");
-
-    let claim = timeout(Duration::from_mins(1), async {
-        loop {
-            match store.claim(QUEUE, Duration::ZERO).await {
-                Ok(claim) => return claim,
-                Err(error) => {
-                    let class = error.class();
-                    assert_eq!(class, Class::Outage(Dependency::WorkStore), "{error:?}");
-                }
-            }
-        }
-    });
-    let claim = claim.await.expect("answers").expect("ready");
-    assert_eq!(claim.message, planner(1));
-    let lost = store.claim(QUEUE, Duration::ZERO).await;
-    assert_eq!(lost.expect("answers"), None);
-}
-
-/// A replica that takes over may not know the last claims. Numbers that go back would refuse all writes of the
-/// claims after it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r3_numbers_of_claims_rise_on_a_server_that_has_gone_back_in_time() {
-    let mut server = RedisServer::start().await.expect("a server");
-    let at = url_of(&server);
-    let open = async || RedisWork::open(&at, NAME).await.expect("opens");
-    let store = open().await;
-    let batches: Vec<_> = (0..20).map(|number| batch(12, number)).collect();
-    store.publish(&batches).await.expect("published");
-    server.save().await.expect("saved");
-    let claim = async |of: &RedisWork| match of.claim_now(QUEUE).await {
-        Ok(Claimed::Some(_, fence)) => fence.parse::<u64>().expect("a number"),
-        Ok(Claimed::Nothing(_)) => panic!("nothing is ready"),
-        Err(error) => panic!("{error:?}"),
-    };
-    let mut last = 0;
-    for _ in 0..20 {
-        last = last.max(claim(&store).await);
-    }
-
-    server.restart().await.expect("starts");
-
-    let next = claim(&open().await).await;
-    assert!(next > last, "{next} after {last}");
 }
 
 /// By the user's name and password, and in a database of its own.
