@@ -7,6 +7,7 @@
 //! work on, as at any SIGTERM.
 
 use std::fmt;
+use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -169,12 +170,13 @@ impl AgentAddress {
             .body(Full::new(Bytes::from(said.to_string())))?;
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let mut exchange = pin!(sender.send_request(request));
         let answer = tokio::select! {
-            biased;
-            answer = sender.send_request(request) => answer?,
+            answer = &mut exchange => answer?,
             ended = connection => {
                 ended?;
-                return Err(AgentError::Silent);
+                // It may have answered and closed in one step.
+                exchange.await?
             }
         };
         if answer.status().is_success() {
