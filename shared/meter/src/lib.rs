@@ -5,7 +5,7 @@
 //! the repeated one, and the run loop counts jobs. The counts show whether the cost budget is kept
 //! (docs/PERFORMANCE.md), are logged when a worker stops, and are served to who asks for its metrics.
 //!
-//! It knows no clock and no word of the domain, and forgets nothing until the process ends.
+//! It knows no clock, and forgets nothing until the process ends.
 
 mod jobs;
 mod latency;
@@ -112,7 +112,8 @@ impl Meter {
     /// How long a request took that was counted by [`Self::sent`].
     pub fn took(&self, service: Service, kind: &str, took: Duration) {
         let mut metered = self.lock();
-        of_kind(metered.latencies.entry(service).or_default(), kind).add(took);
+        let kinds = metered.latencies.entry(service).or_default();
+        change(kinds, kind, |latency| latency.add(took));
     }
 
     /// The worker does so many jobs at a time, at most.
@@ -156,8 +157,8 @@ impl Meter {
 
     fn add(&self, (service, kind): (Service, &str), more: Tally) {
         let mut metered = self.lock();
-        let tally = of_kind(metered.counts.entry(service).or_default(), kind);
-        *tally = tally.and(more);
+        let kinds = metered.counts.entry(service).or_default();
+        change(kinds, kind, |tally| *tally = tally.and(more));
     }
 
     fn lock(&self) -> MutexGuard<'_, Metered> {
@@ -176,14 +177,13 @@ impl Drop for RunningJob {
     }
 }
 
-fn of_kind<'a, T: Default>(kinds: &'a mut BTreeMap<String, T>, kind: &str) -> &'a mut T {
-    let is_new = !kinds.contains_key(kind);
-    let kind = if is_new && kinds.len() >= KINDS_MAX {
-        OTHER
-    } else {
-        kind
-    };
-    kinds.entry(kind.to_owned()).or_default()
+/// A kind that is known is changed without an allocation: it is by every call.
+fn change<T: Default>(kinds: &mut BTreeMap<String, T>, kind: &str, change: impl FnOnce(&mut T)) {
+    if let Some(known) = kinds.get_mut(kind) {
+        return change(known);
+    }
+    let kind = if kinds.len() < KINDS_MAX { kind } else { OTHER };
+    change(kinds.entry(kind.to_owned()).or_default());
 }
 
 /// The meters of one process's workers, by their names.

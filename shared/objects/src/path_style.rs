@@ -1,7 +1,7 @@
 //! Where requests to a store with an address of its own go: `URL/BUCKET/KEY`, path style.
 //!
 //! The SDK works this out for each request by the rules of all of AWS, twice, which takes a tenth of
-//! the processor time of a small request. Of those rules a store with an address of its own needs one.
+//! what it takes for a small request. Of those rules a store with an address of its own needs one.
 
 use aws_sdk_s3::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use url::Url;

@@ -9,6 +9,7 @@
 //! * The queue's logic is the pure function in `decide`, which every back end runs.
 //! * Every write to a record carries the writer's [`Lease`] and fails once that lease is lost.
 
+mod calls;
 mod codec;
 #[cfg(test)]
 mod conformance;

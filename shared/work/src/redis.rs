@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muniment_meter::{Meter, Service};
+use muniment_meter::Meter;
 use muniment_model::{Clock, QueueName, WorkItemId};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -34,8 +34,9 @@ use tokio_util::sync::CancellationToken;
 pub use connection::RedisUrl;
 pub(crate) use view::RedisView;
 
+use crate::calls::{self, CALL_LIMIT};
 use crate::{Backlog, Claim, Lease, Message, Queue, Release, Subject, Token, WorkError, WorkStore};
-use connection::{CALL_LIMIT, Connections};
+use connection::Connections;
 use queue::{Act, Claimed, Scripts};
 
 /// A claim that waits is woken by what is published. It looks by itself as often, for wake-ups that were lost
@@ -43,6 +44,8 @@ use queue::{Act, Claimed, Scripts};
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// What falls due may do so while the answer is on its way; a wait without end is written as none.
 const WAIT_MIN: Duration = Duration::from_millis(10);
+/// Less than the run loop waits for a renewal, so that its next try has a connection that is alive.
+const RENEW_LIMIT: Duration = Duration::from_secs(5);
 /// The longest a single claim waits, whatever its caller asks for.
 const CLAIM_WAIT_MAX: Duration = Duration::from_mins(10);
 
@@ -114,40 +117,46 @@ impl RedisWork {
         bytes: usize,
         work: impl Future<Output = Result<T, WorkError>>,
     ) -> Result<T, WorkError> {
-        self.meter.sent(Service::WorkStore, kind, wide(bytes));
-        let began = Instant::now();
-        let answer = timeout(CALL_LIMIT, work).await;
-        self.meter.took(Service::WorkStore, kind, began.elapsed());
-        let answer = answer.unwrap_or(Err(WorkError::Silent));
+        self.call_within(CALL_LIMIT, (kind, bytes), work).await
+    }
+
+    async fn call_within<T>(
+        &self,
+        limit: Duration,
+        call: (&'static str, usize),
+        work: impl Future<Output = Result<T, WorkError>>,
+    ) -> Result<T, WorkError> {
+        let answer = calls::counted(&self.meter, call, limit, work).await;
         if let Err(error) = &answer {
-            self.meter.failed(Service::WorkStore, kind);
             self.leave_after(error).await;
         }
         answer
     }
 
-    /// A server that cannot be used may not be the primary any more.
+    /// A server that cannot be used may not be the primary any more, and a connection that is silent may be one
+    /// that carries nothing any more.
     async fn leave_after(&self, error: &WorkError) {
-        if matches!(error, WorkError::Unusable { .. }) {
+        if matches!(error, WorkError::Unusable { .. } | WorkError::Silent) {
             self.store.connections.leave().await;
         }
     }
 
     /// Records of so many bytes were read.
     fn received(&self, kind: &'static str, bytes: usize) {
-        self.meter.received(Service::WorkStore, kind, wide(bytes));
+        calls::received(&self.meter, kind, bytes);
     }
 
     async fn hold(&self, kind: &'static str, lease: &Lease, act: Act) -> Result<(), WorkError> {
         let connections = &self.store.connections;
-        let connection = match act {
-            Act::Renew => connections.renewals(),
+        let (connection, limit) = match act {
+            Act::Renew => (connections.renewals(), RENEW_LIMIT),
             Act::Look | Act::RunAlone | Act::Progress | Act::Acknowledge | Act::Release(_) => {
-                connections.calls()
+                (connections.calls(), CALL_LIMIT)
             }
         };
         let mut scripts = self.scripts_on(connection);
-        let held = self.call(kind, 0, scripts.held(lease, act)).await?;
+        let held = scripts.held(lease, act);
+        let held = self.call_within(limit, (kind, 0), held).await?;
         held.map(drop).ok_or(WorkError::LeaseLost {
             identity: lease.identity,
         })
@@ -155,35 +164,26 @@ impl RedisWork {
 
     /// Looks once; a claim leaves its number with the records before anybody reads them.
     async fn claim_now(&self, queue: QueueName) -> Result<Claimed, WorkError> {
-        let token = Token(rand::random());
-        let began = Instant::now();
-        let mut scripts = self.scripts();
-        let looked = timeout(CALL_LIMIT, scripts.claim(queue, token)).await;
-        let claimed = match looked.unwrap_or(Err(WorkError::Silent)) {
-            Ok(Claimed::Some(claim, fence)) => {
-                let noted = self.note_claim(claim.lease.identity, &fence);
-                let noted = timeout(CALL_LIMIT, noted).await;
-                let noted = noted.unwrap_or(Err(WorkError::Silent));
-                noted.map(|()| Claimed::Some(claim, fence))
-            }
-            other => other,
-        };
-        let kind = match &claimed {
-            Ok(Claimed::Nothing(_)) => "idle claim",
-            Ok(Claimed::Some(..)) | Err(_) => "claim",
-        };
-        self.meter.sent(Service::WorkStore, kind, 0);
-        self.meter.took(Service::WorkStore, kind, began.elapsed());
+        let is_idle = |claimed: &Claimed| matches!(claimed, Claimed::Nothing(_));
+        let claimed = calls::counted_claim(&self.meter, self.claim_and_note(queue), is_idle).await;
         if let Err(error) = &claimed {
-            self.meter.failed(Service::WorkStore, kind);
             self.leave_after(error).await;
         }
         claimed
     }
-}
 
-fn wide(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
+    async fn claim_and_note(&self, queue: QueueName) -> Result<Claimed, WorkError> {
+        let claimed = self.scripts().claim(queue, Token(rand::random())).await?;
+        if let Claimed::Some(claim, fence) = &claimed
+            && let Err(error) = self.note_claim(claim.lease.identity, fence).await
+        {
+            // Nobody works on it: it is no holder that vanished, if the server still hears us.
+            let given_back = Act::Release(Release::Now);
+            drop(self.scripts().held(&claim.lease, given_back).await);
+            return Err(error);
+        }
+        Ok(claimed)
+    }
 }
 
 #[async_trait]

@@ -32,22 +32,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muniment_meter::{Meter, Service};
+use muniment_meter::Meter;
 use muniment_model::{Clock, QueueName};
 use muniment_sqlite::{Database, Migration, Transaction, Writer};
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, Notify};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use view::SqliteView;
 
+use crate::calls::{self, CALL_LIMIT};
 use crate::decide::{Command, Reply};
 use crate::{Backlog, Claim, Lease, Message, Queue, Release, Subject, Token, WorkError, WorkStore};
-
-/// How long a call may take in all, the wait for its connection included. Longer than a statement
-/// waits for another process, shorter than the time between two renewals.
-const CALL_LIMIT: Duration = Duration::from_secs(15);
 
 /// How often a waiting claim looks for what no notification tells it: messages that fall due,
 /// leases that run out, and what another process publishes.
@@ -149,21 +146,14 @@ impl SqliteWork {
         bytes: usize,
         work: impl Future<Output = Result<T, WorkError>>,
     ) -> Result<T, WorkError> {
-        self.meter.sent(Service::WorkStore, kind, wide(bytes));
-        let began = Instant::now();
-        let answer = timeout(CALL_LIMIT, work).await;
-        self.meter.took(Service::WorkStore, kind, began.elapsed());
+        let answer = calls::counted(&self.meter, (kind, bytes), CALL_LIMIT, work).await;
         self.store.round_trips.fetch_add(1, Ordering::Relaxed);
-        let answer = answer.unwrap_or(Err(WorkError::Silent));
-        if answer.is_err() {
-            self.meter.failed(Service::WorkStore, kind);
-        }
         answer
     }
 
     /// Records of so many bytes were read.
     fn received(&self, kind: &'static str, bytes: usize) {
-        self.meter.received(Service::WorkStore, kind, wide(bytes));
+        calls::received(&self.meter, kind, bytes);
     }
 
     /// One command to one queue, in one transaction.
@@ -208,28 +198,15 @@ impl SqliteWork {
 
     async fn claim_now(&self, queue: QueueName) -> Result<Option<Claim>, WorkError> {
         let token = Token(rand::random());
-        let began = Instant::now();
-        let run = timeout(CALL_LIMIT, self.run(queue, Command::Claim(token)));
-        let reply = run.await.unwrap_or(Err(WorkError::Silent));
-        let kind = match &reply {
-            Ok(Reply::Claimed(_)) | Err(_) => "claim",
-            Ok(_nothing) => "idle claim",
-        };
-        self.meter.sent(Service::WorkStore, kind, 0);
-        self.meter.took(Service::WorkStore, kind, began.elapsed());
-        if reply.is_err() {
-            self.meter.failed(Service::WorkStore, kind);
-        }
+        let look = self.run(queue, Command::Claim(token));
+        let is_idle = |reply: &Reply| !matches!(reply, Reply::Claimed(_));
+        let reply = calls::counted_claim(&self.meter, look, is_idle).await;
         let Reply::Claimed(claim) = reply? else {
             return Ok(None);
         };
         self.store.round_trips.fetch_add(1, Ordering::Relaxed);
         Ok(Some(claim))
     }
-}
-
-fn wide(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn done(lease: &Lease, reply: &Reply) -> Result<(), WorkError> {

@@ -12,7 +12,7 @@ use super::tree::Tree;
 const PAGE: &str = "docs/FAULT_MATRIX.md";
 
 const ROWS: &str = "s2 s3 s4 s5 s6 s7 s8 s9 z1 z2 z3 z4 z5 z6 z7 z8 z9 z10 z11 z12 z13 z14 z15 z16 z19 z20 \
-     r1 r2 r3 r4";
+     r1 r2 r3 r4 r5";
 
 pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
     let sources = tree.texts().filter(|(path, _)| extension(path) == "rs");

@@ -5,7 +5,8 @@
 //! and its caller does not know whether it happened: all calls may be repeated.
 //!
 //! A server that answers but cannot be used may be one that was the primary, and whose name belongs to another
-//! by now: its connections are left, and the next call asks for the name again.
+//! by now; one that is silent may be behind a connection that carries nothing any more. Its connections are left, and
+//! the next call asks for the name again.
 
 use std::fmt;
 use std::sync::{Mutex as Held, PoisonError};
@@ -17,9 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use crate::WorkError;
+use crate::calls::CALL_LIMIT;
 
-/// How long a call may take in all: shorter than the time between two renewals.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// More than a failover takes would only hide it: the run loop waits for an outage, and says so.
 const RETRIES: usize = 2;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use muniment_model::{BatchNumber, Checkpoint, FileRecord, ObjectRecord, QueueName, WorkItemId};
-use redis::{Script, cmd, pipe};
+use redis::{Cmd, FromRedisValue, Script, cmd, pipe};
 
 use super::queue::{Act, batch_text, foreign};
 use super::{RedisWork, scripts};
@@ -21,6 +21,9 @@ use crate::{
 
 /// Far beyond any ingest. What is forgotten is made again from the index of the staged batches.
 const LASTS_SECONDS: u64 = 60 * 60 * 24 * 60;
+
+/// How long it is remembered what was forgotten. A write that was on its way then may come as late as a call takes.
+const FORGOTTEN_SECONDS: u64 = 60 * 60;
 
 /// What one write has; nothing where a member is empty.
 #[derive(Default)]
@@ -66,6 +69,23 @@ impl RedisWork {
 
     fn item_key(&self, item: WorkItemId, part: &str) -> String {
         format!("{}:{part}", self.item_tag(item))
+    }
+
+    fn files_key(&self, item: WorkItemId, batch: BatchNumber) -> String {
+        self.item_key(item, &format!("files:{batch}"))
+    }
+
+    /// One command that reads.
+    async fn ask<T: FromRedisValue>(
+        &self,
+        kind: &'static str,
+        command: &Cmd,
+    ) -> Result<T, WorkError> {
+        let mut connection = self.store.connections.calls();
+        self.call(kind, 0, async {
+            Ok(command.query_async(&mut connection).await?)
+        })
+        .await
     }
 
     /// Leaves the number of a claim with the records of its item.
@@ -161,7 +181,7 @@ impl RedisWork {
         let mut of_records = scripts::FORGET_RECORDS.key(self.item_tag(item));
         of_records
             .arg(&fence)
-            .arg(LASTS_SECONDS)
+            .arg(FORGOTTEN_SECONDS)
             .arg(i32::from(lease.is_none()));
         let _done: String = of_records.invoke_async(&mut connection).await?;
         if lease.is_none() {
@@ -202,11 +222,7 @@ fn wide(rows: &BTreeMap<u32, String>) -> usize {
 impl Records for RedisWork {
     async fn object(&self, item: WorkItemId) -> Result<Option<ObjectRecord>, WorkError> {
         let json: Option<String> = self
-            .call("object", 0, async {
-                let mut get = cmd("GET");
-                get.arg(self.item_key(item, "object"));
-                Ok(get.query_async(&mut self.store.connections.calls()).await?)
-            })
+            .ask("object", &Cmd::get(self.item_key(item, "object")))
             .await?;
         self.received("object", json.as_ref().map_or(0, String::len));
         json.map(|json| decode(&json, || what::object(item)))
@@ -229,11 +245,7 @@ impl Records for RedisWork {
         batch: BatchNumber,
     ) -> Result<Vec<FileRecord>, WorkError> {
         let rows: BTreeMap<u32, String> = self
-            .call("files", 0, async {
-                let mut get = cmd("HGETALL");
-                get.arg(self.item_key(item, &format!("files:{batch}")));
-                Ok(get.query_async(&mut self.store.connections.calls()).await?)
-            })
+            .ask("files", &Cmd::hgetall(self.files_key(item, batch)))
             .await?;
         self.received("files", wide(&rows));
         Self::read_files(item, batch, &rows)
@@ -244,11 +256,7 @@ impl Records for RedisWork {
         item: WorkItemId,
     ) -> Result<BTreeMap<BatchNumber, BatchSize>, WorkError> {
         let sizes: BTreeMap<u32, String> = self
-            .call("batch_sizes", 0, async {
-                let mut get = cmd("HGETALL");
-                get.arg(self.item_key(item, "sizes"));
-                Ok(get.query_async(&mut self.store.connections.calls()).await?)
-            })
+            .ask("batch_sizes", &Cmd::hgetall(self.item_key(item, "sizes")))
             .await?;
         let sizes = sizes.into_iter().map(|(batch, size)| {
             let (files, bytes) = size.split_once(' ')?;
@@ -268,7 +276,7 @@ impl Records for RedisWork {
             .call("batch", 0, async {
                 let mut both = pipe();
                 both.get(self.item_key(item, "object"))
-                    .hgetall(self.item_key(item, &format!("files:{batch}")));
+                    .hgetall(self.files_key(item, batch));
                 Ok(both
                     .query_async(&mut self.store.connections.calls())
                     .await?)
@@ -304,11 +312,7 @@ impl Records for RedisWork {
 
     async fn checkpoint(&self, item: WorkItemId) -> Result<Option<Checkpoint>, WorkError> {
         let json: Option<String> = self
-            .call("checkpoint", 0, async {
-                let mut get = cmd("GET");
-                get.arg(self.item_key(item, "checkpoint"));
-                Ok(get.query_async(&mut self.store.connections.calls()).await?)
-            })
+            .ask("checkpoint", &Cmd::get(self.item_key(item, "checkpoint")))
             .await?;
         json.map(|json| decode(&json, || what::checkpoint(item)))
             .transpose()
@@ -358,11 +362,10 @@ impl Records for RedisWork {
         queue: QueueName,
     ) -> Result<BTreeSet<BatchNumber>, WorkError> {
         let done: BTreeSet<u32> = self
-            .call("done_batches", 0, async {
-                let mut get = cmd("SMEMBERS");
-                get.arg(self.store.done_key(item, queue));
-                Ok(get.query_async(&mut self.store.connections.calls()).await?)
-            })
+            .ask(
+                "done_batches",
+                &Cmd::smembers(self.store.done_key(item, queue)),
+            )
             .await?;
         Ok(done.into_iter().map(BatchNumber).collect())
     }
@@ -384,18 +387,14 @@ impl Records for RedisWork {
         after: WorkItemId,
         max: usize,
     ) -> Result<Vec<WorkItemId>, WorkError> {
-        let items: Vec<i64> = self
-            .call("items_after", 0, async {
-                let mut get = cmd("ZRANGEBYSCORE");
-                get.arg(format!("{}:items", self.store.tag))
-                    .arg(format!("({after}"))
-                    .arg("+inf")
-                    .arg("LIMIT")
-                    .arg(0)
-                    .arg(max);
-                Ok(get.query_async(&mut self.store.connections.calls()).await?)
-            })
-            .await?;
+        let mut get = cmd("ZRANGEBYSCORE");
+        get.arg(format!("{}:items", self.store.tag))
+            .arg(format!("({after}"))
+            .arg("+inf")
+            .arg("LIMIT")
+            .arg(0)
+            .arg(max);
+        let items: Vec<i64> = self.ask("items_after", &get).await?;
         Ok(items.into_iter().map(WorkItemId).collect())
     }
 

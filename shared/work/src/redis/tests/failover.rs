@@ -1,5 +1,6 @@
 //! A server that is started anew, gone back in time, or not the primary any more.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::{url, url_of};
 use crate::conformance::kit::{QUEUE, batch, planner};
@@ -46,22 +48,28 @@ async fn r1_a_server_that_was_started_anew_is_used_without_a_restart_of_ours() {
     assert_eq!(lost.expect("answers"), None);
 }
 
-/// Takes connections for the server of a port that may change, as a name does that moves to another server.
-async fn name_of(server: &Arc<AtomicU16>) -> (RedisUrl, JoinSet<()>) {
+/// Takes connections for the server of a port that may change, as a name does that moves to another server. Those
+/// that there are carry nothing any more when `freeze` says so, and stay.
+async fn name_of(server: &Arc<AtomicU16>, freeze: &CancellationToken) -> (RedisUrl, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listens");
     let port = listener.local_addr().expect("an address").port();
-    let server = Arc::clone(server);
+    let (server, freeze) = (Arc::clone(server), freeze.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
         loop {
             let (mut client, _) = listener.accept().await.expect("accepted");
             let to = server.load(Ordering::SeqCst);
+            let (freeze, is_new) = (freeze.clone(), freeze.is_cancelled());
             connections.spawn(async move {
                 let mut there = TcpStream::connect(("127.0.0.1", to))
                     .await
                     .expect("connects");
-                drop(copy_bidirectional(&mut client, &mut there).await);
+                tokio::select! {
+                    // How it ends tells nothing.
+                    ended = copy_bidirectional(&mut client, &mut there) => drop(ended),
+                    () = freeze.cancelled(), if !is_new => pending().await,
+                }
             });
         }
     });
@@ -74,7 +82,7 @@ async fn r3_a_primary_that_has_become_a_replica_is_left_for_its_successor() {
     let first = RedisServer::start().await.expect("a server");
     let second = RedisServer::start().await.expect("a server");
     let port = Arc::new(AtomicU16::new(first.port()));
-    let (at, _tasks) = name_of(&port).await;
+    let (at, _tasks) = name_of(&port, &CancellationToken::new()).await;
     let store = RedisWork::open(&at, NAME).await.expect("opens");
     store.publish(&[planner(1)]).await.expect("published");
     let lease = store.claim(QUEUE, Duration::ZERO).await.expect("answers");
@@ -127,4 +135,31 @@ async fn r3_numbers_of_claims_rise_on_a_server_that_has_gone_back_in_time() {
 
     let next = claim(&open().await).await;
     assert!(next > last, "{next} after {last}");
+}
+
+/// As with a firewall that has forgotten them: nothing is refused, and nothing arrives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r5_a_connection_that_carries_nothing_any_more_is_left_by_the_next_renewal() {
+    let server = RedisServer::start().await.expect("a server");
+    let port = Arc::new(AtomicU16::new(server.port()));
+    let freeze = CancellationToken::new();
+    let (at, _tasks) = name_of(&port, &freeze).await;
+    let store = RedisWork::open(&at, NAME).await.expect("opens");
+    store.publish(&[planner(1)]).await.expect("published");
+    let claim = store.claim(QUEUE, Duration::ZERO).await.expect("answers");
+    let lease = claim.expect("ready").lease;
+    store.renew(&lease).await.expect("held");
+
+    freeze.cancel();
+
+    let silent = store.renew(&lease).await;
+    assert!(matches!(silent, Err(WorkError::Silent)), "{silent:?}");
+    store
+        .renew(&lease)
+        .await
+        .expect("held, by a new connection");
+    store
+        .acknowledge(&lease)
+        .await
+        .expect("calls have one, too");
 }
